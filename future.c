@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: MIT */
+/* The engine behind the macros of future.h: the rare walks, JOIN, SELECT, panics. */
+#include "future.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "internal/sys.h"
+
+void edo_future_drop(struct edo_future *future, struct edo_context *cx)
+{
+    if (future->poll == NULL || future->state == EDO_STATE_DONE)
+        return;
+    enum edo_walk walk = cx->walk;
+    cx->walk = EDO_WALK_DROP;
+#ifdef EDO_DEBUG
+    edo_future_check(future, cx);
+#endif
+    future->poll(future, cx);
+    future->state = EDO_STATE_DONE;
+    edo_future_ended(future);
+    cx->walk = walk;
+}
+
+void edo_future_trace(struct edo_future *future, struct edo_context *cx)
+{
+    if (future->poll == NULL || future->state == EDO_STATE_DONE)
+        return;
+    enum edo_walk walk = cx->walk;
+    cx->walk = EDO_WALK_TRACE;
+    future->poll(future, cx);
+    cx->walk = walk;
+}
+
+static void trace_child(struct edo_future *child, struct edo_context *cx)
+{
+    cx->depth++;
+    edo_future_trace(child, cx);
+    cx->depth--;
+}
+
+enum edo_next_ edo_await_walk_(struct edo_future *child, struct edo_context *cx, const char *name,
+                               const char *file, int line)
+{
+    if (cx->walk == EDO_WALK_DROP) {
+        edo_future_drop(child, cx);
+        return EDO_NEXT_LEAVE_;
+    }
+    edo_trace(cx, name, file, line);
+    trace_child(child, cx);
+    return EDO_NEXT_SUSPEND_;
+}
+
+bool edo_walk_idle_(struct edo_context *cx, const char *name, const char *file, int line)
+{
+    if (cx->walk == EDO_WALK_DROP)
+        return true;
+    edo_trace(cx, name, file, line);
+    return false;
+}
+
+bool edo_resume_other_slow_(struct edo_future *future, struct edo_context *cx, const char *name,
+                            const char *file, int line)
+{
+    if (future->state == EDO_STATE_PANICKED_) {
+        if (cx->walk == EDO_WALK_DROP)
+            return true;
+        if (cx->walk == EDO_WALK_TRACE)
+            edo_trace(cx, name, cx->panic.file, cx->panic.line);
+        return false;
+    }
+    if (cx->walk == EDO_WALK_TRACE) {
+        edo_trace(cx, name, file, line);
+        return false;
+    }
+    if (future->state == EDO_STATE_DONE)
+        edo_bug(file, line, "future %s was polled after it completed", name);
+    edo_bug(file, (int)future->state,
+            "future %s cannot resume here: an await inside a switch of your own?", name);
+}
+
+static void panic_record(struct edo_context *cx, const char *name, const char *file, int line,
+                         const char *format, va_list args)
+{
+    if (cx->panic.name != NULL)
+        return;
+    cx->panic.name = name;
+    cx->panic.file = file;
+    cx->panic.line = line;
+    vsnprintf(cx->panic.message, sizeof cx->panic.message, format, args);
+}
+
+enum edo_poll edo_panic(struct edo_context *cx, const char *name, const char *file, int line,
+                        const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    panic_record(cx, name, file, line, format, args);
+    va_end(args);
+    return EDO_PENDING;
+}
+
+void edo_panic_here_(struct edo_future *future, struct edo_context *cx, const char *name,
+                     const char *file, int line, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    panic_record(cx, name, file, line, format, args);
+    va_end(args);
+    /* In FINALLY the state is DONE already and stays so: FINALLY runs once. */
+    if (future->state != EDO_STATE_DONE)
+        future->state = EDO_STATE_PANICKED_;
+    else if (cx->walk == EDO_WALK_POLL)
+        edo_future_ended(future);
+}
+
+/* The drop and trace walks through several children in flight. */
+static enum edo_next_ walk_all(struct edo_future *const *branches, size_t count,
+                               struct edo_context *cx, const char *name, const char *file, int line)
+{
+    if (cx->walk == EDO_WALK_DROP) {
+        for (size_t i = 0; i < count; i++)
+            edo_future_drop(branches[i], cx);
+        return EDO_NEXT_LEAVE_;
+    }
+    edo_trace(cx, name, file, line);
+    for (size_t i = 0; i < count; i++)
+        trace_child(branches[i], cx);
+    return EDO_NEXT_SUSPEND_;
+}
+
+enum edo_next_ edo_join_(struct edo_future *const *branches, size_t count, struct edo_context *cx,
+                         const char *name, const char *file, int line)
+{
+    if (cx->walk != EDO_WALK_POLL)
+        return walk_all(branches, count, cx, name, file, line);
+    size_t waiting = 0;
+    for (size_t i = 0; i < count && cx->panic.name == NULL; i++)
+        if (!edo_future_done(branches[i]) && edo_future_poll(branches[i], cx) == EDO_PENDING)
+            waiting++;
+    return waiting != 0 || cx->panic.name != NULL ? EDO_NEXT_SUSPEND_ : EDO_NEXT_GO_;
+}
+
+bool edo_joining_poll_(struct edo_joining_ *joining, struct edo_future *branch,
+                       struct edo_context *cx)
+{
+    if (cx->walk != EDO_WALK_POLL || cx->panic.name != NULL || joining->error < 0)
+        return false;
+    if (edo_future_done(branch) || edo_future_poll(branch, cx) == EDO_READY)
+        return true;
+    joining->waiting++;
+    return false;
+}
+
+enum edo_next_ edo_joining_end_(struct edo_joining_ *joining, struct edo_future *const *branches,
+                                size_t count, struct edo_context *cx, const char *name,
+                                const char *file, int line)
+{
+    if (cx->walk != EDO_WALK_POLL)
+        return walk_all(branches, count, cx, name, file, line);
+    if (joining->error < 0) {
+        for (size_t i = 0; i < count; i++)
+            edo_future_drop(branches[i], cx);
+    } else if (joining->waiting != 0) {
+        return EDO_NEXT_SUSPEND_;
+    }
+    return cx->panic.name != NULL ? EDO_NEXT_SUSPEND_ : EDO_NEXT_GO_;
+}
+
+/* What follows a pass that was made. */
+static uint8_t select_next(struct edo_select_ *s, struct edo_future *future, struct edo_context *cx,
+                           const char *name, const char *file, int line)
+{
+    switch ((enum edo_select_phase_)s->phase) {
+    case EDO_SELECT_ARM_:
+    case EDO_SELECT_COUNT_:
+        s->count = s->index;
+        if (!s->biased && s->count > 1)
+            s->start = (uint16_t)(edo_context_random(cx) % s->count);
+        return EDO_SELECT_POLL_;
+    case EDO_SELECT_POLL_:
+        if (cx->panic.name != NULL)
+            return EDO_SELECT_SUSPEND_;
+        if (s->winner != 0)
+            return EDO_SELECT_SETTLE_;
+        if (!s->second && s->start > 0) {
+            s->second = true;
+            return EDO_SELECT_POLL_;
+        }
+        if (s->waiting > 0)
+            return EDO_SELECT_SUSPEND_;
+        if (s->otherwise)
+            return EDO_SELECT_OTHERWISE_;
+        edo_panic_here_(future, cx, name, file, line,
+                        "every branch of a SELECT is off and it has no OTHERWISE");
+        return EDO_SELECT_SUSPEND_;
+    case EDO_SELECT_SETTLE_:
+        /* A loser's FINALLY may panic. */
+        return cx->panic.name == NULL ? EDO_SELECT_RUN_ : EDO_SELECT_SUSPEND_;
+    case EDO_SELECT_DROP_:
+        return EDO_SELECT_DROPPED_;
+    case EDO_SELECT_TRACE_:
+        return EDO_SELECT_SUSPEND_;
+    default:
+        return EDO_SELECT_LEAVE_;
+    }
+}
+
+bool edo_select_turn_(struct edo_select_ *s, struct edo_future *future, struct edo_context *cx,
+                      const char *name, const char *file, int line)
+{
+    if (s->begun)
+        s->phase = select_next(s, future, cx, name, file, line);
+    else if (s->phase == EDO_SELECT_TRACE_)
+        edo_trace(cx, name, file, line);
+    s->begun = true;
+    s->index = 0;
+    return s->phase != EDO_SELECT_LEAVE_;
+}
+
+bool edo_select_visit_(struct edo_select_ *s, struct edo_future *branch, bool borrowed,
+                       struct edo_context *cx)
+{
+    uint16_t index = s->index++;
+    switch ((enum edo_select_phase_)s->phase) {
+    case EDO_SELECT_POLL_:
+        if (s->winner != 0 || s->second != (index < s->start) || cx->panic.name != NULL ||
+            !edo_select_on_(branch))
+            return false;
+        if (edo_future_poll(branch, cx) == EDO_READY)
+            return true;
+        s->waiting++;
+        return false;
+    case EDO_SELECT_SETTLE_:
+        if (!borrowed && s->winner != index + 1)
+            edo_future_drop(branch, cx);
+        return false;
+    case EDO_SELECT_DROP_:
+        edo_future_drop(branch, cx);
+        return false;
+    case EDO_SELECT_TRACE_:
+        if (edo_select_on_(branch))
+            trace_child(branch, cx);
+        return false;
+    default:
+        return false;
+    }
+}
+
+#ifdef EDO_DEBUG
+static void report_line(void *arg, int depth, const char *name, const char *file, int line)
+{
+    (void)arg;
+    if (file != NULL)
+        fprintf(stderr, "edo: %*s%s (%s:%d)\n", 2 * depth, "", name, file, line);
+    else
+        fprintf(stderr, "edo: %*s%s\n", 2 * depth, "", name);
+}
+
+/* The future says who it is: its trace walk reads only itself and its children. */
+static _Noreturn void report(struct edo_future *future, struct edo_context *cx, const char *what)
+{
+    cx->trace = report_line;
+    cx->walk = EDO_WALK_TRACE;
+    future->poll(future, cx);
+    edo_bug(__FILE__, __LINE__, "the future named above %s", what);
+}
+
+void edo_future_check(struct edo_future *future, struct edo_context *cx)
+{
+    if (future->poll == NULL)
+        edo_bug(__FILE__, __LINE__, "a future that was never made was polled");
+    if (future->state == EDO_STATE_DONE)
+        report(future, cx, "was polled after it completed");
+    uint32_t pin = (uint32_t)((uintptr_t)future >> 3 & ~EDO_PIN_OFF_) | 1;
+    uint32_t off = future->pin & EDO_PIN_OFF_;
+    if ((future->pin & ~EDO_PIN_OFF_) == 0) {
+        future->pin = pin | off;
+        edo_census_add(EDO_CENSUS_FUTURES, 1);
+    } else if ((future->pin & ~EDO_PIN_OFF_) != pin)
+        report(future, cx, "was moved after its first poll");
+}
+
+void edo_future_ended(struct edo_future *future)
+{
+    (void)future;
+    edo_census_add(EDO_CENSUS_FUTURES, -1);
+}
+#endif

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+/* The loop behind SELECT. Not for use by hand.
+ *
+ * A SELECT visits its branches from top to bottom, once per pass, so that each handler can stand
+ * under its branch: no pass needs the list of them. A call of the body makes these passes:
+ *
+ *   arm      evaluate the conditions, make the futures (first arrival); or
+ *   count    find out how many branches there are (each later poll)
+ *   poll     from a random branch to the bottom, then from the top to it, until one is ready
+ *   settle   drop the losers
+ *   run      the winner's handler
+ *
+ * What a pass knows lives on the stack. What survives a suspension is in the branches themselves:
+ * done, or off. A handler that awaits resumes inside the loop with the struct zeroed, and zero
+ * means "leave when this pass ends".
+ */
+#ifndef EDO_INTERNAL_SELECT_H
+#define EDO_INTERNAL_SELECT_H
+
+#include "step.h"
+
+enum edo_select_phase_ {
+    EDO_SELECT_LEAVE_ = 0,
+    EDO_SELECT_ARM_,
+    EDO_SELECT_COUNT_,
+    EDO_SELECT_POLL_,
+    EDO_SELECT_SETTLE_,
+    EDO_SELECT_RUN_,
+    EDO_SELECT_OTHERWISE_,
+    EDO_SELECT_DROP_,
+    EDO_SELECT_TRACE_,
+    /* Not passes: what the loop does next. */
+    EDO_SELECT_SUSPEND_,
+    EDO_SELECT_DROPPED_,
+};
+
+struct edo_select_ {
+    uint8_t phase;
+    bool begun; /* the phase's pass has been made */
+    bool biased;
+    bool second;    /* polling the branches above `start` */
+    bool otherwise; /* there is an OTHERWISE */
+    uint16_t index; /* of the branch about to be visited */
+    uint16_t count; /* of branches */
+    uint16_t start; /* the first one to be polled */
+    uint16_t waiting;
+    uint16_t winner; /* index + 1; 0 is none yet */
+};
+
+static inline void edo_select_begin_(struct edo_select_ *s, bool biased)
+{
+    *s = (struct edo_select_){.phase = EDO_SELECT_ARM_, .biased = biased};
+}
+
+static inline void edo_select_resume_(struct edo_select_ *s, bool biased, enum edo_walk walk)
+{
+    uint8_t phase = walk == EDO_WALK_POLL   ? EDO_SELECT_COUNT_
+                    : walk == EDO_WALK_DROP ? EDO_SELECT_DROP_
+                                            : EDO_SELECT_TRACE_;
+    *s = (struct edo_select_){.phase = phase, .biased = biased};
+}
+
+/* Before each pass, and after the last: true when there is another, or something to be done. */
+bool edo_select_turn_(struct edo_select_ *s, struct edo_future *future, struct edo_context *cx,
+                      const char *name, const char *file, int line);
+
+static inline bool edo_select_on_(const struct edo_future *branch)
+{
+    return branch->poll != NULL && branch->state != EDO_STATE_DONE &&
+           (branch->pin & EDO_PIN_OFF_) == 0;
+}
+
+/* Arming an owned branch: true when its future is to be made. */
+static inline bool edo_select_arm_(struct edo_select_ *s, struct edo_future *branch, bool condition)
+{
+    s->index++;
+    if (!condition)
+        *branch = (struct edo_future){.poll = NULL};
+    return condition;
+}
+
+/* Arming a borrowed branch. */
+static inline void edo_select_borrow_(struct edo_select_ *s, struct edo_future *branch,
+                                      bool condition)
+{
+    s->index++;
+    branch->pin = condition ? branch->pin & ~EDO_PIN_OFF_ : branch->pin | EDO_PIN_OFF_;
+}
+
+/* One visit in any pass but arming: true when the branch became ready just now. */
+bool edo_select_visit_(struct edo_select_ *s, struct edo_future *branch, bool borrowed,
+                       struct edo_context *cx);
+
+static inline void edo_select_ready_(struct edo_select_ *s, bool match)
+{
+    if (match)
+        s->winner = s->index;
+}
+
+/* Whether the handler of the branch just visited runs. */
+static inline bool edo_select_run_(const struct edo_select_ *s)
+{
+    return s->phase == EDO_SELECT_RUN_ && s->winner == s->index;
+}
+
+static inline bool edo_select_otherwise_(struct edo_select_ *s)
+{
+    s->otherwise = true;
+    return s->phase == EDO_SELECT_OTHERWISE_;
+}
+
+#define EDO_SELECT_(biased)                                                                  \
+    for (edo_select_begin_(&edo_select_, (biased)), self->future_.state = __LINE__;          \
+         edo_select_turn_(&edo_select_, &self->future_, cx, edo_name_, __FILE__, __LINE__);) \
+        if (edo_select_.phase >= EDO_SELECT_SUSPEND_) {                                      \
+            if (edo_select_.phase == EDO_SELECT_DROPPED_)                                    \
+                EDO_LEAVE_;                                                                  \
+            return edo_pending_;                                                             \
+        case EDO_RESUME_(__LINE__):                                                          \
+            edo_select_resume_(&edo_select_, (biased), cx->walk);                            \
+        } else
+
+#define EDO_WHEN_(condition, match, place, ...)                                \
+    if (edo_select_.phase == EDO_SELECT_ARM_) {                                \
+        if (edo_select_arm_(&edo_select_, &(place).future_, (condition)))      \
+            (place) = (__VA_ARGS__);                                           \
+    } else if (edo_select_visit_(&edo_select_, &(place).future_, false, cx)) { \
+        edo_select_ready_(&edo_select_, (match));                              \
+    }                                                                          \
+    if (edo_select_run_(&edo_select_))
+
+#define EDO_WHEN_REF_(condition, match, place)                                \
+    if (edo_select_.phase == EDO_SELECT_ARM_) {                               \
+        edo_select_borrow_(&edo_select_, &(place).future_, (condition));      \
+    } else if (edo_select_visit_(&edo_select_, &(place).future_, true, cx)) { \
+        edo_select_ready_(&edo_select_, (match));                             \
+    }                                                                         \
+    if (edo_select_run_(&edo_select_))
+
+#endif

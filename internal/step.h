@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT */
+/* What the macros of future.h expand to. Not for use by hand. */
+#ifndef EDO_INTERNAL_STEP_H
+#define EDO_INTERNAL_STEP_H
+
+#include "../poll.h"
+
+/* A body returns this, so that a stray `return 0;` does not compile. */
+struct edo_step_ {
+    enum edo_poll poll;
+};
+
+#define edo_pending_ ((struct edo_step_){EDO_PENDING})
+#define edo_ready_   ((struct edo_step_){EDO_READY})
+
+/* States beside EDO_STATE_FRESH, EDO_STATE_DONE and the line of the await. */
+#define EDO_STATE_LEAVING_  0xfffffffeu /* RETURN was reached: on to FINALLY */
+#define EDO_STATE_PANICKED_ 0xfffffffdu /* waits to be dropped */
+
+/* Above what an int holds, so that a resume label inside a user's own switch does not compile. */
+#define EDO_RESUME_(state) (0x100000000ULL | (state))
+
+/* In a future's `pin`: a hash of its address at the first poll, and this bit, set while a borrowed
+ * branch of a SELECT is off. */
+#define EDO_PIN_OFF_ 0x80000000u
+
+/* The output of FUTURE(void). */
+__extension__ struct edo_void {
+};
+
+#define EDO_OUTPUT_(...)            EDO_OUTPUT_TYPE_(EDO_VOID_##__VA_ARGS__, __VA_ARGS__)
+#define EDO_VOID_void               ~, struct edo_void
+#define EDO_OUTPUT_TYPE_(...)       EDO_OUTPUT_PICK_(__VA_ARGS__, )
+#define EDO_OUTPUT_PICK_(a, b, ...) __typeof__(b)
+
+#define EDO_ASYNC_(linkage, name)                                                               \
+    static struct edo_step_ name##_body_(struct name *const self, struct edo_context *const cx, \
+                                         const char *const edo_name_);                          \
+    linkage enum edo_poll name##_poll(struct edo_future *future, struct edo_context *cx);       \
+    enum edo_poll name##_poll(struct edo_future *future, struct edo_context *cx)                \
+    {                                                                                           \
+        return name##_body_((struct name *)future, cx, #name).poll;                             \
+    }                                                                                           \
+    static struct edo_step_ name##_body_(struct name *const self, struct edo_context *const cx, \
+                                         const char *const edo_name_)
+
+#define EDO_LEAVE_                                \
+    do {                                          \
+        self->future_.state = EDO_STATE_LEAVING_; \
+        goto edo_resume_;                         \
+    } while (0)
+
+/* Goes on, suspends, or leaves for FINALLY. */
+enum edo_next_ { EDO_NEXT_GO_, EDO_NEXT_SUSPEND_, EDO_NEXT_LEAVE_ };
+
+#define EDO_STEP_(next)                 \
+    do {                                \
+        enum edo_next_ next_ = (next);  \
+        if (next_ == EDO_NEXT_LEAVE_)   \
+            EDO_LEAVE_;                 \
+        if (next_ == EDO_NEXT_SUSPEND_) \
+            return edo_pending_;        \
+    } while (0)
+
+/* One await: the first arrival falls into the label where the later ones resume. */
+#define EDO_AWAIT_HERE_(child)      \
+    self->future_.state = __LINE__; \
+    __attribute__((fallthrough));   \
+    case EDO_RESUME_(__LINE__):     \
+        EDO_STEP_(edo_await_((child), cx, edo_name_, __FILE__, __LINE__))
+
+/* The two walks through an await, and a poll that found a panic. */
+enum edo_next_ edo_await_walk_(struct edo_future *child, struct edo_context *cx, const char *name,
+                               const char *file, int line);
+
+static inline enum edo_next_ edo_await_(struct edo_future *child, struct edo_context *cx,
+                                        const char *name, const char *file, int line)
+{
+    if (__builtin_expect(cx->walk != EDO_WALK_POLL, 0))
+        return edo_await_walk_(child, cx, name, file, line);
+    if (child->state == EDO_STATE_DONE)
+        return EDO_NEXT_GO_;
+    return edo_future_poll(child, cx) == EDO_READY ? EDO_NEXT_GO_ : EDO_NEXT_SUSPEND_;
+}
+
+/* A walk that finds the future suspended without a child. True: dropped. */
+bool edo_walk_idle_(struct edo_context *cx, const char *name, const char *file, int line);
+
+/* The resume states that are no line. True: on to FINALLY; false: suspend. Stops the program when
+ * the state is none at all. */
+bool edo_resume_other_slow_(struct edo_future *future, struct edo_context *cx, const char *name,
+                            const char *file, int line);
+
+static inline bool edo_resume_other_(struct edo_future *future, struct edo_context *cx,
+                                     const char *name, const char *file, int line)
+{
+    if (future->state == EDO_STATE_LEAVING_)
+        return true;
+    return edo_resume_other_slow_(future, cx, name, file, line);
+}
+
+/* Records a panic and sets the state that goes with it. */
+void edo_panic_here_(struct edo_future *future, struct edo_context *cx, const char *name,
+                     const char *file, int line, const char *format, ...)
+    __attribute__((format(printf, 6, 7)));
+
+enum edo_next_ edo_join_(struct edo_future *const *branches, size_t count, struct edo_context *cx,
+                         const char *name, const char *file, int line);
+
+/* TRY_JOIN: one pass over the branches, then the end of it. */
+struct edo_joining_ {
+    size_t waiting;
+    long long error; /* the first negative output */
+};
+
+/* True when this branch is done and its output is to be looked at. */
+bool edo_joining_poll_(struct edo_joining_ *joining, struct edo_future *branch,
+                       struct edo_context *cx);
+
+static inline void edo_joining_output_(struct edo_joining_ *joining, long long output)
+{
+    if (output < 0)
+        joining->error = output;
+}
+
+enum edo_next_ edo_joining_end_(struct edo_joining_ *joining, struct edo_future *const *branches,
+                                size_t count, struct edo_context *cx, const char *name,
+                                const char *file, int line);
+
+#define EDO_HEAD_OF_(branch) &(branch)->future_
+#define EDO_TRY_JOIN_ONE_(branch)                           \
+    (edo_joining_poll_(&joining_, &(branch)->future_, cx)   \
+         ? edo_joining_output_(&joining_, (branch)->output) \
+         : (void)0)
+
+/* Leaves two braces open, for what is done with joining_.error. */
+#define EDO_TRY_JOIN_HERE_(...)                                                                  \
+    self->future_.state = __LINE__;                                                              \
+    __attribute__((fallthrough));                                                                \
+    case EDO_RESUME_(__LINE__): {                                                                \
+        struct edo_joining_ joining_ = {0, 0};                                                   \
+        struct edo_future *const branches_[] = {EDO_MAP_(EDO_HEAD_OF_, __VA_ARGS__)};            \
+        EDO_MAP_(EDO_TRY_JOIN_ONE_, __VA_ARGS__);                                                \
+        EDO_STEP_(edo_joining_end_(&joining_, branches_, sizeof branches_ / sizeof branches_[0], \
+                                   cx, edo_name_, __FILE__, __LINE__));
+
+/* EDO_MAP_(m, a, b, …) is m(a), m(b), …; up to 255, by David Mazières' recursive __VA_OPT__. */
+#define EDO_PARENS_              ()
+#define EDO_EXPAND_(...)         EDO_EXPAND3_(EDO_EXPAND3_(EDO_EXPAND3_(EDO_EXPAND3_(__VA_ARGS__))))
+#define EDO_EXPAND3_(...)        EDO_EXPAND2_(EDO_EXPAND2_(EDO_EXPAND2_(EDO_EXPAND2_(__VA_ARGS__))))
+#define EDO_EXPAND2_(...)        EDO_EXPAND1_(EDO_EXPAND1_(EDO_EXPAND1_(EDO_EXPAND1_(__VA_ARGS__))))
+#define EDO_EXPAND1_(...)        __VA_ARGS__
+#define EDO_MAP_(m, ...)         __VA_OPT__(EDO_EXPAND_(EDO_MAP_STEP_(m, __VA_ARGS__)))
+#define EDO_MAP_STEP_(m, a, ...) m(a) __VA_OPT__(, EDO_MAP_AGAIN_ EDO_PARENS_(m, __VA_ARGS__))
+#define EDO_MAP_AGAIN_()         EDO_MAP_STEP_
+
+#endif

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+/* The one door to atomics, locks, threads, allocation, the clock and randomness.
+ *
+ * Nothing in the library calls malloc, pthread_* or clock_gettime, or uses an atomic operator, but
+ * through here, so a test build can put something else behind each name: failing allocations, a
+ * checker's scheduler, a scripted clock. There are no stand-alone fences: ThreadSanitizer cannot
+ * see them, and every ordering we need can be said on the access it belongs to.
+ */
+#ifndef EDO_INTERNAL_SYS_H
+#define EDO_INTERNAL_SYS_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "census.h"
+
+/* Atomics. The order is the bare word: edo_load(&task->state, acquire). */
+#define edo_load(p, order)         atomic_load_explicit((p), memory_order_##order)
+#define edo_store(p, v, order)     atomic_store_explicit((p), (v), memory_order_##order)
+#define edo_exchange(p, v, order)  atomic_exchange_explicit((p), (v), memory_order_##order)
+#define edo_fetch_add(p, v, order) atomic_fetch_add_explicit((p), (v), memory_order_##order)
+#define edo_fetch_sub(p, v, order) atomic_fetch_sub_explicit((p), (v), memory_order_##order)
+#define edo_fetch_or(p, v, order)  atomic_fetch_or_explicit((p), (v), memory_order_##order)
+#define edo_fetch_and(p, v, order) atomic_fetch_and_explicit((p), (v), memory_order_##order)
+#define edo_cas(p, expected, v, order, fail)                                            \
+    atomic_compare_exchange_strong_explicit((p), (expected), (v), memory_order_##order, \
+                                            memory_order_##fail)
+#define edo_cas_weak(p, expected, v, order, fail)                                     \
+    atomic_compare_exchange_weak_explicit((p), (expected), (v), memory_order_##order, \
+                                          memory_order_##fail)
+
+#define edo_likely(x)   __builtin_expect(!!(x), 1)
+#define edo_unlikely(x) __builtin_expect(!!(x), 0)
+
+/* Returns size bytes aligned for any type, or NULL; not zeroed. Any thread. */
+void *edo_malloc(size_t size);
+
+/* As realloc: on NULL the old block is still the caller's. Any thread. */
+void *edo_realloc(void *block, size_t size);
+
+/* As calloc; NULL also when count * size overflows. Any thread. */
+void *edo_calloc(size_t count, size_t size);
+
+/* Gives back what the three above returned; NULL is fine. Any thread. */
+void edo_free(void *block);
+
+/* Fails the n-th allocation from now (1 is the next); `sticky` fails all after it as well; 0 turns
+ * it off. Returns whether a failure was delivered since the last call. Only where the library is
+ * built with EDO_FAULTS; elsewhere it does nothing and returns false. Affects all threads. */
+bool edo_alloc_fail(uint64_t n, bool sticky);
+
+/* Nanoseconds of CLOCK_MONOTONIC. Any thread. */
+uint64_t edo_clock_ns(void);
+
+/* Fills block from the kernel's random source; false when it cannot, block unchanged. */
+bool edo_random(void *block, size_t size);
+
+/* A lock for slow paths; statically zero is not valid, use edo_lock_init. */
+struct edo_lock {
+    pthread_mutex_t mutex_;
+};
+
+static inline void edo_lock_init(struct edo_lock *lock)
+{
+    pthread_mutex_init(&lock->mutex_, NULL);
+}
+
+static inline void edo_lock_destroy(struct edo_lock *lock)
+{
+    pthread_mutex_destroy(&lock->mutex_);
+}
+
+static inline void edo_lock(struct edo_lock *lock)
+{
+    pthread_mutex_lock(&lock->mutex_);
+}
+
+static inline void edo_unlock(struct edo_lock *lock)
+{
+    pthread_mutex_unlock(&lock->mutex_);
+}
+
+/* Prints "edo: " and the message with its location, and aborts. For bugs only: never reached by
+ * bad input, a peer or a failed allocation. */
+_Noreturn void edo_bug(const char *file, int line, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Kept in release builds: a broken invariant must not go on. */
+#define edo_assert(condition) \
+    (edo_likely(condition) ? (void)0 : edo_bug(__FILE__, __LINE__, "assertion failed: " #condition))
+
+/* The member's owner, from a pointer to the member. */
+#define edo_container_of(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
+
+#endif
