@@ -94,7 +94,7 @@ void *edo_realloc(void *block, size_t size)
     uncounted(block);
     void *moved = realloc(block, size);
     if (moved == NULL) {
-        counted(block);
+        (void)counted(block);
         return NULL;
     }
     return counted(moved);
@@ -126,6 +126,12 @@ bool edo_random(void *block, size_t size)
         size -= (size_t)n;
     }
     return true;
+}
+
+bool edo_thread_start_detached(void *(*run)(void *), void *arg)
+{
+    pthread_t thread;
+    return pthread_create(&thread, NULL, run, arg) == 0 && pthread_detach(thread) == 0;
 }
 
 _Noreturn void edo_bug(const char *file, int line, const char *format, ...)

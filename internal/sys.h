@@ -83,6 +83,9 @@ static inline void edo_unlock(struct edo_lock *lock)
     pthread_mutex_unlock(&lock->mutex_);
 }
 
+/* Runs run(arg) on a thread of its own that nobody joins. False when there is none to be had. */
+bool edo_thread_start_detached(void *(*run)(void *), void *arg);
+
 /* Prints "edo: " and the message with its location, and aborts. For bugs only: never reached by
  * bad input, a peer or a failed allocation. */
 _Noreturn void edo_bug(const char *file, int line, const char *format, ...)

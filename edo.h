@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/* Everything at once. */
+#ifndef EDO_H
+#define EDO_H
+
+#include "poll.h"
+#include "future.h"
+#include "runtime/error.h"
+#include "runtime/runtime.h"
+#include "runtime/task.h"
+#include "runtime/time.h"
+#include "runtime/embed.h"
+#include "io/addr.h"
+#include "io/tcp.h"
+#include "io/tcp_listener.h"
+#include "io/resolve.h"
+#include "io/bytes.h"
+#include "io/buf_reader.h"
+
+#endif

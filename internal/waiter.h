@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/* A waker kept by whoever links a future in a list.
+ *
+ * A stable waker is kept as it is: the future is unlinked before its task goes, so the pointer is
+ * good for as long as it is linked. Any other is cloned.
+ */
+#ifndef EDO_INTERNAL_WAITER_H
+#define EDO_INTERNAL_WAITER_H
+
+#include "../poll.h"
+
+static inline struct edo_waker *edo_waker_keep(struct edo_waker *waker)
+{
+    return waker->ops->stable ? waker : edo_waker_clone(waker);
+}
+
+/* Ends what edo_waker_keep began. */
+static inline void edo_waker_forget(struct edo_waker *waker)
+{
+    if (!waker->ops->stable)
+        edo_waker_drop(waker);
+}
+
+/* Replaces a kept waker by another; *kept may be NULL. */
+static inline void edo_waker_rekeep(struct edo_waker **kept, struct edo_waker *waker)
+{
+    if (*kept == waker)
+        return;
+    struct edo_waker *old = *kept;
+    *kept = edo_waker_keep(waker);
+    if (old != NULL)
+        edo_waker_forget(old);
+}
+
+/* Wakes and forgets. */
+static inline void edo_waker_fire(struct edo_waker **kept)
+{
+    struct edo_waker *waker = *kept;
+    *kept = NULL;
+    edo_wake(waker);
+    edo_waker_forget(waker);
+}
+
+#endif

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: MIT */
+#include "tcp_listener.h"
+
+#include <errno.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include "../internal/sys.h"
+#include "tcp_internal.h"
+
+/* Long enough to cost nothing, short enough to recover within a second. */
+enum { PAUSE_MS = 100 };
+
+struct edo_tcp_listener {
+    struct edo_registration *registration; /* NULL: closed */
+    int fd;
+    uint32_t refs; /* the owner; each accept that waits */
+    uint64_t pauses;
+};
+
+/* On failure the descriptor is the caller's. */
+static int listener_new(int fd, struct edo_tcp_listener **out)
+{
+    struct edo_tcp_listener *listener = edo_malloc(sizeof *listener);
+    if (listener == NULL)
+        return UV_ENOMEM;
+    int error = edo_registration_open(fd, &listener->registration);
+    if (error < 0) {
+        edo_free(listener);
+        return error;
+    }
+    listener->fd = fd;
+    listener->refs = 1;
+    listener->pauses = 0;
+    *out = listener;
+    return 0;
+}
+
+static int set(int fd, int level, int name, int value)
+{
+    return setsockopt(fd, level, name, &value, sizeof value) == 0 ? 0 : -errno;
+}
+
+int edo_tcp_listen_(struct edo_tcp_listener **listener, const struct edo_addr *addr,
+                    const struct edo_tcp_listen_options *options)
+{
+    int fd = edo_socket(addr->any.sa_family);
+    if (fd < 0)
+        return fd;
+    int error = set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+    if (error == 0 && options->reuse_port)
+        error = set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+    if (error == 0 && addr->any.sa_family == AF_INET6)
+        error = set(fd, IPPROTO_IPV6, IPV6_V6ONLY, options->v6_only);
+    if (error == 0 && bind(fd, &addr->any, addr->length) != 0)
+        error = -errno;
+    if (error == 0 && listen(fd, options->backlog > 0 ? options->backlog : 1024) != 0)
+        error = -errno;
+    if (error == 0)
+        error = listener_new(fd, listener);
+    if (error < 0)
+        edo_socket_close(fd);
+    return error;
+}
+
+int edo_tcp_listener_from_fd(int fd, struct edo_tcp_listener **listener)
+{
+    int one = 1, error = ioctl(fd, FIONBIO, &one) == 0 ? 0 : -errno;
+    if (error == 0)
+        error = listener_new(fd, listener);
+    if (error == 0)
+        EDO_COUNT(FDS, 1);
+    return error;
+}
+
+static void unref(struct edo_tcp_listener *listener)
+{
+    if (--listener->refs == 0)
+        edo_free(listener);
+}
+
+void edo_tcp_listener_close(struct edo_tcp_listener *listener)
+{
+    if (listener == NULL)
+        return;
+    edo_registration_close(listener->registration);
+    listener->registration = NULL;
+    edo_socket_close(listener->fd);
+    listener->fd = -1;
+    unref(listener);
+}
+
+int edo_tcp_listener_local(struct edo_tcp_listener *listener, struct edo_addr *addr)
+{
+    addr->length = sizeof addr->v6;
+    return getsockname(listener->fd, &addr->any, &addr->length) == 0 ? 0 : -errno;
+}
+
+uint64_t edo_tcp_listener_pauses(const struct edo_tcp_listener *listener)
+{
+    return listener->pauses;
+}
+
+/* One connection, or an error; those of a connection that is gone already are passed over, as
+ * accept(2) asks for. */
+static int accept_one(struct edo_tcp_accept *self)
+{
+    for (;;) {
+        self->peer.length = sizeof self->peer.v6;
+        int fd = accept4(self->listener->fd, &self->peer.any, &self->peer.length,
+                         SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd >= 0) {
+            EDO_COUNT(FDS, 1);
+            int error = edo_tcp_new(fd, &self->stream);
+            if (error < 0)
+                edo_socket_close(fd);
+            return error;
+        }
+        switch (errno) {
+        case EINTR:
+        case ECONNABORTED:
+        case EPROTO:
+        case ENETDOWN:
+        case ENOPROTOOPT:
+        case EHOSTDOWN:
+        case ENONET:
+        case EHOSTUNREACH:
+        case ENETUNREACH:
+            continue;
+        case EAGAIN:
+            return UV_EAGAIN;
+        default:
+            return -errno;
+        }
+    }
+}
+
+static bool exhausted(int error)
+{
+    return error == UV_EMFILE || error == UV_ENFILE || error == UV_ENOBUFS || error == UV_ENOMEM;
+}
+
+static enum edo_poll end(struct edo_tcp_accept *self)
+{
+    edo_future_drop(&self->pause.future_, &(struct edo_context){.walk = EDO_WALK_DROP});
+    if (self->waits) {
+        edo_registration_forget(&self->waiter);
+        unref(self->listener);
+        self->waits = false;
+    }
+    return EDO_READY;
+}
+
+static enum edo_poll edo_tcp_accept_poll(struct edo_future *future, struct edo_context *cx)
+{
+    struct edo_tcp_accept *self = (struct edo_tcp_accept *)future;
+    struct edo_tcp_listener *listener = self->listener;
+    if (cx->walk == EDO_WALK_DROP)
+        return end(self);
+    if (cx->walk == EDO_WALK_TRACE)
+        return edo_walk_leaf(cx, "edo_tcp_accept");
+    if (edo_budget_spent(cx))
+        return EDO_PENDING;
+    for (;;) {
+        struct edo_registration *registration = listener->registration;
+        if (registration == NULL || edo_registration_orphaned(registration)) {
+            self->output = UV_ECANCELED;
+            break;
+        }
+        bool pausing = self->pause.future_.poll != NULL;
+        if (pausing && edo_future_poll(&self->pause.future_, cx) == EDO_PENDING)
+            return EDO_PENDING;
+        self->pause = (struct edo_sleep){.output = 0};
+        if (edo_registration_ready(registration, EDO_READABLE)) {
+            self->output = accept_one(self);
+            if (self->output == UV_EAGAIN) {
+                edo_registration_clear(registration, EDO_READABLE);
+            } else if (exhausted(self->output)) {
+                listener->pauses++;
+                self->pause = edo_sleep(PAUSE_MS);
+            } else {
+                break;
+            }
+        }
+        if (!self->waits) {
+            self->waits = true;
+            listener->refs++;
+        }
+        if (self->pause.future_.poll != NULL)
+            continue;
+        edo_registration_wait(registration, &self->waiter, EDO_READABLE, cx->waker);
+        return EDO_PENDING;
+    }
+    edo_budget_spend(cx);
+    return end(self);
+}
+
+struct edo_tcp_accept edo_tcp_accept(struct edo_tcp_listener *listener)
+{
+    return EDO_NEW(edo_tcp_accept, .listener = listener);
+}
+
+static enum edo_poll edo_tcp_incoming_poll(struct edo_future *future, struct edo_context *cx)
+{
+    struct edo_tcp_incoming *self = (struct edo_tcp_incoming *)future;
+    if (cx->walk == EDO_WALK_DROP)
+        edo_future_drop(&self->accept.future_, cx);
+    if (cx->walk != EDO_WALK_POLL)
+        return edo_walk_leaf(cx, "edo_tcp_incoming");
+    if (edo_future_poll(&self->accept.future_, cx) == EDO_PENDING)
+        return EDO_PENDING;
+    self->output = self->accept.output == 0 ? self->accept.stream : NULL;
+    return EDO_READY;
+}
+
+struct edo_tcp_incoming edo_tcp_incoming(struct edo_tcp_listener *listener)
+{
+    return EDO_NEW(edo_tcp_incoming, .accept = edo_tcp_accept(listener));
+}

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: MIT */
+#include "driver.h"
+
+#include <fcntl.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "runtime_internal.h"
+#include "registration.h"
+#include "time_internal.h"
+
+enum { NS_PER_MS = 1000000 };
+
+/* libuv aborts when its table of descriptors cannot grow. So it is grown here, once, where a failure
+ * can still be told, to hold every descriptor we may get. */
+static int grow_table(uv_loop_t *loop)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return uv_translate_sys_error(errno);
+    rlim_t top = limit.rlim_cur < 65536 ? limit.rlim_cur : 65536;
+    /* Would it fit? libuv takes the next power of two, in pointers. */
+    void *trial = edo_malloc(2 * (size_t)top * sizeof(void *));
+    if (trial == NULL)
+        return UV_ENOMEM;
+    edo_free(trial);
+    int fd = eventfd(0, EFD_CLOEXEC);
+    if (fd < 0)
+        return uv_translate_sys_error(errno);
+    int high = fcntl(fd, F_DUPFD_CLOEXEC, (int)top - 1);
+    int error = 0;
+    uv_poll_t poll;
+    if (high >= 0 && (error = uv_poll_init(loop, &poll, high)) == 0) {
+        uv_poll_start(&poll, UV_READABLE, NULL);
+        uv_poll_stop(&poll);
+        uv_close((uv_handle_t *)&poll, NULL);
+        /* The handle is on this stack: the loop, which is new, lets go of it here. */
+        uv_run(loop, UV_RUN_NOWAIT);
+    }
+    if (high >= 0)
+        close(high);
+    close(fd);
+    return error;
+}
+
+static void on_signal(uv_async_t *async)
+{
+    /* Its work is done: the loop is awake, and what follows looks at the inject list. */
+    (void)async;
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    (void)timer;
+}
+
+/* One turn of the scheduler inside the host's loop. True: tasks are ready. */
+static bool attached_turn(struct edo_driver *driver)
+{
+    struct edo_runtime *runtime = driver->runtime;
+    struct edo_thread outer = edo_thread;
+    edo_thread.current = runtime->handle;
+    edo_thread.running = runtime;
+    edo_driver_fire(driver);
+    bool more = edo_run_batch(runtime, NULL);
+    edo_thread = outer;
+    if (runtime->live > 0)
+        uv_ref((uv_handle_t *)&driver->async);
+    else
+        uv_unref((uv_handle_t *)&driver->async);
+    return more;
+}
+
+static void on_idle(uv_idle_t *idle)
+{
+    (void)idle;
+}
+
+/* Before the host's loop sleeps. */
+static void on_prepare(uv_prepare_t *prepare)
+{
+    struct edo_driver *driver = prepare->data;
+    struct edo_handle *handle = driver->runtime->handle;
+    bool more = attached_turn(driver);
+    if (!more) {
+        edo_store(&handle->parked, true, seq_cst);
+        more = edo_handle_pending(handle);
+    }
+    if (more) {
+        edo_store(&handle->parked, false, relaxed);
+        uv_idle_start(&driver->idle, on_idle);
+    } else {
+        uv_idle_stop(&driver->idle);
+        if (driver->runtime->hooks.on_thread_park != NULL)
+            driver->runtime->hooks.on_thread_park(driver->runtime->hooks.hook_arg);
+    }
+    edo_driver_arm(driver);
+}
+
+/* After it slept, and its callbacks ran. */
+static void on_check(uv_check_t *check)
+{
+    struct edo_driver *driver = check->data;
+    if (edo_exchange(&driver->runtime->handle->parked, false, relaxed) &&
+        driver->runtime->hooks.on_thread_unpark != NULL)
+        driver->runtime->hooks.on_thread_unpark(driver->runtime->hooks.hook_arg);
+    attached_turn(driver);
+}
+
+int edo_driver_new(struct edo_runtime *runtime, uv_loop_t *host, struct edo_driver **out)
+{
+    struct edo_driver *driver = edo_calloc(1, sizeof *driver);
+    if (driver == NULL)
+        return UV_ENOMEM;
+    driver->runtime = runtime;
+    driver->attached = host != NULL;
+    driver->loop = host != NULL ? host : &driver->own;
+    edo_list_init(&driver->registrations);
+    edo_wheel_init(&driver->wheel, edo_clock_ns() / NS_PER_MS);
+    int error = host != NULL ? 0 : uv_loop_init(&driver->own);
+    if (error < 0) {
+        edo_free(driver);
+        return error;
+    }
+    if (host == NULL && (error = grow_table(driver->loop)) < 0)
+        goto no_async;
+    error = uv_async_init(driver->loop, &driver->async, on_signal);
+    if (error < 0)
+        goto no_async;
+    uv_timer_init(driver->loop, &driver->timer);
+    uv_unref((uv_handle_t *)&driver->timer);
+    driver->open = 2;
+    driver->async.data = driver->timer.data = driver;
+    if (driver->attached) {
+        uv_unref((uv_handle_t *)&driver->async);
+        uv_prepare_init(host, &driver->prepare);
+        uv_check_init(host, &driver->check);
+        uv_idle_init(host, &driver->idle);
+        uv_unref((uv_handle_t *)&driver->prepare);
+        uv_unref((uv_handle_t *)&driver->check);
+        uv_unref((uv_handle_t *)&driver->idle);
+        driver->prepare.data = driver->check.data = driver->idle.data = driver;
+        driver->open += 3;
+        uv_prepare_start(&driver->prepare, on_prepare);
+        uv_check_start(&driver->check, on_check);
+    }
+    *out = driver;
+    return 0;
+
+no_async:
+    if (host == NULL)
+        edo_assert(uv_loop_close(driver->loop) == 0);
+    edo_free(driver);
+    return error;
+}
+
+/* On a host's loop: freed with its last handle and request. */
+static void free_if_gone(struct edo_driver *driver)
+{
+    if (driver->attached && driver->runtime == NULL && driver->open == 0 && driver->requests == 0)
+        edo_free(driver);
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    struct edo_driver *driver = handle->data;
+    driver->open--;
+    free_if_gone(driver);
+}
+
+void edo_driver_request_begin(struct edo_driver *driver)
+{
+    driver->requests++;
+}
+
+void edo_driver_request_end(struct edo_driver *driver)
+{
+    driver->requests--;
+    free_if_gone(driver);
+}
+
+/* Whatever the caller left open on our loop is closed, so that the loop can be. */
+static void close_stray(uv_handle_t *handle, void *arg)
+{
+    (void)arg;
+    if (!uv_is_closing(handle))
+        uv_close(handle, NULL);
+}
+
+/* Runs an own loop out: closing handles, requests under way. */
+static void run_out(struct edo_driver *driver)
+{
+    while (uv_loop_close(&driver->own) == UV_EBUSY) {
+        uv_run(&driver->own, UV_RUN_DEFAULT);
+        uv_walk(&driver->own, close_stray, NULL);
+    }
+    edo_free(driver);
+}
+
+static void *run_out_thread(void *driver)
+{
+    run_out(driver);
+    return NULL;
+}
+
+void edo_driver_close(struct edo_driver *driver, bool wait)
+{
+    edo_registration_orphan_all(&driver->registrations);
+    edo_timer_orphan_all(&driver->wheel);
+    driver->runtime = NULL;
+    uv_close((uv_handle_t *)&driver->timer, on_closed);
+    uv_close((uv_handle_t *)&driver->async, on_closed);
+    if (driver->attached) {
+        uv_close((uv_handle_t *)&driver->prepare, on_closed);
+        uv_close((uv_handle_t *)&driver->check, on_closed);
+        uv_close((uv_handle_t *)&driver->idle, on_closed);
+        return;
+    }
+    /* What only has to be closed is closed in one turn. */
+    uv_run(&driver->own, UV_RUN_NOWAIT);
+    if (!wait && driver->requests > 0 && edo_thread_start_detached(run_out_thread, driver))
+        return;
+    run_out(driver);
+}
+
+void edo_driver_arm(struct edo_driver *driver)
+{
+    uint64_t when;
+    if (driver->paused || !edo_wheel_next(&driver->wheel, &when)) {
+        if (uv_is_active((uv_handle_t *)&driver->timer))
+            uv_timer_stop(&driver->timer);
+        return;
+    }
+    /* From now, which is what the loop sleeps by; its own time may be an old one. */
+    uint64_t now = edo_driver_now(driver), at = when * NS_PER_MS;
+    uint64_t timeout = at > now ? (at - now + NS_PER_MS - 1) / NS_PER_MS : 0;
+    uv_timer_start(&driver->timer, on_timer, timeout, 0);
+}
+
+void edo_driver_turn(struct edo_driver *driver, bool sleep)
+{
+    if (sleep)
+        edo_driver_arm(driver);
+    uv_run(driver->loop, sleep ? UV_RUN_ONCE : UV_RUN_NOWAIT);
+    edo_driver_fire(driver);
+}
+
+uint64_t edo_driver_now(const struct edo_driver *driver)
+{
+    return driver->paused ? driver->frozen : edo_clock_ns() + (uint64_t)driver->shift;
+}
+
+void edo_driver_fire(struct edo_driver *driver)
+{
+    if (driver->wheel.count == 0)
+        return;
+    uint64_t now = edo_driver_now(driver) / NS_PER_MS;
+    struct edo_timer_entry *entry;
+    while ((entry = edo_wheel_poll(&driver->wheel, now)) != NULL)
+        edo_timer_fire(entry);
+}
+
+bool edo_driver_skip(struct edo_driver *driver)
+{
+    uint64_t when;
+    if (!driver->paused || driver->requests > 0 ||
+        !edo_wheel_next_deadline(&driver->wheel, &when))
+        return false;
+    edo_driver_set(driver, when > UINT64_MAX / NS_PER_MS ? UINT64_MAX : when * NS_PER_MS);
+    return true;
+}
+
+void edo_driver_set(struct edo_driver *driver, uint64_t ns)
+{
+    if (ns > driver->frozen)
+        driver->frozen = ns;
+    edo_driver_fire(driver);
+}

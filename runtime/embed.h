@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/* Edo inside a libuv program: tasks on the program's own loop, and libuv's callbacks as futures.
+ *
+ *     struct edo_runtime *runtime;
+ *     edo_runtime_attach(loop, &runtime);
+ *     edo_task_detach(SPAWN_ON(edo_runtime_handle(runtime), NEW(server)));
+ *     uv_run(loop, UV_RUN_DEFAULT);        ends when the last task and handle has
+ *     edo_runtime_drop(runtime);
+ *     uv_run(loop, UV_RUN_DEFAULT);        closes what Edo had on the loop
+ *     uv_loop_close(loop);                 0
+ */
+#ifndef EDO_RUNTIME_EMBED_H
+#define EDO_RUNTIME_EMBED_H
+
+#include <uv.h>
+
+#include "runtime.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* edo_runtime_attach(loop, &runtime, .name = …): a current-thread runtime whose tasks run inside
+ * uv_run on the caller's loop, beside the caller's handles. It keeps the loop alive while it has
+ * tasks, and no longer. Returns 0, UV_ENOMEM, UV_EINVAL (start_paused: the loop's time is not
+ * ours), or libuv's error. On the loop's thread, as edo_runtime_drop later, which closes Edo's
+ * handles the way uv_close does: they are gone when the loop has turned once more. Code outside of
+ * tasks spawns with SPAWN_ON, or after edo_enter. */
+#define edo_runtime_attach(loop, runtime, ...)                                                     \
+    edo_builder_attach(&(const struct edo_builder){.flavor = EDO_CURRENT_THREAD __VA_OPT__(, )     \
+                                                       __VA_ARGS__},                               \
+                       (loop), (runtime))
+int edo_builder_attach(const struct edo_builder *builder, uv_loop_t *loop,
+                       struct edo_runtime **runtime);
+
+/* A completion turns a callback into a future. It has two sides: the callback, which completes it
+ * once, and the task, which waits or gives up. The memory, with room for the request, lives until
+ * both are done, so a task that is cancelled leaves nothing behind that libuv still writes to.
+ *
+ *     struct edo_completion *done = edo_completion_new(sizeof(uv_fs_t));
+ *     uv_fs_t *request = edo_completion_data(done);
+ *     request->data = done;
+ *     int error = uv_fs_open(loop, request, path, O_RDONLY, 0, on_open);
+ *     if (error < 0)
+ *         edo_completion_complete(done, error);
+ *     AWAIT(self->wait, edo_completion_wait(done));     its output is what on_open passed on
+ */
+struct edo_completion;
+
+/* Makes one, with `size` zeroed bytes for the caller; NULL: no memory. Any thread. */
+struct edo_completion *edo_completion_new(size_t size);
+
+/* Those bytes, aligned for any type. */
+void *edo_completion_data(struct edo_completion *completion);
+
+/* The callback's side, once: the waiting future resolves to status. The data may be gone
+ * afterwards. Any thread. */
+void edo_completion_complete(struct edo_completion *completion, int status);
+
+/* The task's side: a future of the status; takes that side. The data may be read until the future
+ * is polled ready: what is needed of it is copied by the callback, or read after
+ * edo_completion_hold. Cancel safety: dropped, the status is lost; the callback is harmless. */
+struct edo_completion_wait {
+    EDO_FUTURE(int);
+    struct edo_completion *completion;
+    struct edo_driver *driver;
+};
+struct edo_completion_wait edo_completion_wait(struct edo_completion *completion);
+
+/* Gives the task's side up without waiting; or a reference that edo_completion_hold took. */
+void edo_completion_drop(struct edo_completion *completion);
+
+/* One more reference, to read the data after the wait. */
+struct edo_completion *edo_completion_hold(struct edo_completion *completion);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

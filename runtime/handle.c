@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+/* The half of a runtime that other threads hold: references, the inject list, the signal. */
+#include "runtime_internal.h"
+
+_Thread_local struct edo_thread edo_thread;
+
+/* What the inject list points to when the runtime takes no more tasks. */
+static struct edo_task inject_closed;
+#define INJECT_CLOSED (&inject_closed)
+
+enum { REF_BATCH = 1024 };
+
+struct edo_handle *edo_handle_new(struct edo_runtime *runtime)
+{
+    struct edo_handle *handle = edo_calloc(1, sizeof *handle);
+    if (handle == NULL)
+        return NULL;
+    EDO_COUNT(RUNTIMES, 1);
+    atomic_init(&handle->refs, 1);
+    edo_lock_init(&handle->lock);
+    handle->runtime = runtime;
+    return handle;
+}
+
+void edo_handle_unref(struct edo_handle *handle, int64_t n)
+{
+    /* Release what this holder did; acquire what all others did, for the free. */
+    if (edo_fetch_sub(&handle->refs, n, acq_rel) != n)
+        return;
+    EDO_COUNT(RUNTIMES, -1);
+    edo_lock_destroy(&handle->lock);
+    edo_free(handle);
+}
+
+void edo_handle_give(struct edo_handle *handle)
+{
+    if (edo_unlikely(handle->spare == 0)) {
+        edo_fetch_add(&handle->refs, REF_BATCH, relaxed);
+        handle->spare = REF_BATCH;
+    }
+    handle->spare--;
+}
+
+struct edo_handle *edo_handle_clone(struct edo_handle *handle)
+{
+    edo_fetch_add(&handle->refs, 1, relaxed);
+    return handle;
+}
+
+void edo_handle_drop(struct edo_handle *handle)
+{
+    if (handle != NULL)
+        edo_handle_unref(handle, 1);
+}
+
+/* The task may be run, and freed, as soon as it is pushed: the caller holds a reference to it, and
+ * through it to the handle, until the signal is sent. */
+bool edo_handle_inject(struct edo_handle *handle, struct edo_task *task)
+{
+    struct edo_task *head = edo_load(&handle->inject, relaxed);
+    do {
+        if (head == INJECT_CLOSED)
+            return false;
+        task->remote_next = head;
+        /* Releases remote_next to edo_handle_take; seq_cst against `parked`. */
+    } while (!edo_cas_weak(&handle->inject, &head, task, seq_cst, relaxed));
+    if (edo_load(&handle->parked, seq_cst) && edo_exchange(&handle->parked, false, seq_cst))
+        edo_handle_signal(handle);
+    return true;
+}
+
+struct edo_task *edo_handle_take(struct edo_handle *handle, bool close)
+{
+    if (!close && edo_load(&handle->inject, relaxed) == NULL)
+        return NULL;
+    struct edo_task *stack =
+        edo_exchange(&handle->inject, close ? INJECT_CLOSED : NULL, acquire);
+    struct edo_task *first = NULL;
+    if (stack == INJECT_CLOSED)
+        return NULL;
+    while (stack != NULL) {
+        struct edo_task *next = stack->remote_next;
+        stack->remote_next = first;
+        first = stack;
+        stack = next;
+    }
+    return first;
+}
+
+bool edo_handle_pending(struct edo_handle *handle)
+{
+    struct edo_task *head = edo_load(&handle->inject, seq_cst);
+    return head != NULL && head != INJECT_CLOSED;
+}
+
+void edo_handle_signal(struct edo_handle *handle)
+{
+    /* The lock keeps the async handle from being closed meanwhile. */
+    edo_lock(&handle->lock);
+    if (handle->async != NULL)
+        uv_async_send(handle->async);
+    edo_unlock(&handle->lock);
+}
+
+struct edo_handle *edo_handle_current(void)
+{
+    return edo_thread.current;
+}
+
+struct edo_guard edo_enter(struct edo_handle *handle)
+{
+    struct edo_guard guard = {edo_thread.current};
+    edo_thread.current = edo_handle_clone(handle);
+    return guard;
+}
+
+void edo_leave(struct edo_guard guard)
+{
+    struct edo_handle *left = edo_thread.current;
+    edo_thread.current = guard.previous;
+    edo_handle_drop(left);
+}

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+/* The futures that belong to tasks: join, yield_now, unconstrained. */
+#include <string.h>
+
+#include "runtime_internal.h"
+
+/* Takes the waker back that was offered to the completing thread. False: it has taken it. */
+static bool retract(struct edo_task *task)
+{
+    if (!edo_task_state_joiner(&task->state, false))
+        return false;
+    edo_waker_drop(task->joiner);
+    task->joiner = NULL;
+    return true;
+}
+
+static enum edo_poll take(struct edo_join *self)
+{
+    struct edo_task *task = self->task;
+    struct edo_future *frame = edo_task_future(task);
+    struct edo_outcome *outcome = (struct edo_outcome *)frame;
+    self->output = 0;
+    if (outcome->kind == EDO_OUTCOME_CANCELLED) {
+        self->output = UV_ECANCELED;
+    } else if (outcome->kind == EDO_OUTCOME_PANICKED) {
+        self->output = EDO_EPANIC;
+        if (self->report_size > 0)
+            snprintf(self->report, self->report_size, "%s",
+                     outcome->report != NULL ? outcome->report : "(no memory for the report)");
+    } else if (self->value != NULL) {
+        memcpy(self->value, (char *)frame + self->offset, self->size);
+    }
+    self->task = NULL;
+    edo_task_release(task, EDO_TASK_HANDLE);
+    return EDO_READY;
+}
+
+static enum edo_poll edo_join_poll(struct edo_future *future, struct edo_context *cx)
+{
+    struct edo_join *self = (struct edo_join *)future;
+    struct edo_task *task = self->task;
+    int error = edo_task_error_(task);
+    if (cx->walk != EDO_WALK_POLL) {
+        if (cx->walk == EDO_WALK_DROP && error == 0) {
+            if (edo_task_state_peek(&task->state) & EDO_TASK_JOINER)
+                retract(task);
+            edo_task_detach_(task);
+        }
+        return edo_walk_leaf(cx, "edo_join");
+    }
+    if (error < 0) {
+        self->output = error;
+        return EDO_READY;
+    }
+    if (edo_budget_spent(cx))
+        return EDO_PENDING;
+    if (!edo_task_state_complete(&task->state)) {
+        /* Only this future sets JOINER: what it reads of it, it set itself. */
+        if (edo_task_state_peek(&task->state) & EDO_TASK_JOINER) {
+            if (edo_will_wake(task->joiner, cx->waker))
+                return EDO_PENDING;
+            retract(task);
+        }
+        if (!edo_task_state_complete(&task->state)) {
+            /* A clone: the completing thread wakes it when this future may be gone already. */
+            task->joiner = edo_waker_clone(cx->waker);
+            if (edo_task_state_joiner(&task->state, true))
+                return EDO_PENDING;
+            edo_waker_drop(task->joiner);
+        }
+    }
+    edo_budget_spend(cx);
+    return take(self);
+}
+
+struct edo_join edo_task_join_(struct edo_task *task, void *value, size_t size, size_t offset,
+                          char *report, size_t report_size)
+{
+    return (struct edo_join){
+        .future_ = {.poll = edo_join_poll},
+        .size = (uint32_t)size,
+        .offset = (uint32_t)offset,
+        .task = task,
+        .value = value,
+        .report = report,
+        .report_size = report_size,
+    };
+}
+
+static enum edo_poll edo_yield_now_poll(struct edo_future *future, struct edo_context *cx)
+{
+    struct edo_yield_now *self = (struct edo_yield_now *)future;
+    if (cx->walk != EDO_WALK_POLL)
+        return edo_walk_leaf(cx, "edo_yield_now");
+    if (self->yielded)
+        return EDO_READY;
+    self->yielded = true;
+    edo_wake(cx->waker);
+    return EDO_PENDING;
+}
+
+struct edo_yield_now edo_yield_now(void)
+{
+    return EDO_NEW(edo_yield_now);
+}
+
+static enum edo_poll edo_unconstrained_poll(struct edo_future *future, struct edo_context *cx)
+{
+    struct edo_unconstrained *self = (struct edo_unconstrained *)future;
+    if (cx->walk == EDO_WALK_DROP) {
+        edo_future_drop(self->child, cx);
+        return EDO_READY;
+    }
+    if (cx->walk == EDO_WALK_TRACE) {
+        edo_future_trace(self->child, cx);
+        return EDO_PENDING;
+    }
+    uint32_t budget = cx->budget;
+    cx->budget = EDO_UNCONSTRAINED;
+    enum edo_poll poll = edo_future_poll(self->child, cx);
+    cx->budget = budget;
+    return poll;
+}
+
+struct edo_unconstrained edo_unconstrained_(struct edo_future *child)
+{
+    return EDO_NEW(edo_unconstrained, .child = child);
+}

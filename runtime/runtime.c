@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: MIT */
+/* A runtime's life: built, run by edo_block_on or by a host's loop, dropped. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "driver.h"
+#include "embed.h"
+#include "runtime_internal.h"
+
+static int build(const struct edo_builder *builder, uv_loop_t *host, struct edo_runtime **out)
+{
+    if (builder->flavor != EDO_CURRENT_THREAD || (host != NULL && builder->start_paused))
+        return UV_EINVAL;
+    struct edo_runtime *runtime = edo_calloc(1, sizeof *runtime);
+    if (runtime == NULL)
+        return UV_ENOMEM;
+    int error = UV_ENOMEM;
+    runtime->handle = edo_handle_new(runtime);
+    if (runtime->handle == NULL)
+        goto no_handle;
+    error = edo_driver_new(runtime, host, &runtime->driver);
+    if (error < 0)
+        goto no_driver;
+    runtime->handle->async = &runtime->driver->async;
+    edo_list_init(&runtime->tasks);
+    runtime->event_interval = builder->event_interval ? builder->event_interval : 61;
+    runtime->global_queue_interval =
+        builder->global_queue_interval ? builder->global_queue_interval : 31;
+    runtime->hooks = *builder;
+    snprintf(runtime->name, sizeof runtime->name, "%s", builder->name ? builder->name : "edo");
+    edo_context_init(&runtime->cx, NULL);
+    if (edo_random(&runtime->cx.random, sizeof runtime->cx.random))
+        runtime->cx.random |= 1;
+    if (builder->start_paused) {
+        runtime->driver->frozen = edo_driver_now(runtime->driver);
+        runtime->driver->paused = true;
+    }
+    *out = runtime;
+    return 0;
+
+no_driver:
+    edo_handle_unref(runtime->handle, 1);
+no_handle:
+    edo_free(runtime);
+    return error;
+}
+
+int edo_builder_build(const struct edo_builder *builder, struct edo_runtime **runtime)
+{
+    return build(builder, NULL, runtime);
+}
+
+static void hook(struct edo_runtime *runtime, void (*hook)(void *))
+{
+    if (hook != NULL)
+        hook(runtime->hooks.hook_arg);
+}
+
+int edo_builder_attach(const struct edo_builder *builder, uv_loop_t *loop,
+                       struct edo_runtime **out)
+{
+    int error = build(builder, loop, out);
+    if (error < 0)
+        return error;
+    /* The thread of the loop, for as long as it is attached. */
+    edo_store(&(*out)->handle->owner, &edo_thread, relaxed);
+    hook(*out, (*out)->hooks.on_thread_start);
+    return 0;
+}
+
+/* Nothing is ready: sleeps until something is. Foreign wakes: first `parked`, then the look at the
+ * inject list; a waker pushes first, then looks at `parked` (handle.c). */
+static void park(struct edo_runtime *runtime)
+{
+    struct edo_handle *handle = runtime->handle;
+    if (runtime->driver->paused) {
+        edo_driver_turn(runtime->driver, false);
+        if (edo_runnable(runtime) || edo_driver_skip(runtime->driver))
+            return;
+    }
+    edo_store(&handle->parked, true, seq_cst);
+    if (edo_handle_pending(handle)) {
+        edo_store(&handle->parked, false, relaxed);
+        return;
+    }
+    hook(runtime, runtime->hooks.on_thread_park);
+    edo_driver_turn(runtime->driver, true);
+    hook(runtime, runtime->hooks.on_thread_unpark);
+    edo_store(&handle->parked, false, relaxed);
+}
+
+/* edo_block_on's future as a task: it has a waker that may outlive the call, and takes its turn. */
+struct root {
+    EDO_FUTURE(int);
+    struct edo_future *inner;
+};
+
+static enum edo_poll root_poll(struct edo_future *future, struct edo_context *cx)
+{
+    struct edo_future *inner = ((struct root *)future)->inner;
+    if (cx->walk == EDO_WALK_DROP) {
+        edo_future_drop(inner, cx);
+        return EDO_READY;
+    }
+    if (cx->walk == EDO_WALK_TRACE) {
+        edo_future_trace(inner, cx);
+        return EDO_PENDING;
+    }
+    return edo_future_poll(inner, cx);
+}
+
+/* The future never ran: it is dropped all the same. */
+static int refuse(struct edo_future *future, int error)
+{
+    edo_task_start_((struct edo_task *)(intptr_t)error, future);
+    return error;
+}
+
+/* Runs until the task is complete, and tells how it ended. */
+static int run(struct edo_runtime *runtime, struct edo_task *task, struct edo_future *future)
+{
+    *(struct root *)edo_task_future(task) = EDO_NEW(root, .inner = future);
+    edo_adopt(runtime, task);
+    for (;;) {
+        bool more = edo_run_batch(runtime, task);
+        if (edo_task_state_peek(&task->state) & EDO_TASK_COMPLETE)
+            break;
+        if (more)
+            edo_driver_turn(runtime->driver, false);
+        else
+            park(runtime);
+    }
+    uint32_t kind = ((struct edo_outcome *)edo_task_future(task))->kind;
+    edo_task_detach_(task);
+    return kind == EDO_STATE_DONE ? 0 : kind == EDO_OUTCOME_PANICKED ? EDO_EPANIC : UV_ECANCELED;
+}
+
+int edo_block_on_(struct edo_runtime *runtime, struct edo_future *future)
+{
+    struct edo_handle *handle = runtime->handle;
+    if (edo_thread.running != NULL)
+        return refuse(future, EDO_ENESTED);
+    /* Acquire: what the thread that ran it last left behind. */
+    struct edo_thread *nobody = NULL;
+    if (!edo_cas(&handle->owner, &nobody, &edo_thread, acquire, relaxed))
+        return refuse(future, UV_EBUSY);
+    struct edo_thread outer = edo_thread;
+    edo_thread = (struct edo_thread){.current = handle, .running = runtime};
+    hook(runtime, runtime->hooks.on_thread_start);
+    struct edo_task *task = edo_task_new(handle, sizeof(struct root));
+    int error = task != NULL ? run(runtime, task, future) : refuse(future, UV_ENOMEM);
+    hook(runtime, runtime->hooks.on_thread_stop);
+    edo_thread = outer;
+    edo_store(&handle->owner, NULL, release);
+    return error;
+}
+
+/* Shutdown, in this order:
+ *  1. This thread becomes the owner, so that what tasks wake and spawn in their FINALLY is seen.
+ *  2. No foreign wake or spawn gets in any more; every task is dropped (edo_drop_all).
+ *  3. The async handle is taken from the signallers, under their lock, before it is closed.
+ *  4. The driver orphans what outlives it (sockets still open, timers of foreign executors), and
+ *     closes its handles. What that woke belongs to nobody; what it spawned is dropped.
+ *  5. The handle forgets the runtime: a late waker finds its task complete, a late spawn finds the
+ *     inject list closed. Only then the memory goes. */
+static void end(struct edo_runtime *runtime, bool wait)
+{
+    if (runtime == NULL)
+        return;
+    struct edo_handle *handle = runtime->handle;
+    struct edo_thread outer = edo_thread;
+    edo_assert(outer.running == NULL);
+    struct edo_thread *owner = NULL;
+    if (!edo_cas(&handle->owner, &owner, &edo_thread, acquire, relaxed))
+        edo_assert(owner == &edo_thread && runtime->driver->attached);
+    edo_thread = (struct edo_thread){.current = handle, .running = runtime};
+    edo_drop_all(runtime);
+    edo_lock(&handle->lock);
+    handle->async = NULL;
+    edo_unlock(&handle->lock);
+    bool attached = runtime->driver->attached;
+    edo_driver_close(runtime->driver, wait);
+    edo_drop_all(runtime);
+    if (attached)
+        hook(runtime, runtime->hooks.on_thread_stop);
+    edo_thread = outer;
+    handle->runtime = NULL;
+    edo_store(&handle->owner, NULL, release);
+    int64_t spare = handle->spare;
+    edo_free(runtime);
+    edo_handle_unref(handle, spare + 1);
+}
+
+void edo_runtime_drop(struct edo_runtime *runtime)
+{
+    end(runtime, true);
+}
+
+void edo_runtime_shutdown_background(struct edo_runtime *runtime)
+{
+    end(runtime, false);
+}
+
+const char *edo_runtime_name(const struct edo_runtime *runtime)
+{
+    return runtime->name;
+}
+
+uv_loop_t *edo_runtime_loop(struct edo_runtime *runtime)
+{
+    return runtime->driver->loop;
+}
+
+struct edo_handle *edo_runtime_handle(struct edo_runtime *runtime)
+{
+    return runtime->handle;
+}
+
+int edo_main_status_(int output)
+{
+    if (output >= 0)
+        return output & 0xff;
+    fprintf(stderr, "edo: %s\n", edo_strerror(output));
+    return EXIT_FAILURE;
+}

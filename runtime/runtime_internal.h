@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of runtime/ share: the task's layout, the runtime's two halves, the thread's view.
+ *
+ * A runtime is two objects. `struct edo_runtime` belongs to the thread that runs it, its owner for
+ * the time, and nobody else touches it. `struct edo_handle` is what other threads hold: it outlives
+ * the runtime until the last task, waker and handle is gone.
+ */
+#ifndef EDO_RUNTIME_INTERNAL_H
+#define EDO_RUNTIME_INTERNAL_H
+
+#include <uv.h>
+
+#include "../internal/list.h"
+#include "../internal/sys.h"
+#include "runtime.h"
+#include "task.h"
+#include "task_state.h"
+#include "wheel.h"
+
+struct edo_task {
+    struct edo_waker waker;       /* first: a waker is a task */
+    edo_task_state state;         /* task_state.h */
+    uint32_t serial;              /* half of the id */
+    struct edo_task *next;        /* run queue; NULL: not in it. Owner's thread */
+    struct edo_task *remote_next; /* inject list. Whoever set LINKED, until it is pushed */
+    struct edo_handle *home;      /* constant; the task holds a reference */
+    struct edo_list owned;        /* among the runtime's tasks. Owner's thread */
+    struct edo_waker *joiner;     /* see JOINER in task_state.h */
+};
+_Static_assert(sizeof(struct edo_task) == 64, "a task's header is one cache line");
+
+/* What is left in the frame's place when a task is complete; `kind` is EDO_STATE_DONE when the
+ * frame's output stands. */
+struct edo_outcome {
+    char *report; /* a panic's text, the task's to free; NULL when there was no memory for it */
+    uint32_t kind;
+};
+enum { EDO_OUTCOME_CANCELLED = 1, EDO_OUTCOME_PANICKED = 2 };
+_Static_assert(sizeof(struct edo_outcome) == sizeof(struct edo_future), "it overlays the head");
+
+struct edo_handle {
+    /* References: handles, tasks, the runtime. The runtime takes them in batches (`spare`), so that
+     * a task born and freed on the owner's thread costs no atomic operation here. */
+    _Atomic(int64_t) refs;
+    /* &edo_thread of the thread that runs the runtime; NULL when none does. Written by that thread;
+     * relaxed: a thread asks only whether it is itself. */
+    _Atomic(struct edo_thread *) owner;
+    /* Tasks woken or spawned by other threads: a Treiber stack that is only pushed to and taken
+     * whole, so there is no ABA. INJECT_CLOSED when the runtime has shut down. */
+    _Atomic(struct edo_task *) inject;
+    /* The owner sleeps, or is about to; whoever swaps it to false signals. Sequentially consistent
+     * against `inject`: the owner sets it, then looks at the list; a waker pushes, then looks at it;
+     * one of them sees the other. */
+    atomic_bool parked;
+    struct edo_lock lock;     /* guards `async` against closing */
+    uv_async_t *async;        /* NULL when closed */
+    struct edo_runtime *runtime; /* owner's thread; NULL when gone */
+    int64_t spare;            /* owner's thread: references taken and not given out */
+};
+
+struct edo_driver; /* driver.h */
+
+struct edo_runtime {
+    struct edo_handle *handle;
+    struct edo_driver *driver;
+    struct edo_task *head, *tail; /* run queue, linked by next; the last points to QUEUE_END */
+    struct edo_list tasks;        /* every task that is not complete */
+    uint64_t live;                /* how many */
+    uint32_t serial;              /* of the last task */
+    uint32_t tick;                /* polls, for the intervals */
+    uint32_t event_interval, global_queue_interval;
+    bool closing; /* tasks spawned now are dropped at once */
+    struct edo_task *polled; /* the task being polled */
+    struct edo_context cx;
+    struct edo_builder hooks; /* as built, name aside */
+    char name[32];
+};
+
+/* One per thread. */
+struct edo_thread {
+    struct edo_handle *current;  /* entered */
+    struct edo_runtime *running; /* a turn of this runtime is on the stack */
+};
+extern _Thread_local struct edo_thread edo_thread;
+
+/* Whether this thread runs the runtime, and may touch its half. */
+static inline bool edo_handle_mine(const struct edo_handle *handle)
+{
+    return edo_load(&((struct edo_handle *)(uintptr_t)handle)->owner, relaxed) == &edo_thread;
+}
+
+/* The runtime that this thread runs and is current; NULL elsewhere. What timers and I/O need. */
+static inline struct edo_runtime *edo_runtime_mine(void)
+{
+    struct edo_handle *handle = edo_thread.current;
+    return handle != NULL && edo_handle_mine(handle) ? handle->runtime : NULL;
+}
+
+/* handle.c */
+struct edo_handle *edo_handle_new(struct edo_runtime *runtime);
+void edo_handle_give(struct edo_handle *handle);          /* one reference to a new task; owner */
+void edo_handle_unref(struct edo_handle *handle, int64_t n);
+bool edo_handle_inject(struct edo_handle *handle, struct edo_task *task); /* false: closed */
+struct edo_task *edo_handle_take(struct edo_handle *handle, bool close);  /* in order of arrival */
+bool edo_handle_pending(struct edo_handle *handle);
+void edo_handle_signal(struct edo_handle *handle); /* wakes the owner from its sleep */
+
+/* scheduler.c: owner's thread. */
+void edo_schedule(struct edo_runtime *runtime, struct edo_task *task);
+void edo_adopt(struct edo_runtime *runtime, struct edo_task *task);
+/* Runs ready tasks, event_interval polls at most or until `until` is complete. True: more are
+ * ready. */
+bool edo_run_batch(struct edo_runtime *runtime, struct edo_task *until);
+bool edo_runnable(struct edo_runtime *runtime);
+void edo_drop_all(struct edo_runtime *runtime);
+
+/* task.c */
+struct edo_task *edo_task_new(struct edo_handle *handle, size_t frame_size);
+void edo_task_poll(struct edo_runtime *runtime, struct edo_task *task);   /* owner */
+void edo_task_cancel(struct edo_runtime *runtime, struct edo_task *task); /* owner */
+void edo_task_release(struct edo_task *task, uint32_t also);
+static inline struct edo_future *edo_task_future(struct edo_task *task)
+{
+    return (struct edo_future *)(task + 1);
+}
+
+#endif

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+/* The current-thread scheduler: one queue, on the thread that runs the runtime.
+ *
+ * A wake from this thread appends the task to the queue: no atomic operation. One from elsewhere
+ * puts it on the handle's inject list, which is looked at every global_queue_interval polls and
+ * whenever the queue runs dry. A task is at most once in each.
+ */
+#include "runtime_internal.h"
+
+/* The end of the queue is not NULL, so that task->next tells whether a task is queued. */
+static struct edo_task queue_end;
+#define QUEUE_END (&queue_end)
+
+void edo_schedule(struct edo_runtime *runtime, struct edo_task *task)
+{
+    if (task->next != NULL || runtime->closing ||
+        (edo_task_state_peek(&task->state) & EDO_TASK_COMPLETE))
+        return;
+    task->next = QUEUE_END;
+    if (runtime->head == NULL)
+        runtime->head = task;
+    else
+        runtime->tail->next = task;
+    runtime->tail = task;
+}
+
+static struct edo_task *pop(struct edo_runtime *runtime)
+{
+    struct edo_task *task = runtime->head;
+    if (task == NULL)
+        return NULL;
+    runtime->head = task->next == QUEUE_END ? NULL : task->next;
+    task->next = NULL;
+    return task;
+}
+
+void edo_adopt(struct edo_runtime *runtime, struct edo_task *task)
+{
+    edo_list_push_back(&runtime->tasks, &task->owned);
+    runtime->live++;
+    edo_schedule(runtime, task);
+}
+
+/* Moves foreign wakes and spawns into the queue. */
+static void take_injected(struct edo_runtime *runtime, bool close)
+{
+    struct edo_task *task = edo_handle_take(runtime->handle, close);
+    while (task != NULL) {
+        struct edo_task *next = task->remote_next;
+        /* From here on a foreign wake may link it again. */
+        uint32_t old = edo_task_state_unlink(&task->state);
+        if (old & EDO_TASK_COMPLETE) {
+            if (task->next == NULL)
+                edo_task_release(task, 0);
+        } else if (!edo_list_linked(&task->owned)) {
+            edo_adopt(runtime, task);
+        } else if (old & EDO_TASK_WOKEN) {
+            /* Without WOKEN a poll has answered that wake already. */
+            edo_schedule(runtime, task);
+        }
+        task = next;
+    }
+}
+
+bool edo_run_batch(struct edo_runtime *runtime, struct edo_task *until)
+{
+    for (uint32_t n = 0; n < runtime->event_interval; n++) {
+        if (++runtime->tick % runtime->global_queue_interval == 0)
+            take_injected(runtime, false);
+        struct edo_task *task = pop(runtime);
+        if (task == NULL) {
+            take_injected(runtime, false);
+            task = pop(runtime);
+        }
+        if (task == NULL)
+            return false;
+        edo_task_poll(runtime, task);
+        if (until != NULL && (edo_task_state_peek(&until->state) & EDO_TASK_COMPLETE))
+            break;
+    }
+    return runtime->head != NULL;
+}
+
+bool edo_runnable(struct edo_runtime *runtime)
+{
+    return runtime->head != NULL || edo_handle_pending(runtime->handle);
+}
+
+/* The end of all tasks, in this order:
+ *  1. No task is queued any more (closing), and the inject list is closed and taken: what was on it
+ *     is now only among the runtime's tasks, or complete. A foreign waker that comes later finds
+ *     it closed and does nothing.
+ *  2. The queue is emptied: a complete task that was waiting in it gives up its memory here.
+ *  3. Each task is dropped where it is suspended. One that its FINALLY spawns joins the list's
+ *     end, and is dropped in its turn.
+ */
+void edo_drop_all(struct edo_runtime *runtime)
+{
+    runtime->closing = true;
+    take_injected(runtime, true);
+    for (struct edo_task *task; (task = pop(runtime)) != NULL;)
+        if (edo_task_state_peek(&task->state) & EDO_TASK_COMPLETE)
+            edo_task_release(task, 0);
+    while (!edo_list_empty(&runtime->tasks))
+        edo_task_cancel(runtime, edo_container_of(runtime->tasks.next, struct edo_task, owned));
+}

@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: MIT */
+/* A task's life: made, polled, finished, freed. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "driver.h"
+#include "runtime_internal.h"
+
+/* Errors as pointers, as the kernel has them: the last page is nobody's. */
+static int task_error(const struct edo_task *task)
+{
+    if (task == NULL)
+        return UV_EINVAL;
+    return (uintptr_t)task >= (uintptr_t)-8191 ? (int)(intptr_t)task : 0;
+}
+
+static void task_wake(struct edo_waker *waker)
+{
+    struct edo_task *task = (struct edo_task *)waker;
+    if (edo_handle_mine(task->home))
+        edo_schedule(task->home->runtime, task);
+    else if (edo_task_state_wake(&task->state))
+        edo_handle_inject(task->home, task);
+}
+
+static struct edo_waker *task_clone(struct edo_waker *waker)
+{
+    edo_task_state_ref(&((struct edo_task *)waker)->state);
+    EDO_COUNT(WAKERS, 1);
+    return waker;
+}
+
+static void task_drop(struct edo_waker *waker)
+{
+    EDO_COUNT(WAKERS, -1);
+    edo_task_release((struct edo_task *)waker, 0);
+}
+
+/* Stable: a task is alive as long as its future is, and the future unlinks what it linked. */
+static const struct edo_waker_ops task_waker = {task_wake, task_clone, task_drop, true};
+
+struct edo_task *edo_task_new(struct edo_handle *handle, size_t frame_size)
+{
+    if (frame_size > SIZE_MAX - sizeof(struct edo_task))
+        return NULL;
+    struct edo_task *task = edo_malloc(sizeof *task + frame_size);
+    if (task == NULL)
+        return NULL;
+    EDO_COUNT(TASKS, 1);
+    bool mine = edo_handle_mine(handle);
+    task->waker.ops = &task_waker;
+    edo_task_state_init(&task->state, !mine);
+    task->next = NULL;
+    task->owned.next = NULL;
+    task->home = handle;
+    task->joiner = NULL;
+    if (mine)
+        edo_handle_give(handle);
+    else
+        edo_handle_clone(handle);
+    /* The serial tells tasks apart that follow each other at one address. */
+    static _Atomic(uint32_t) foreign_serial;
+    task->serial = mine ? ++handle->runtime->serial : edo_fetch_add(&foreign_serial, 1, relaxed);
+    return task;
+}
+
+void edo_task_release(struct edo_task *task, uint32_t also)
+{
+    if (!edo_task_state_unref(&task->state, also))
+        return;
+    struct edo_handle *home = task->home;
+    struct edo_outcome *outcome = (struct edo_outcome *)edo_task_future(task);
+    if (outcome->kind == EDO_OUTCOME_PANICKED)
+        edo_free(outcome->report);
+    EDO_COUNT(TASKS, -1);
+    edo_free(task);
+    if (edo_handle_mine(home))
+        home->spare++;
+    else
+        edo_handle_unref(home, 1);
+}
+
+/* The future is done or dropped. runtime is NULL for a task that never reached one. */
+static void finish(struct edo_runtime *runtime, struct edo_task *task, uint32_t kind, char *report)
+{
+    if (kind != EDO_STATE_DONE)
+        memcpy(edo_task_future(task), &(struct edo_outcome){report, kind},
+               sizeof(struct edo_outcome));
+    if (runtime != NULL) {
+        edo_list_remove(&task->owned);
+        runtime->live--;
+    }
+    if (kind == EDO_OUTCOME_PANICKED &&
+        !(edo_task_state_peek(&task->state) & EDO_TASK_HANDLE))
+        fprintf(stderr, "edo: a detached task panicked: %s\n", report ? report : "(no memory)");
+    uint32_t old = edo_task_state_finish(&task->state);
+    if (old & EDO_TASK_JOINER) {
+        edo_wake(task->joiner);
+        edo_waker_drop(task->joiner);
+    }
+    /* Somebody's list still leads to it: whoever takes it off there releases it. */
+    if (task->next != NULL || (runtime != NULL && !runtime->closing && (old & EDO_TASK_LINKED)))
+        return;
+    edo_task_release(task, 0);
+}
+
+struct report {
+    char text[4096];
+    size_t length;
+};
+
+static void report_frame(void *arg, int depth, const char *name, const char *file, int line)
+{
+    struct report *report = arg;
+    size_t room = sizeof report->text - report->length;
+    int n = file != NULL ? snprintf(report->text + report->length, room, "\n%*s%s (%s:%d)",
+                                    2 + 2 * depth, "", name, file, line)
+                         : snprintf(report->text + report->length, room, "\n%*s%s", 2 + 2 * depth,
+                                    "", name);
+    if (n > 0)
+        report->length += (size_t)n < room ? (size_t)n : room - 1;
+}
+
+/* The message, and the chain of awaits before the frames are dropped. NULL: no memory. */
+static char *panic_report(struct edo_task *task, struct edo_context *cx)
+{
+    struct report report = {.length = 0};
+    int n = snprintf(report.text, sizeof report.text, "%s", cx->panic.message);
+    report.length = (size_t)n;
+    if (edo_future_done(edo_task_future(task))) {
+        report_frame(&report, 0, cx->panic.name, cx->panic.file, cx->panic.line);
+    } else {
+        cx->depth = 0;
+        cx->trace = report_frame;
+        cx->trace_arg = &report;
+        edo_future_trace(edo_task_future(task), cx);
+        cx->trace = NULL;
+    }
+    char *text = edo_malloc(report.length + 1);
+    if (text != NULL)
+        memcpy(text, report.text, report.length + 1);
+    return text;
+}
+
+/* Drops the future with a context of its own: it may happen inside another task's poll. */
+static void drop_future(struct edo_task *task, struct edo_runtime *runtime, bool panicked,
+                        char *report)
+{
+    struct edo_context cx;
+    edo_context_init(&cx, &task->waker);
+    struct edo_task *outer = NULL;
+    if (runtime != NULL) {
+        outer = runtime->polled;
+        runtime->polled = task;
+    }
+    edo_future_drop(edo_task_future(task), &cx);
+    if (runtime != NULL)
+        runtime->polled = outer;
+    /* A panic in FINALLY is reported, unless it follows another. */
+    if (cx.panic.name != NULL && !panicked) {
+        panicked = true;
+        report = panic_report(task, &cx);
+    }
+    finish(runtime, task, panicked ? EDO_OUTCOME_PANICKED : EDO_OUTCOME_CANCELLED, report);
+}
+
+void edo_task_cancel(struct edo_runtime *runtime, struct edo_task *task)
+{
+    drop_future(task, runtime, false, NULL);
+}
+
+void edo_task_poll(struct edo_runtime *runtime, struct edo_task *task)
+{
+    uint32_t state = edo_task_state_begin(&task->state);
+    if (edo_unlikely(state & (EDO_TASK_COMPLETE | EDO_TASK_ABORTED))) {
+        if (!(state & EDO_TASK_COMPLETE))
+            edo_task_cancel(runtime, task);
+        else if (!(state & EDO_TASK_LINKED))
+            edo_task_release(task, 0);
+        return;
+    }
+    struct edo_context *cx = &runtime->cx;
+    cx->waker = &task->waker;
+    cx->budget = EDO_BUDGET;
+    cx->locals = NULL;
+    runtime->polled = task;
+    enum edo_poll poll = edo_future_poll(edo_task_future(task), cx);
+    runtime->polled = NULL;
+    if (edo_unlikely(cx->panic.name != NULL)) {
+        char *report = panic_report(task, cx);
+        cx->panic.name = NULL;
+        drop_future(task, runtime, true, report);
+    } else if (poll == EDO_READY) {
+        finish(runtime, task, EDO_STATE_DONE, NULL);
+    }
+}
+
+/* Spawning. */
+
+struct edo_task *edo_task_alloc_(struct edo_handle *handle, size_t frame_size)
+{
+    if (handle == NULL)
+        handle = edo_thread.current;
+    if (handle == NULL)
+        return (struct edo_task *)(intptr_t)EDO_ENORUNTIME;
+    struct edo_task *task = edo_task_new(handle, frame_size);
+    return task != NULL ? task : (struct edo_task *)(intptr_t)UV_ENOMEM;
+}
+
+void *edo_task_frame_(struct edo_task *task)
+{
+    return task_error(task) < 0 ? NULL : edo_task_future(task);
+}
+
+static void wake_nobody(struct edo_waker *waker)
+{
+    (void)waker;
+}
+
+static struct edo_waker *clone_nobody(struct edo_waker *waker)
+{
+    return waker;
+}
+
+void edo_task_start_(struct edo_task *task, struct edo_future *future)
+{
+    if (task_error(task) < 0) {
+        static const struct edo_waker_ops ops = {wake_nobody, clone_nobody, wake_nobody, true};
+        static struct edo_waker nobody = {&ops};
+        struct edo_context cx;
+        edo_context_init(&cx, &nobody);
+        edo_future_drop(future, &cx);
+        return;
+    }
+    if (!(edo_task_state_peek(&task->state) & EDO_TASK_LINKED))
+        edo_adopt(task->home->runtime, task);
+    else if (!edo_handle_inject(task->home, task))
+        drop_future(task, NULL, false, NULL);
+}
+
+/* Handles. */
+
+int edo_task_error_(struct edo_task *task)
+{
+    return task_error(task);
+}
+
+void edo_task_abort_(struct edo_task *task)
+{
+    if (task_error(task) == 0 && edo_task_state_abort(&task->state))
+        task_wake(&task->waker);
+}
+
+bool edo_task_is_finished_(struct edo_task *task)
+{
+    return task_error(task) < 0 || edo_task_state_complete(&task->state);
+}
+
+uint64_t edo_task_id_(struct edo_task *task)
+{
+    if (task_error(task) < 0)
+        return 0;
+    return (uint64_t)task->serial << 32 | (uint32_t)((uintptr_t)task >> 4);
+}
+
+void edo_task_detach_(struct edo_task *task)
+{
+    if (task_error(task) < 0)
+        return;
+    if (edo_task_state_complete(&task->state)) {
+        struct edo_outcome *outcome = (struct edo_outcome *)edo_task_future(task);
+        if (outcome->kind == EDO_OUTCOME_PANICKED)
+            fprintf(stderr, "edo: a detached task panicked: %s\n",
+                    outcome->report ? outcome->report : "(no memory)");
+    }
+    edo_task_release(task, EDO_TASK_HANDLE);
+}
+
+int edo_task_trace_(struct edo_task *task, edo_trace_fn *trace, void *arg)
+{
+    int error = task_error(task);
+    if (error < 0)
+        return error;
+    if (edo_task_state_complete(&task->state))
+        return UV_ESRCH;
+    if (!edo_handle_mine(task->home))
+        return UV_EBUSY;
+    struct edo_context cx;
+    edo_context_init(&cx, &task->waker);
+    cx.trace = trace;
+    cx.trace_arg = arg;
+    edo_future_trace(edo_task_future(task), &cx);
+    return 0;
+}
+
+static void dump_frame(void *arg, int depth, const char *name, const char *file, int line)
+{
+    if (file != NULL)
+        fprintf(arg, "%*s%s (%s:%d)\n", 2 * depth, "", name, file, line);
+    else
+        fprintf(arg, "%*s%s\n", 2 * depth, "", name);
+}
+
+int edo_task_dump_(struct edo_task *task, FILE *file)
+{
+    return edo_task_trace_(task, dump_frame, file);
+}
+
+uint64_t edo_current_task_id(void)
+{
+    struct edo_runtime *runtime = edo_thread.running;
+    return runtime != NULL && runtime->polled != NULL ? edo_task_id_(runtime->polled) : 0;
+}
+
+struct edo_abort_handle *edo_abort_handle_(struct edo_task *task)
+{
+    if (task_error(task) < 0)
+        return NULL;
+    edo_task_state_ref(&task->state);
+    return (struct edo_abort_handle *)task;
+}
+
+struct edo_abort_handle *edo_abort_handle_clone(struct edo_abort_handle *handle)
+{
+    return handle == NULL ? NULL : edo_abort_handle_((struct edo_task *)handle);
+}
+
+void edo_abort_handle_drop(struct edo_abort_handle *handle)
+{
+    if (handle != NULL)
+        edo_task_release((struct edo_task *)handle, 0);
+}
+
+void edo_abort_handle_abort(struct edo_abort_handle *handle)
+{
+    edo_task_abort_((struct edo_task *)handle);
+}
+
+bool edo_abort_handle_is_finished(struct edo_abort_handle *handle)
+{
+    return edo_task_is_finished_((struct edo_task *)handle);
+}
+
+uint64_t edo_abort_handle_id(struct edo_abort_handle *handle)
+{
+    return edo_task_id_((struct edo_task *)handle);
+}

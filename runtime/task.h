@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: MIT */
+/* Tasks: futures that run by themselves.
+ *
+ *     JOIN_HANDLE(int) handle = SPAWN(NEW(echo, .conn = conn));
+ *     …
+ *     AWAIT(self->join, edo_join(handle, &self->bytes));      0, or why there is no output
+ *
+ * A task is one allocation: a header of 64 bytes and the future's frame. It runs on the runtime in
+ * which it was spawned, beside its other tasks, until its future completes, panics or is aborted.
+ *
+ * A join handle is a pointer typed by the output. It is owned: it ends in edo_join, which takes it,
+ * or in edo_task_detach. A handle left in a frame is detached in FINALLY. Spawning never fails
+ * silently: where there is no memory or no runtime, the handle says so (edo_task_error, edo_join).
+ * The functions on handles take any thread's call, also when the runtime is gone.
+ */
+#ifndef EDO_RUNTIME_TASK_H
+#define EDO_RUNTIME_TASK_H
+
+#include <stdio.h>
+
+#include "../future.h"
+#include "error.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct edo_handle;
+struct edo_task;
+
+/* JOIN_HANDLE(type) name; declares a join handle for an output of that type (or void). A handle of
+ * another type cannot be assigned to it: it is a pointer to a function that returns the type, and
+ * is never called. */
+#define EDO_JOIN_HANDLE(...) __typeof__(EDO_OUTPUT_(__VA_ARGS__) (*)(struct edo_task *))
+
+/* SPAWN(future): moves the future into a task of the current runtime (the one this thread runs, or
+ * has entered) and returns its join handle. The task is polled first when the caller suspends. On
+ * failure the future is dropped, its FINALLY run. */
+#define EDO_SPAWN(...) EDO_SPAWN_ON((struct edo_handle *)NULL, __VA_ARGS__)
+
+/* SPAWN_ON(handle, future): the same, on the runtime behind a handle, from any thread. */
+#define EDO_SPAWN_ON(handle, ...)                                                                  \
+    __extension__({                                                                                \
+        typedef __typeof__((__VA_ARGS__)) edo_frame_;                                              \
+        _Static_assert(_Alignof(edo_frame_) <= 16, "a frame is aligned to 16 bytes at most");      \
+        edo_frame_ edo_lost_;                                                                      \
+        struct edo_task *edo_task_ = edo_task_alloc_((handle), sizeof(edo_frame_));                \
+        edo_frame_ *edo_at_ = (edo_frame_ *)edo_task_frame_(edo_task_);                            \
+        if (edo_at_ == NULL)                                                                       \
+            edo_at_ = &edo_lost_;                                                                  \
+        *edo_at_ = (__VA_ARGS__);                                                                  \
+        edo_task_start_(edo_task_, &edo_at_->future_);                                             \
+        (__typeof__(edo_at_->output)(*)(struct edo_task *))(void *) edo_task_;                     \
+    })
+
+/* Why a handle is none: 0 for a task, UV_ENOMEM, EDO_ENORUNTIME, or UV_EINVAL for NULL. */
+#define edo_task_error(handle) edo_task_error_((struct edo_task *)(void *)(handle))
+
+/* Asks the task to end: it is dropped where it is suspended, its FINALLY run, on its runtime's
+ * thread; a task that runs at this moment, when it suspends next. One that completes in spite of it
+ * reports its output; one that has ended does nothing. */
+#define edo_task_abort(handle) edo_task_abort_((struct edo_task *)(void *)(handle))
+
+/* Whether the task has ended: edo_join would not wait. */
+#define edo_task_is_finished(handle) edo_task_is_finished_((struct edo_task *)(void *)(handle))
+
+/* A number for the task, of no other task that is alive. 0 for a handle that is an error. */
+#define edo_task_id(handle) edo_task_id_((struct edo_task *)(void *)(handle))
+
+/* Gives the handle up: the task goes on by itself, and its output goes with it. */
+#define edo_task_detach(handle) edo_task_detach_((struct edo_task *)(void *)(handle))
+
+/* Calls trace for each future of the chain that the task is suspended in, from its root on. On the
+ * thread that runs the runtime, outside the task itself. Returns 0; UV_EBUSY on another thread;
+ * UV_ESRCH when the task has ended. */
+#define edo_task_trace(handle, trace, arg)                                                         \
+    edo_task_trace_((struct edo_task *)(void *)(handle), (trace), (arg))
+
+/* Prints that chain, a line each, `name (file:line)`, indented. Returns as edo_task_trace. */
+#define edo_task_dump(handle, file) edo_task_dump_((struct edo_task *)(void *)(handle), (file))
+
+/* edo_join(handle, &value): a future that waits for the task's end and takes the handle, also one
+ * that is an error. Its output is 0, and value has the task's output; or value is unchanged:
+ *   UV_ECANCELED     the task was aborted, or its runtime shut down
+ *   EDO_EPANIC       it panicked
+ *   UV_ENOMEM, …     it was never spawned (edo_task_error)
+ * `value` is a pointer to the task's output type, alive as long as the join; NULL: not wanted.
+ * Cancel safety: dropping it detaches the task. To wait in a SELECT and go on waiting, make it once
+ * and borrow it (WHEN_REF). It may be awaited on any executor and thread. */
+#define edo_join(handle, value) edo_join_report(handle, value, NULL, 0)
+
+/* The same; when the task panicked, its message and chain of awaits are put into `report`, cut to
+ * size and ended by NUL; otherwise report is left alone. */
+#define edo_join_report(handle, value, report, size)                                               \
+    edo_task_join_((struct edo_task *)(void *)(handle), (value),                                        \
+              EDO_JOIN_CHECK_(EDO_OUTPUT_OF_(handle), value),                                      \
+              __builtin_offsetof(                                                                  \
+                  struct {                                                                         \
+                      struct edo_future head;                                                      \
+                      EDO_OUTPUT_OF_(handle) output;                                               \
+                  },                                                                               \
+                  output),                                                                         \
+              (report), (size))
+
+struct edo_join {
+    EDO_FUTURE(int);
+    uint32_t size, offset;
+    struct edo_task *task;
+    void *value;
+    char *report;
+    size_t report_size;
+};
+
+/* Abort handles: references to a task that do not keep its output. Owned: clone and drop. */
+struct edo_abort_handle;
+
+/* edo_abort_handle(handle): a new abort handle; NULL for a handle that is an error. */
+#define edo_abort_handle(handle) edo_abort_handle_((struct edo_task *)(void *)(handle))
+struct edo_abort_handle *edo_abort_handle_clone(struct edo_abort_handle *handle);
+/* Gives it back; NULL is fine. */
+void edo_abort_handle_drop(struct edo_abort_handle *handle);
+/* As the functions of the join handle; NULL is a task that has ended. */
+void edo_abort_handle_abort(struct edo_abort_handle *handle);
+bool edo_abort_handle_is_finished(struct edo_abort_handle *handle);
+uint64_t edo_abort_handle_id(struct edo_abort_handle *handle);
+
+/* A future that lets every other ready task run once: YIELD_NOW(), for combinators. */
+struct edo_yield_now {
+    EDO_FUTURE(void);
+    bool yielded;
+};
+struct edo_yield_now edo_yield_now(void);
+
+/* edo_unconstrained(&self->child): polls a future of the same frame without a budget. A child that
+ * is always ready then starves its siblings. Dropping it drops the child. */
+struct edo_unconstrained {
+    EDO_FUTURE(void);
+    struct edo_future *child;
+};
+#define edo_unconstrained(child) edo_unconstrained_(&(child)->future_)
+
+/* The id of the task being polled on this thread; 0 outside. */
+uint64_t edo_current_task_id(void);
+
+/* Behind the macros. */
+#define EDO_OUTPUT_OF_(handle) __typeof__((handle)((struct edo_task *)NULL))
+#define EDO_JOIN_CHECK_(type, value)                                                               \
+    (sizeof(type) +                                                                                \
+     0 * sizeof(struct {                                                                           \
+         _Static_assert(__builtin_types_compatible_p(__typeof__(value), type *) ||                 \
+                            __builtin_types_compatible_p(__typeof__(value), void *),               \
+                        "the value's type is not the task's output type");                        \
+         char one;                                                                                 \
+     }))
+struct edo_task *edo_task_alloc_(struct edo_handle *handle, size_t frame_size);
+void *edo_task_frame_(struct edo_task *task);
+void edo_task_start_(struct edo_task *task, struct edo_future *future);
+int edo_task_error_(struct edo_task *task);
+void edo_task_abort_(struct edo_task *task);
+bool edo_task_is_finished_(struct edo_task *task);
+uint64_t edo_task_id_(struct edo_task *task);
+void edo_task_detach_(struct edo_task *task);
+int edo_task_trace_(struct edo_task *task, edo_trace_fn *trace, void *arg);
+int edo_task_dump_(struct edo_task *task, FILE *file);
+struct edo_join edo_task_join_(struct edo_task *task, void *value, size_t size, size_t offset,
+                          char *report, size_t report_size);
+struct edo_abort_handle *edo_abort_handle_(struct edo_task *task);
+struct edo_unconstrained edo_unconstrained_(struct edo_future *child);
+
+#ifndef EDO_NO_SHORT_NAMES
+#define JOIN_HANDLE EDO_JOIN_HANDLE
+#define SPAWN       EDO_SPAWN
+#define SPAWN_ON    EDO_SPAWN_ON
+#endif
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+/* The state word of a task. Nobody but the functions here touches the atomic.
+ *
+ * bit       meaning                             set by                     cleared by
+ * COMPLETE  the future is gone; the outcome      the runtime's thread       never
+ *           stands in the frame
+ * ABORTED   an abort was asked for               any thread                 never
+ * HANDLE    a join handle exists; the outcome    spawn                      the handle's owner, once
+ *           is kept for it
+ * JOINER    task->joiner holds a waker, which    the handle's owner, while  the handle's owner, while
+ *           the completing thread takes          not COMPLETE               not COMPLETE
+ * LINKED    the task is on its runtime's inject  a waking thread, while     the runtime's thread, taking
+ *           list, or about to be                 not COMPLETE               it off
+ * WOKEN     a foreign wake since the last poll   with LINKED                the runtime's thread, before
+ *           began                                                           it polls
+ * the rest  references: the runtime until the task is complete and on no list, the join handle,
+ *           each abort handle, each cloned waker
+ *
+ * Wakes on the runtime's own thread do not come here: they look at task->next, a plain field of
+ * that thread. The word pays for what crosses threads.
+ *
+ * Orders. Whatever a thread wrote before it woke the task must be visible to the next poll: every
+ * foreign wake is a read-modify-write with release, also when both bits are set already, and the
+ * clearing of WOKEN acquires. COMPLETE releases the outcome to the handle's owner, who acquires by
+ * loading it; JOINER releases the joiner field to the completing thread, whose read-modify-write
+ * acquires it. Dropping a reference releases the dropper's accesses, and the last one acquires
+ * them all before the memory is freed.
+ */
+#ifndef EDO_RUNTIME_TASK_STATE_H
+#define EDO_RUNTIME_TASK_STATE_H
+
+#include "../internal/sys.h"
+
+enum {
+    EDO_TASK_COMPLETE = 1u << 0,
+    EDO_TASK_ABORTED = 1u << 1,
+    EDO_TASK_HANDLE = 1u << 2,
+    EDO_TASK_JOINER = 1u << 3,
+    EDO_TASK_LINKED = 1u << 4,
+    EDO_TASK_WOKEN = 1u << 5,
+    EDO_TASK_REF = 1u << 6,
+};
+
+typedef _Atomic(uint32_t) edo_task_state;
+
+/* A new task: the runtime's reference and the join handle's. */
+static inline void edo_task_state_init(edo_task_state *state, bool linked)
+{
+    atomic_init(state, EDO_TASK_HANDLE | 2 * EDO_TASK_REF | (linked ? EDO_TASK_LINKED : 0));
+}
+
+/* Relaxed: for bits that this thread set itself, or as a hint. */
+static inline uint32_t edo_task_state_peek(edo_task_state *state)
+{
+    return edo_load(state, relaxed);
+}
+
+static inline bool edo_task_state_complete(edo_task_state *state)
+{
+    return edo_load(state, acquire) & EDO_TASK_COMPLETE;
+}
+
+/* A foreign wake. True when the caller must put the task on the inject list. */
+static inline bool edo_task_state_wake(edo_task_state *state)
+{
+    uint32_t old = edo_load(state, relaxed);
+    do {
+        if (old & EDO_TASK_COMPLETE)
+            return false;
+        /* Release, also when nothing changes: this wake's writes ride on the one under way. */
+    } while (!edo_cas_weak(state, &old, old | EDO_TASK_LINKED | EDO_TASK_WOKEN, release, relaxed));
+    return !(old & EDO_TASK_LINKED);
+}
+
+/* Taken off the inject list. Returns the word as it was. */
+static inline uint32_t edo_task_state_unlink(edo_task_state *state)
+{
+    return edo_fetch_and(state, ~(uint32_t)EDO_TASK_LINKED, acquire);
+}
+
+/* About to be polled: returns the word; foreign wakes up to now are answered by this poll. */
+static inline uint32_t edo_task_state_begin(edo_task_state *state)
+{
+    uint32_t now = edo_load(state, acquire);
+    if (edo_unlikely(now & EDO_TASK_WOKEN))
+        now = edo_fetch_and(state, ~(uint32_t)EDO_TASK_WOKEN, acquire);
+    return now;
+}
+
+/* The outcome is in place. Returns the word as it was. */
+static inline uint32_t edo_task_state_finish(edo_task_state *state)
+{
+    return edo_fetch_or(state, EDO_TASK_COMPLETE, acq_rel);
+}
+
+/* True when the caller is the first to ask, and the task is not complete: it must be woken. */
+static inline bool edo_task_state_abort(edo_task_state *state)
+{
+    return !(edo_fetch_or(state, EDO_TASK_ABORTED, relaxed) &
+             (EDO_TASK_ABORTED | EDO_TASK_COMPLETE));
+}
+
+/* Offers or takes back task->joiner. False when the task is complete: offered, it was not taken;
+ * taken back, it belongs to the completing thread. */
+static inline bool edo_task_state_joiner(edo_task_state *state, bool set)
+{
+    uint32_t old = edo_load(state, relaxed);
+    do {
+        if (old & EDO_TASK_COMPLETE)
+            return (void)edo_load(state, acquire), false;
+    } while (!edo_cas_weak(state, &old, set ? old | EDO_TASK_JOINER : old & ~EDO_TASK_JOINER,
+                           acq_rel, relaxed));
+    return true;
+}
+
+/* One more reference, for somebody who has one. */
+static inline void edo_task_state_ref(edo_task_state *state)
+{
+    uint32_t old = edo_fetch_add(state, EDO_TASK_REF, relaxed);
+    edo_assert(old < UINT32_MAX - EDO_TASK_REF);
+}
+
+/* Gives a reference back, and with it the bits in `also`, which are set. True: it was the last. */
+static inline bool edo_task_state_unref(edo_task_state *state, uint32_t also)
+{
+    uint32_t old = edo_fetch_sub(state, EDO_TASK_REF + also, acq_rel);
+    return old / EDO_TASK_REF == 1;
+}
+
+#endif

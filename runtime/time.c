@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: MIT */
+#include "time.h"
+
+#include "../internal/waiter.h"
+#include "driver.h"
+#include "runtime_internal.h"
+#include "time_internal.h"
+
+enum { NS_PER_MS = 1000000 };
+
+/* Tokio's: a tick is late when it is so much late. */
+static const uint64_t MISSED_AFTER = 5 * NS_PER_MS;
+
+uint64_t edo_now(void)
+{
+    struct edo_runtime *runtime = edo_runtime_mine();
+    return runtime != NULL ? edo_driver_now(runtime->driver) : edo_clock_ns();
+}
+
+static uint64_t saturating_add(uint64_t a, uint64_t b)
+{
+    uint64_t sum;
+    return __builtin_add_overflow(a, b, &sum) ? UINT64_MAX : sum;
+}
+
+static uint64_t saturating_ns(uint64_t ms)
+{
+    uint64_t ns;
+    return __builtin_mul_overflow(ms, (uint64_t)NS_PER_MS, &ns) ? UINT64_MAX : ns;
+}
+
+uint64_t edo_instant_add(uint64_t instant, uint64_t ms)
+{
+    return saturating_add(instant, saturating_ns(ms));
+}
+
+/* A deadline in ticks, rounded up: never early. */
+static uint64_t tick_of(uint64_t instant)
+{
+    return instant / NS_PER_MS + (instant % NS_PER_MS != 0);
+}
+
+/* A sleep's state: fresh; armed, which includes fired and orphaned; done. */
+enum { ARMED = 1 };
+
+void edo_timer_fire(struct edo_timer_entry *entry)
+{
+    edo_waker_fire(&edo_container_of(entry, struct edo_timer, entry)->waker);
+}
+
+void edo_timer_orphan_all(struct edo_wheel *wheel)
+{
+    struct edo_timer_entry *entry;
+    while ((entry = edo_wheel_poll(wheel, UINT64_MAX)) != NULL) {
+        edo_container_of(entry, struct edo_sleep, timer.entry)->orphaned = true;
+        edo_timer_fire(entry);
+    }
+}
+
+static void disarm(struct edo_sleep *self)
+{
+    if (!edo_timer_linked(&self->timer.entry))
+        return;
+    edo_wheel_remove(&self->timer.driver->wheel, &self->timer.entry);
+    edo_waker_forget(self->timer.waker);
+    self->timer.waker = NULL;
+}
+
+static enum edo_poll finish(struct edo_sleep *self, struct edo_context *cx, int output)
+{
+    edo_budget_spend(cx);
+    self->output = output;
+    return EDO_READY;
+}
+
+static enum edo_poll edo_sleep_poll(struct edo_future *future, struct edo_context *cx)
+{
+    struct edo_sleep *self = (struct edo_sleep *)future;
+    if (cx->walk == EDO_WALK_DROP && future->state == ARMED)
+        disarm(self);
+    if (cx->walk != EDO_WALK_POLL)
+        return edo_walk_leaf(cx, "edo_sleep");
+    if (edo_budget_spent(cx))
+        return EDO_PENDING;
+    if (future->state == ARMED) {
+        if (!edo_timer_linked(&self->timer.entry))
+            return finish(self, cx, self->orphaned ? EDO_ESHUTDOWN : 0);
+        edo_waker_rekeep(&self->timer.waker, cx->waker);
+        return EDO_PENDING;
+    }
+    if (self->deadline == 0)
+        return finish(self, cx, 0);
+    struct edo_runtime *runtime = edo_runtime_mine();
+    if (runtime == NULL)
+        return finish(self, cx, EDO_ENORUNTIME);
+    if (edo_driver_now(runtime->driver) >= self->deadline)
+        return finish(self, cx, 0);
+    future->state = ARMED;
+    self->timer.driver = runtime->driver;
+    self->timer.waker = edo_waker_keep(cx->waker);
+    edo_wheel_insert(&runtime->driver->wheel, &self->timer.entry, tick_of(self->deadline));
+    return EDO_PENDING;
+}
+
+struct edo_sleep edo_sleep_until(uint64_t instant)
+{
+    return EDO_NEW(edo_sleep, .deadline = instant);
+}
+
+struct edo_sleep edo_sleep(uint64_t ms)
+{
+    return edo_sleep_until(ms == 0 ? 0 : edo_instant_add(edo_now(), ms));
+}
+
+void edo_sleep_reset(struct edo_sleep *self, uint64_t instant)
+{
+    self->deadline = instant;
+    struct edo_future *future = &self->future_;
+    if (future->state == ARMED && edo_timer_linked(&self->timer.entry)) {
+        edo_wheel_remove(&self->timer.driver->wheel, &self->timer.entry);
+        edo_wheel_insert(&self->timer.driver->wheel, &self->timer.entry, tick_of(instant));
+    } else if (future->state != EDO_STATE_FRESH) {
+        /* Fired, or done: it begins anew, and may be moved again. */
+        if (future->state == ARMED)
+            edo_future_ended(future);
+        future->state = EDO_STATE_FRESH;
+        future->pin = 0;
+    }
+}
+
+bool edo_sleep_is_elapsed(const struct edo_sleep *self)
+{
+    return edo_now() >= self->deadline;
+}
+
+static enum edo_poll edo_timeout_poll(struct edo_future *future, struct edo_context *cx)
+{
+    struct edo_timeout *self = (struct edo_timeout *)future;
+    if (cx->walk == EDO_WALK_DROP) {
+        edo_future_drop(self->child, cx);
+        edo_future_drop(&self->sleep.future_, cx);
+        return EDO_READY;
+    }
+    if (cx->walk == EDO_WALK_TRACE) {
+        edo_trace(cx, "edo_timeout", NULL, 0);
+        cx->depth++;
+        edo_future_trace(self->child, cx);
+        cx->depth--;
+        return EDO_PENDING;
+    }
+    if (edo_future_done(self->child) || edo_future_poll(self->child, cx) == EDO_READY) {
+        edo_future_drop(&self->sleep.future_, cx);
+        self->output = 0;
+        return EDO_READY;
+    }
+    if (cx->panic.name != NULL)
+        return EDO_PENDING;
+    /* A child that used up the budget must still be stopped in time. */
+    uint32_t budget = cx->budget;
+    if (budget == 0)
+        cx->budget = EDO_UNCONSTRAINED;
+    enum edo_poll expired = edo_future_poll(&self->sleep.future_, cx);
+    if (budget == 0)
+        cx->budget = 0;
+    if (expired == EDO_PENDING)
+        return EDO_PENDING;
+    edo_future_drop(self->child, cx);
+    self->output = self->sleep.output < 0 ? self->sleep.output : UV_ETIMEDOUT;
+    return cx->panic.name != NULL ? EDO_PENDING : EDO_READY;
+}
+
+struct edo_timeout edo_timeout_at_(uint64_t instant, struct edo_future *child)
+{
+    return EDO_NEW(edo_timeout, .child = child, .sleep = edo_sleep_until(instant));
+}
+
+struct edo_timeout edo_timeout_(uint64_t ms, struct edo_future *child)
+{
+    return EDO_NEW(edo_timeout, .child = child, .sleep = edo_sleep(ms));
+}
+
+struct edo_interval edo_interval_at(uint64_t start, uint64_t ms)
+{
+    return (struct edo_interval){.period = saturating_ns(ms), .next = start};
+}
+
+struct edo_interval edo_interval(uint64_t ms)
+{
+    return edo_interval_at(edo_now(), ms);
+}
+
+static uint64_t after_tick(const struct edo_interval *interval, uint64_t due)
+{
+    uint64_t now = edo_now();
+    if (now <= saturating_add(due, MISSED_AFTER) || interval->missed == EDO_MISSED_BURST)
+        return saturating_add(due, interval->period);
+    uint64_t next = saturating_add(now, interval->period);
+    return interval->missed == EDO_MISSED_SKIP ? next - (now - due) % interval->period : next;
+}
+
+static enum edo_poll edo_interval_tick_poll(struct edo_future *future, struct edo_context *cx)
+{
+    struct edo_interval_tick *self = (struct edo_interval_tick *)future;
+    if (cx->walk == EDO_WALK_DROP)
+        edo_future_drop(&self->sleep.future_, cx);
+    if (cx->walk != EDO_WALK_POLL)
+        return edo_walk_leaf(cx, "edo_interval_tick");
+    if (self->interval->period == 0) {
+        self->output = UV_EINVAL;
+        return EDO_READY;
+    }
+    if (edo_future_poll(&self->sleep.future_, cx) == EDO_PENDING)
+        return EDO_PENDING;
+    self->at = self->sleep.deadline;
+    self->output = self->sleep.output;
+    if (self->output == 0)
+        self->interval->next = after_tick(self->interval, self->at);
+    return EDO_READY;
+}
+
+struct edo_interval_tick edo_interval_tick(struct edo_interval *interval)
+{
+    return EDO_NEW(edo_interval_tick, .interval = interval,
+                   .sleep = edo_sleep_until(interval->next));
+}
+
+void edo_interval_reset_at(struct edo_interval *interval, uint64_t instant)
+{
+    interval->next = instant;
+}
+
+void edo_interval_reset_after(struct edo_interval *interval, uint64_t ms)
+{
+    interval->next = edo_instant_add(edo_now(), ms);
+}
+
+void edo_interval_reset_immediately(struct edo_interval *interval)
+{
+    interval->next = edo_now();
+}
+
+void edo_interval_reset(struct edo_interval *interval)
+{
+    interval->next = saturating_add(edo_now(), interval->period);
+}
+
+int edo_time_pause(void)
+{
+    struct edo_runtime *runtime = edo_runtime_mine();
+    if (runtime == NULL)
+        return EDO_ENORUNTIME;
+    struct edo_driver *driver = runtime->driver;
+    if (driver->attached)
+        return UV_EINVAL;
+    if (driver->paused)
+        return UV_EALREADY;
+    driver->frozen = edo_driver_now(driver);
+    driver->paused = true;
+    return 0;
+}
+
+int edo_time_resume(void)
+{
+    struct edo_runtime *runtime = edo_runtime_mine();
+    if (runtime == NULL)
+        return EDO_ENORUNTIME;
+    struct edo_driver *driver = runtime->driver;
+    if (!driver->paused)
+        return UV_EINVAL;
+    driver->shift = (int64_t)(driver->frozen - edo_clock_ns());
+    driver->paused = false;
+    return 0;
+}
+
+static enum edo_poll edo_time_advance_poll(struct edo_future *future, struct edo_context *cx)
+{
+    struct edo_time_advance *self = (struct edo_time_advance *)future;
+    if (cx->walk != EDO_WALK_POLL)
+        return edo_walk_leaf(cx, "edo_time_advance");
+    if (future->state != EDO_STATE_FRESH)
+        return EDO_READY;
+    struct edo_runtime *runtime = edo_runtime_mine();
+    if (runtime == NULL || !runtime->driver->paused) {
+        self->output = runtime == NULL ? EDO_ENORUNTIME : UV_EINVAL;
+        return EDO_READY;
+    }
+    future->state = ARMED;
+    edo_driver_set(runtime->driver, edo_instant_add(runtime->driver->frozen, self->ms));
+    /* Behind the tasks that were just woken. */
+    edo_wake(cx->waker);
+    return EDO_PENDING;
+}
+
+struct edo_time_advance edo_time_advance(uint64_t ms)
+{
+    return EDO_NEW(edo_time_advance, .ms = ms);
+}
