@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/* One client of the server: its connection, what it sent, what it is to get. */
+#ifndef MINI_REDIS_CLIENT_H
+#define MINI_REDIS_CLIENT_H
+
+#include "command.h"
+#include "server.h"
+
+struct client {
+    FUTURE(void);
+    struct server *server;
+    struct edo_tcp *conn;
+    struct client *next, **link; /* among the server's */
+    struct edo_bytes in, out;
+    size_t counted; /* its part of server->buffered */
+    struct resp_parser parser;
+    struct command_session session;
+    uint64_t deadline; /* of the frame being read, or of idleness */
+    bool partial;      /* a frame has begun that is not complete */
+    bool advanced;     /* a frame was completed since */
+    bool closing;      /* QUIT, or an error after which nothing is read */
+    union {
+        struct {
+            struct edo_read_buf read;
+            struct event_wait stop;
+            struct edo_sleep expiry;
+        };
+        struct {
+            struct edo_write write;
+            struct edo_timeout timeout;
+        };
+    };
+};
+ASYNC_DECLARE(client);
+
+/* Spawns a client of the connection, which it takes. */
+void client_spawn(struct server *server, struct edo_tcp *conn);
+
+#endif

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/* The server: one task that accepts, one per client, one that removes expired keys.
+ *
+ * Everything is bounded (struct limits): clients, what a frame may hold, what is buffered for each
+ * client and for all, commands per turn, and how long a peer may take.
+ */
+#ifndef MINI_REDIS_SERVER_H
+#define MINI_REDIS_SERVER_H
+
+#include "edo.h"
+#include "event.h"
+#include "resp.h"
+#include "store.h"
+
+struct limits {
+    size_t clients; /* more are told so, and closed */
+    struct resp_limits frame;
+    size_t maxmemory;    /* keys and values */
+    size_t output_pause; /* bytes of replies pending: the client is not read from */
+    size_t output_max;   /* bytes: the client is closed */
+    uint64_t output_ms;  /* nothing of it taken for so long: closed */
+    uint64_t frame_ms;   /* from a frame's first byte to its last */
+    uint64_t idle_ms;    /* without a frame */
+    unsigned pipeline;   /* commands of one client per turn */
+    size_t buffers;      /* bytes buffered for all clients: the largest is closed */
+};
+extern const struct limits limits_default;
+
+struct client;
+
+struct server {
+    struct limits limits;
+    struct store store;
+    struct event stop;    /* set by whoever ends the server */
+    struct event drained; /* set by the last client, after stop */
+    struct client *first; /* clients alive */
+    size_t clients;
+    size_t buffered; /* bytes, for all of them */
+    uint64_t accepted, refused, commands;
+    int64_t epoch_ms; /* Unix time when the runtime's clock was 0 */
+};
+
+/* 0, or a negative error; the limits are copied. */
+int server_init(struct server *server, const struct limits *limits);
+/* Frees the keys. When no task uses it any more. */
+void server_free(struct server *server);
+
+/* Accepts until the server's stop is set; then tells the clients, waits for them to leave, and ends
+ * with 0, or an error of the listener, which it takes. */
+struct serve {
+    FUTURE(int);
+    struct server *server;
+    struct edo_tcp_listener *listener;
+    JOIN_HANDLE(void) purge;
+    struct event_wait stop;
+    union {
+        struct edo_tcp_accept accept;
+        struct {
+            struct event_wait drained;
+            struct edo_sleep patience;
+        };
+    };
+};
+ASYNC_DECLARE(serve);
+
+#endif

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/* What the three parts of the store share: the entry, its place in a table, its place in the heap.
+ *
+ * An entry is one block: head, key, value, some room to spare. It is in exactly one bucket of one
+ * table, and in the heap if it expires.
+ */
+#ifndef MINI_REDIS_STORE_INTERNAL_H
+#define MINI_REDIS_STORE_INTERNAL_H
+
+#include "internal/sys.h"
+#include "store.h"
+
+struct store_entry {
+    struct store_entry *next; /* in its bucket */
+    uint64_t hash;
+    uint32_t timer; /* 1 + its place in the heap; 0: it does not expire */
+    uint32_t key_length;
+    uint32_t value_length;
+    uint32_t room; /* for the value */
+    char bytes[];  /* key, value */
+};
+
+/* What malloc takes beside a block, by the look of glibc's. */
+enum { STORE_BLOCK_SHARE = 8 };
+
+static inline char *store_entry_value(struct store_entry *entry)
+{
+    return entry->bytes + entry->key_length;
+}
+
+/* The bytes of an entry's block with that much room. */
+static inline size_t store_entry_size(size_t key_length, size_t room)
+{
+    return sizeof(struct store_entry) + key_length + room;
+}
+
+/* Whether so many bytes more stay within the limit. */
+static inline bool store_fits(const struct store *store, size_t more)
+{
+    return store->used <= store->maximum && more <= store->maximum - store->used;
+}
+
+/* store_table.c */
+
+int store_table_init(struct store *store);
+void store_table_free(struct store *store);
+
+/* The link that points to the key's entry, or NULL. Valid until entries or tables change. */
+struct store_entry **store_table_find(struct store *store, struct store_text key, uint64_t hash);
+
+/* Puts an entry, its hash filled in, into its bucket; starts a move to a larger table when it is
+ * time, which may silently not succeed: a full table is slower, not wrong. */
+void store_table_insert(struct store *store, struct store_entry *entry);
+
+/* Takes the entry out; starts a move to a smaller table when it is time. */
+void store_table_remove(struct store *store, struct store_entry **link);
+
+/* The link that points to an entry of the store. */
+struct store_entry **store_table_link(struct store *store, struct store_entry *entry);
+
+/* Goes on with a move, if one is under way: looks at so many buckets, or stops at the first that is
+ * not empty. */
+void store_table_move(struct store *store, size_t buckets, bool stop);
+
+/* store_heap.c */
+
+/* Makes sure one more fits; -ENOMEM, -ENOBUFS. */
+int store_heap_reserve(struct store *store);
+
+/* Sets the entry's expiry; room must have been reserved if it had none. STORE_NEVER takes it out.
+ */
+void store_heap_set(struct store *store, struct store_entry *entry, int64_t when);
+
+/* The entry's block is elsewhere now. */
+static inline void store_heap_moved(struct store *store, struct store_entry *entry)
+{
+    if (entry->timer != 0)
+        store->heap[entry->timer - 1].entry = entry;
+}
+
+static inline int64_t store_heap_when(const struct store *store, const struct store_entry *entry)
+{
+    return entry->timer == 0 ? STORE_NEVER : store->heap[entry->timer - 1].when;
+}
+
+#endif
