@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/* What the workloads of edo-bench share. Each is a future that times itself:
+ *
+ *     struct nothing {
+ *         FUTURE(int);
+ *         struct bench *bench;
+ *     };
+ *
+ *     ASYNC(nothing)
+ *     {
+ *         ASYNC_BEGIN;
+ *         bench_start(self->bench);
+ *         … self->bench->n operations …
+ *         bench_stop(self->bench, self->bench->n);
+ *         RETURN(0);                      or a negative error
+ *         ASYNC_END;
+ *     }
+ *
+ *     BENCH(nothing)
+ *
+ * and has a line in BENCH_WORKLOADS.
+ */
+#ifndef EDO_BENCH_H
+#define EDO_BENCH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "edo.h"
+
+/* X(name, what N is when it is not given, what one operation is) */
+#define BENCH_WORKLOADS(X)                                                          \
+    X(spawn_join, 2000000, "spawn a trivial task and await its handle")             \
+    X(spawn_batch, 1000000, "spawn N trivial tasks, then await all the handles")    \
+    X(yield, 2000, "1,000 tasks yield N times each; one yield")                     \
+    X(chain, 1000000, "each task spawns the next; one task")                        \
+    X(timers, 500000, "N tasks sleep 1 to 1,000 ms; one task")                      \
+    X(timeout_cancel, 2000000, "a 30 s timeout around a yield")                     \
+    X(memory, 1000000, "N tasks that wait; bytes of each")                          \
+    X(memory_sleep, 1000000, "N tasks that sleep for an hour; bytes of each")       \
+    X(remote_spawn, 500000, "spawn from a thread outside the runtime")              \
+    X(echo_inproc, 5000, "64 clients in this process, N times 64 B there and back") \
+    X(echo_server, 7777, "an echo server alone, on port N; ends by SIGINT, SIGTERM")
+
+struct bench {
+    uint64_t n;  /* the command line's, or the default */
+    uint64_t ms; /* after which echo_server ends; UINT64_MAX: never */
+    struct edo_runtime *runtime;
+    uint64_t started; /* instant */
+    uint64_t ns;      /* the results */
+    uint64_t ops;
+    char extra[128];
+};
+
+/* Begins and ends what is timed: `ops` operations. */
+void bench_start(struct bench *bench);
+void bench_stop(struct bench *bench, uint64_t ops);
+
+/* The process' resident memory, in bytes. */
+uint64_t bench_rss(void);
+
+/* BENCH(name) defines bench_name, which runs the future `struct name` to its end. 0 or an error. */
+#define BENCH(name)                                      \
+    int bench_##name(struct bench *bench)                \
+    {                                                    \
+        struct name name = NEW(name, .bench = bench);    \
+        int error = edo_block_on(bench->runtime, &name); \
+        return error < 0 ? error : name.output;          \
+    }
+
+#define BENCH_DECLARE(name, n, what) int bench_##name(struct bench *bench);
+BENCH_WORKLOADS(BENCH_DECLARE)
+#undef BENCH_DECLARE
+
+#endif

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT */
+/* Spawning: one after the other, all at once, each by the one before, from outside. */
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "bench.h"
+
+struct trivial {
+    FUTURE(uint64_t);
+    uint64_t value;
+};
+
+ASYNC(trivial)
+{
+    ASYNC_BEGIN;
+    RETURN(self->value);
+    ASYNC_END;
+}
+
+/* The sum of what n tasks returned that were given 0, 1, … n - 1. */
+static int check(uint64_t sum, uint64_t n)
+{
+    return sum == n * (n - 1) / 2 ? 0 : UV_EIO;
+}
+
+struct spawn_join {
+    FUTURE(int);
+    struct bench *bench;
+    JOIN_HANDLE(uint64_t) handle;
+    uint64_t i, value, sum;
+    struct edo_join join;
+};
+
+ASYNC(spawn_join)
+{
+    ASYNC_BEGIN;
+    bench_start(self->bench);
+    for (self->i = 0; self->i < self->bench->n; self->i++) {
+        self->handle = SPAWN(NEW(trivial, .value = self->i));
+        TRY_AWAIT(self->join, edo_join(self->handle, &self->value));
+        self->sum += self->value;
+    }
+    bench_stop(self->bench, self->bench->n);
+    RETURN(check(self->sum, self->bench->n));
+    ASYNC_END;
+}
+
+BENCH(spawn_join)
+
+struct spawn_batch {
+    FUTURE(int);
+    struct bench *bench;
+    JOIN_HANDLE(uint64_t) * handles;
+    uint64_t i, value, sum;
+    struct edo_join join;
+};
+
+ASYNC(spawn_batch)
+{
+    ASYNC_BEGIN;
+    bench_start(self->bench);
+    self->handles = calloc(self->bench->n, sizeof *self->handles);
+    if (self->handles == NULL)
+        RETURN(UV_ENOMEM);
+    for (self->i = 0; self->i < self->bench->n; self->i++)
+        self->handles[self->i] = SPAWN(NEW(trivial, .value = self->i));
+    /* A task that could not be spawned is reported here, by its handle. */
+    for (self->i = 0; self->i < self->bench->n; self->i++) {
+        AWAIT(self->join, edo_join(self->handles[self->i], &self->value));
+        if (self->join.output < 0)
+            self->output = self->join.output;
+        self->sum += self->value;
+    }
+    bench_stop(self->bench, self->bench->n);
+    RETURN(self->output < 0 ? self->output : check(self->sum, self->bench->n));
+ASYNC_FINALLY:
+    free(self->handles);
+    ASYNC_END;
+}
+
+BENCH(spawn_batch)
+
+struct link {
+    FUTURE(void);
+    uint64_t left;
+    struct edo_completion *last;
+};
+
+ASYNC(link)
+{
+    ASYNC_BEGIN;
+    if (self->left == 0)
+        edo_completion_complete(self->last, 0);
+    else {
+        JOIN_HANDLE(void) next = SPAWN(NEW(link, .left = self->left - 1, .last = self->last));
+        if (edo_task_error(next) < 0)
+            edo_completion_complete(self->last, edo_task_error(next));
+        edo_task_detach(next);
+    }
+    ASYNC_END;
+}
+
+struct chain {
+    FUTURE(int);
+    struct bench *bench;
+    struct edo_completion *last;
+    struct edo_completion_wait wait;
+};
+
+ASYNC(chain)
+{
+    ASYNC_BEGIN;
+    self->last = edo_completion_new(0);
+    if (self->last == NULL)
+        RETURN(UV_ENOMEM);
+    bench_start(self->bench);
+    edo_task_detach(SPAWN(NEW(link, .left = self->bench->n, .last = self->last)));
+    TRY_AWAIT(self->wait, edo_completion_wait(self->last));
+    bench_stop(self->bench, self->bench->n);
+    RETURN(0);
+    ASYNC_END;
+}
+
+BENCH(chain)
+
+/* Counted up by each task that a thread outside spawned, or could not spawn. */
+static atomic_uint_fast64_t arrived, lost;
+
+struct arrive {
+    FUTURE(void);
+};
+
+ASYNC(arrive)
+{
+    ASYNC_BEGIN;
+    atomic_fetch_add_explicit(&arrived, 1, memory_order_relaxed);
+    ASYNC_END;
+}
+
+static void *spawner(void *arg)
+{
+    struct bench *bench = arg;
+    struct edo_handle *handle = edo_runtime_handle(bench->runtime);
+    for (uint64_t i = 0; i < bench->n; i++) {
+        JOIN_HANDLE(void) task = SPAWN_ON(handle, NEW(arrive));
+        if (edo_task_error(task) < 0)
+            atomic_fetch_add_explicit(&lost, 1, memory_order_relaxed);
+        edo_task_detach(task);
+    }
+    return NULL;
+}
+
+struct remote_spawn {
+    FUTURE(int);
+    struct bench *bench;
+    pthread_t thread;
+};
+
+ASYNC(remote_spawn)
+{
+    ASYNC_BEGIN;
+    bench_start(self->bench);
+    if (pthread_create(&self->thread, NULL, spawner, self->bench) != 0)
+        RETURN(UV_EAGAIN);
+    while (atomic_load_explicit(&arrived, memory_order_relaxed) +
+               atomic_load_explicit(&lost, memory_order_relaxed) <
+           self->bench->n)
+        YIELD_NOW();
+    pthread_join(self->thread, NULL);
+    bench_stop(self->bench, self->bench->n);
+    RETURN(atomic_load(&lost) == 0 ? 0 : UV_ENOMEM);
+    ASYNC_END;
+}
+
+BENCH(remote_spawn)

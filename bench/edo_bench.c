@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+/* edo-bench WORKLOAD FLAVOR [N]: runs one workload and prints a line of what it cost. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bench.h"
+
+static const struct workload {
+    const char *name;
+    uint64_t n;
+    const char *what;
+    int (*run)(struct bench *bench);
+} workloads[] = {
+#define ROW(name, n, what) {#name, n, what, bench_##name},
+    BENCH_WORKLOADS(ROW)
+#undef ROW
+};
+enum { WORKLOADS = sizeof workloads / sizeof workloads[0] };
+
+void bench_start(struct bench *bench)
+{
+    bench->started = edo_now();
+}
+
+void bench_stop(struct bench *bench, uint64_t ops)
+{
+    bench->ns = edo_now() - bench->started;
+    bench->ops = ops;
+}
+
+uint64_t bench_rss(void)
+{
+    uint64_t pages = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+    if (file != NULL) {
+        if (fscanf(file, "%*u %" SCNu64, &pages) != 1)
+            pages = 0;
+        fclose(file);
+    }
+    return pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+static int usage(const char *why, const char *what)
+{
+    fprintf(stderr,
+            "edo-bench: %s%s\n"
+            "usage: edo-bench WORKLOAD FLAVOR [N]\n"
+            "       edo-bench echo_server FLAVOR [PORT [SECONDS]]\n"
+            "       edo-bench --list\n"
+            "FLAVOR: ct (current thread)\n",
+            why, what);
+    return 2;
+}
+
+static bool number(const char *text, uint64_t *value)
+{
+    char *end;
+    *value = strtoull(text, &end, 10);
+    return *text >= '0' && *text <= '9' && *end == '\0';
+}
+
+static int list(void)
+{
+    for (int i = 0; i < WORKLOADS; i++)
+        printf("%s\n", workloads[i].name);
+    return 0;
+}
+
+static int run(const struct workload *workload, const char *flavor, struct bench *bench)
+{
+    int error = edo_runtime_new(&bench->runtime);
+    if (error == 0) {
+        error = workload->run(bench);
+        if (error == 0 && bench->ops > 0) {
+            double ns = (double)bench->ns / (double)bench->ops;
+            printf("%s %s ns_per_op=%.2f ops_per_s=%.0f rss=%" PRIu64 "%s%s\n", workload->name,
+                   flavor, ns, 1e9 / ns, bench_rss(), *bench->extra ? " " : "", bench->extra);
+        }
+        edo_runtime_drop(bench->runtime);
+    }
+    if (error < 0)
+        fprintf(stderr, "edo-bench: %s: %s\n", workload->name, edo_strerror(error));
+    return error < 0;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 2 && strcmp(argv[1], "--list") == 0)
+        return list();
+    if (argc < 3)
+        return usage("which workload, on which runtime?", "");
+    const struct workload *workload = NULL;
+    for (int i = 0; i < WORKLOADS; i++)
+        if (strcmp(argv[1], workloads[i].name) == 0)
+            workload = &workloads[i];
+    if (workload == NULL)
+        return usage("no such workload: ", argv[1]);
+    if (strcmp(argv[2], "ct") != 0)
+        return usage("there is no such runtime, only ct: ", argv[2]);
+    struct bench bench = {.n = workload->n, .ms = UINT64_MAX};
+    bool server = strcmp(workload->name, "echo_server") == 0;
+    if (argc > 3 && !number(argv[3], &bench.n))
+        return usage("not a number: ", argv[3]);
+    if (argc > 4 && !(server && number(argv[4], &bench.ms)))
+        return usage("too much, or not a number: ", argv[4]);
+    if (argc > 4 && __builtin_mul_overflow(bench.ms, 1000, &bench.ms))
+        bench.ms = UINT64_MAX;
+    if (argc > 5)
+        return usage("too much: ", argv[5]);
+    if (bench.n == 0 && !server)
+        bench.n = workload->n;
+    return run(workload, argv[2], &bench);
+}
