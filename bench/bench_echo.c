@@ -59,7 +59,7 @@ ASYNC_FINALLY:
 /* Listens on loopback and spawns the server. Returns 0 and the address, or an error. */
 static int echo_start(uint16_t port, struct edo_addr *addr)
 {
-    struct edo_tcp_listener *listener;
+    struct edo_tcp_listener *listener = NULL;
     int error = edo_addr_ip(addr, "127.0.0.1", port);
     if (error == 0)
         error = edo_tcp_listen(&listener, addr);

@@ -50,9 +50,13 @@ static void on_signal(uv_async_t *async)
     (void)async;
 }
 
+/* A turn of libuv's runs what is due before it sleeps, and then sleeps all the same, without an end
+ * when that was the only timer. A host's loop comes by on_prepare in between; ours is stopped. */
 static void on_timer(uv_timer_t *timer)
 {
-    (void)timer;
+    struct edo_driver *driver = timer->data;
+    if (!driver->attached)
+        uv_stop(driver->loop);
 }
 
 /* One turn of the scheduler inside the host's loop. True: tasks are ready. */

@@ -222,7 +222,7 @@ Test(store, many_keys_come_and_go)
     }
     for (int i = 0; i < KEYS; i++)
         store_expire_some(&f.store, 0, 1);
-    cr_assert_leq(f.store.table.mask, 1024, "an emptied table is made smaller");
+    cr_assert_leq(f.store.table.mask, 64, "an emptied table is made smaller");
     end(&f);
 }
 
@@ -254,6 +254,12 @@ Test(store, a_full_store_refuses_and_stays_as_it_was)
            1)
         n++;
     cr_assert_eq(r, -ENOBUFS);
+    /* It may have been the heap that did not fit, or an old table is not left yet. */
+    while (store_expire_some(&f.store, 0, 1) > 0 || f.store.moved > 0)
+        ;
+    while ((r = store_set(&f.store, 0, numbered(n), text("value"), STORE_NEVER, 0)) == 1)
+        n++;
+    cr_assert_eq(r, -ENOBUFS);
     cr_assert_gt(n, 300);
     cr_assert_eq(f.store.count, n);
     store_check(&f.store);
@@ -265,9 +271,9 @@ Test(store, a_full_store_refuses_and_stays_as_it_was)
     expect(&f.store, 0, "key:1", "value");
     cr_assert_eq(store_set(&f.store, 0, numbered(1), text("v"), STORE_NEVER, 0), 1);
     int64_t sum;
-    cr_assert_eq(store_add(&f.store, 0, text("counter"), 1, &sum), -ENOBUFS);
+    cr_assert_eq(store_add(&f.store, 0, text("a longer name"), 1, &sum), -ENOBUFS);
     cr_assert(store_delete(&f.store, 0, numbered(2)));
-    cr_assert_eq(store_add(&f.store, 0, text("counter"), 1, &sum), 0);
+    cr_assert_eq(store_add(&f.store, 0, text("a longer name"), 1, &sum), 0);
     /* Keys whose time has come make room by themselves. */
     cr_assert_eq(store_set(&f.store, 50, text("late"), text("value"), STORE_NEVER, 0), 1);
     cr_assert_lt(f.store.count, n - n / 4);
@@ -324,11 +330,11 @@ Test(store, clearing_leaves_an_empty_store_that_works)
 }
 
 /* What the store should be: a plain array of all keys there can be. */
-enum { MODEL_KEYS = 40 };
+enum { MODEL_KEYS = 32 };
 struct model {
     struct {
         bool there;
-        char value[80];
+        char value[40];
         size_t length;
         int64_t expires;
     } keys[MODEL_KEYS];
@@ -357,7 +363,7 @@ Test(store, a_hundred_thousand_random_calls_agree_with_a_plain_model)
         switch (rand_r(&seed) % 6) {
         case 0:
         case 1: {
-            char bytes[80];
+            char bytes[40];
             value = (struct store_text){bytes, (size_t)rand_r(&seed) % sizeof bytes};
             memset(bytes, 'a' + rand_r(&seed) % 26, sizeof bytes);
             unsigned flags = (unsigned)rand_r(&seed) % 8;

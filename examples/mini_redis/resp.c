@@ -23,6 +23,7 @@
 
 #include "internal/sys.h"
 #include "number.h"
+#include "words.h"
 
 enum { FRESH, TYPE, LINE, BODY, BROKEN };
 
@@ -117,53 +118,9 @@ static void begin_frame(struct resp_parser *parser)
     parser->state_ = TYPE;
 }
 
-static inline bool is_blank(char c)
-{
-    return c == ' ' || (c >= '\t' && c <= '\r') || c == '\0';
-}
-
-static inline int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* The byte that an escape in double quotes stands for; *at is behind the backslash, and goes to the
- * escape's last byte. */
-static char unescape(const char *line, size_t length, size_t *at)
-{
-    char c = line[*at];
-    switch (c) {
-    case 'n':
-        return '\n';
-    case 'r':
-        return '\r';
-    case 't':
-        return '\t';
-    case 'b':
-        return '\b';
-    case 'a':
-        return '\a';
-    case 'x':
-        if (length - *at > 2) {
-            int high = hex_digit(line[*at + 1]), low = hex_digit(line[*at + 2]);
-            if (high >= 0 && low >= 0) {
-                *at += 2;
-                return (char)(high << 4 | low);
-            }
-        }
-        return c;
-    default:
-        return c;
-    }
-}
-
-/* Splits an inline command as Redis' sdssplitargs: "…" with escapes, '…' with \' alone, a closing
- * quote ends the word. Words are slices of the line, or copies in scratch_ when there are quotes.
- */
-static int split_words(struct resp_parser *parser, const char *line, size_t length)
+/* Splits an inline command. Words are slices of the line, or copies in scratch_ when there are
+ * quotes. */
+static int split_line(struct resp_parser *parser, const char *line, size_t length)
 {
     if (parser->quoted_ && parser->scratch_ == NULL) {
         parser->scratch_ = edo_malloc(length);
@@ -171,54 +128,22 @@ static int split_words(struct resp_parser *parser, const char *line, size_t leng
             return -ENOMEM;
     }
     parser->touched += length;
-    char *copy = parser->scratch_;
     push(parser, RESP_ARRAY, 0, 0);
-    for (size_t i = 0;;) {
-        while (i < length && is_blank(line[i]))
-            i++;
-        if (i == length)
-            break;
+    char *copy = parser->scratch_;
+    struct word word;
+    int r;
+    for (size_t at = 0; (r = words_next(line, length, &at, &copy, &word)) > 0;) {
         if (parser->count > parser->limits.array)
             return broken(parser, "too big inline request");
         if (!room(parser)) {
             parser->count = 0;
             return -ENOMEM;
         }
-        const char *word = copy != NULL ? copy : line + i, *end = NULL;
-        char quote = 0;
-        for (bool closed = false; i < length && end == NULL; i++) {
-            char c = line[i];
-            if (quote == 0) {
-                if (is_blank(c)) {
-                    end = copy != NULL ? copy : line + i;
-                    continue;
-                }
-                if (closed)
-                    return broken(parser, "unbalanced quotes in request");
-                if (c == '"' || c == '\'') {
-                    quote = c;
-                    continue;
-                }
-            } else if (c == quote) {
-                quote = 0;
-                closed = true;
-                continue;
-            } else if (c == '\\' && i + 1 < length && quote == '"') {
-                i++;
-                c = unescape(line, length, &i);
-            } else if (c == '\\' && i + 1 < length && line[i + 1] == '\'') {
-                c = line[++i];
-            }
-            if (copy != NULL)
-                *copy++ = c;
-        }
-        if (quote != 0)
-            return broken(parser, "unbalanced quotes in request");
-        if (end == NULL)
-            end = copy != NULL ? copy : line + i;
-        push(parser, RESP_BULK, 0, (size_t)(end - word));
-        parser->values[parser->count - 1].text = word;
+        push(parser, RESP_BULK, 0, word.length);
+        parser->values[parser->count - 1].text = word.text;
     }
+    if (r < 0)
+        return broken(parser, "unbalanced quotes in request");
     parser->values[0].length = parser->count - 1;
     return READ;
 }
@@ -282,7 +207,7 @@ static inline int read_line(struct resp_parser *parser, const char *data)
     const struct resp_limits *limits = &parser->limits;
     size_t start = parser->at_ + 1, end = parser->seen_;
     if (parser->type_ == 0) {
-        int r = split_words(parser, data + parser->at_, end - parser->at_);
+        int r = split_line(parser, data + parser->at_, end - parser->at_);
         parser->at_ += r == READ ? end + 1 - parser->at_ : 0;
         return r;
     }

@@ -179,10 +179,15 @@ static int replace(struct store *store, struct store_entry **link, struct store_
     return 0;
 }
 
-/* Worth another try: the limit was hit, and keys whose time has come made some room. */
+/* Worth another try: the limit was hit, and keys whose time has come, or a table that was moved,
+ * made some room. */
 static bool made_room(struct store *store, int64_t now, int r)
 {
-    return edo_unlikely(r == -ENOBUFS) && store_expire_some(store, now, PURGE_WHEN_FULL) > 0;
+    if (edo_likely(r != -ENOBUFS))
+        return false;
+    size_t before = store->used;
+    store_expire_some(store, now, PURGE_WHEN_FULL);
+    return store->used < before;
 }
 
 static int set(struct store *store, int64_t now, struct store_text key, uint64_t hash,
@@ -285,6 +290,7 @@ int store_add(struct store *store, int64_t now, struct store_text key, int64_t b
 size_t store_expire_some(struct store *store, int64_t now, size_t most)
 {
     store_table_move(store, BUCKETS_PER_PURGE, false);
+    store_table_reduce(store);
     size_t n = 0;
     for (; n < most && store->heap_count > 0 && store->heap[0].when <= now; n++)
         remove_entry(store, store_table_link(store, store->heap[0].entry));

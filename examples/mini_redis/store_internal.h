@@ -52,8 +52,11 @@ struct store_entry **store_table_find(struct store *store, struct store_text key
  * time, which may silently not succeed: a full table is slower, not wrong. */
 void store_table_insert(struct store *store, struct store_entry *entry);
 
-/* Takes the entry out; starts a move to a smaller table when it is time. */
+/* Takes the entry out, and reduces. */
 void store_table_remove(struct store *store, struct store_entry **link);
+
+/* Starts a move to a smaller table when few buckets of this one are in use. */
+void store_table_reduce(struct store *store);
 
 /* The link that points to an entry of the store. */
 struct store_entry **store_table_link(struct store *store, struct store_entry *entry);

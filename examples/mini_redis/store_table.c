@@ -120,10 +120,16 @@ void store_table_insert(struct store *store, struct store_entry *entry)
         start_move(store, (store->table.mask + 1) * 2);
 }
 
+void store_table_reduce(struct store *store)
+{
+    size_t buckets = store->table.mask + 1;
+    if (edo_unlikely(store->count < buckets / SPARSE && buckets > TABLE_FIRST))
+        start_move(store, buckets / 4);
+}
+
 void store_table_remove(struct store *store, struct store_entry **link)
 {
     *link = (*link)->next;
-    size_t buckets = store->table.mask + 1;
-    if (--store->count < buckets / SPARSE && buckets > TABLE_FIRST)
-        start_move(store, buckets / 4);
+    store->count--;
+    store_table_reduce(store);
 }

@@ -5,6 +5,7 @@
  *
  *     clang -std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined -DEDO_FAULTS -I. \
  *         tests/fuzz/resp_fuzz.c examples/mini_redis/resp.c examples/mini_redis/resp_write.c \
+ *         examples/mini_redis/words.c \
  *         io/bytes.c internal/sys.c internal/census.c -pthread -o resp_fuzz
  *     ./resp_fuzz new_corpus/ tests/fuzz/corpus/resp/
  *

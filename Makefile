@@ -1,0 +1,352 @@
+# SPDX-License-Identifier: MIT
+# Edo's build, top to bottom: settings, warnings, flavors, what is built, tests, checks, the rest.
+# Everything made lands in build/. `make help` lists the targets.
+
+VERSION := 0.1.0
+SOVERSION := 0
+
+# ---- Settings: yours to override -----------------------------------------------------------------
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+CFLAGS ?= -O2 -g
+CPPFLAGS ?=
+LDFLAGS ?=
+UV_LIBS ?= -luv
+GCC ?= gcc
+CLANG ?= clang
+CLANG_FORMAT ?= clang-format
+FUZZ_SECONDS ?= 60
+SOAK_SECONDS ?= 300
+TEST_LIMIT ?= 900
+JOBS ?= $(shell nproc)
+# V=1 shows the commands.
+V ?=
+Q := $(if $(V),,@)
+
+MAKEFLAGS += --no-builtin-rules
+# All cores; -jN on the command line wins, and so does a make that called this one.
+ifeq ($(MAKELEVEL),0)
+MAKEFLAGS += -j$(JOBS)
+endif
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.DEFAULT_GOAL := all
+export CC CLANG
+
+# ---- Sources -------------------------------------------------------------------------------------
+
+ROOMS := internal runtime combinators channels sync io
+LIB := $(wildcard poll.c future.c $(ROOMS:%=%/*.c))
+HEADERS := $(wildcard *.h $(ROOMS:%=%/*.h))
+
+# examples/NAME.c, or a folder examples/NAME/ with a main.c, makes build/examples/NAME. The parts
+# without a main are tested like the library.
+EXAMPLE_PARTS := $(filter-out %/main.c,$(wildcard examples/*/*.c))
+EXAMPLES := $(basename $(wildcard examples/*.c)) $(patsubst %/main.c,%,$(wildcard examples/*/main.c))
+
+TESTS := $(wildcard tests/*_test.c)
+TEST_SUPPORT := $(filter-out tests/support/tsan_%,$(wildcard tests/support/*.c))
+TSAN_SUPPORT := $(wildcard tests/support/tsan_*.c)
+TEST_SCRIPTS := $(wildcard tests/*.sh)
+SOAKS := $(basename $(wildcard tests/soak/*.c))
+FUZZERS := $(basename $(wildcard tests/fuzz/*_fuzz.c))
+BENCH := $(wildcard bench/*.c)
+
+SOURCES := $(LIB) $(wildcard examples/*.c examples/*/*.c) $(BENCH) \
+	$(TESTS) $(wildcard tests/support/*.c tests/soak/*.c tests/fuzz/*.c)
+# Not tests/compile_fail: two awaits on one line are meant there.
+FORMATTED := $(SOURCES) $(HEADERS) $(wildcard examples/*/*.h bench/*.h tests/*.h tests/support/*.h)
+
+# ---- Warnings ------------------------------------------------------------------------------------
+
+# Errors everywhere, since there is no good reading of them; all but the last three are the traps
+# of async bodies, which edo.pc recommends to users and tests/compile_fail holds.
+TRAPS := \
+	-Werror=switch \
+	-Werror=return-type \
+	-Werror=uninitialized \
+	-Werror=incompatible-pointer-types \
+	-Werror=int-conversion \
+	-Werror=implicit-function-declaration
+# -Woverflow: an await in a user's own switch: its label does not fit the switched value (clang says
+#   it by -Wswitch). -Wjump-misses-init, -Wmaybe-uninitialized: a local that is used after an await;
+#   the second needs -O1 or more.
+TRAPS_gcc := $(TRAPS) -Werror=overflow -Werror=jump-misses-init -Werror=maybe-uninitialized
+# The same two of clang: when initialised at its declaration, and when assigned later.
+TRAPS_clang := $(TRAPS) -Werror=sometimes-uninitialized -Werror=conditional-uninitialized
+
+# No -Wshadow: the macros' statement expressions nest, and their names with them.
+WARNINGS := -Wall -Wextra
+WARNINGS += -Wstrict-prototypes -Wmissing-prototypes # a function is declared in a header, or is static
+WARNINGS += -Wvla                                    # the stack's use is known when compiling
+WARNINGS += -Wformat=2                               # a format is a literal, and right
+WARNINGS += -Wimplicit-fallthrough                   # falling through is said
+WARNINGS += -Wpointer-arith -Wwrite-strings          # void has no size; a literal is const
+WARNINGS += -Wundef                                  # a misspelt macro is not 0
+# -Wduplicated-cond, -Wlogical-op: conditions that cannot both be meant.
+WARNINGS_gcc := $(WARNINGS) -Wduplicated-cond -Wlogical-op $(TRAPS_gcc)
+WARNINGS_clang := $(WARNINGS) $(TRAPS_clang)
+
+# Plain `make` may meet a compiler whose optimiser sees more, or less, than ours did: there, what
+# depends on the optimiser warns only.
+LENIENT_gcc := -Wno-error=maybe-uninitialized
+LENIENT_clang := -Wno-error=conditional-uninitialized
+# gcc finds uninitialised values in the code that its sanitizers add.
+SANITIZED_gcc := -Wno-maybe-uninitialized
+SANITIZED_clang :=
+
+CC_KIND := $(if $(findstring clang,$(shell $(CC) --version 2>/dev/null)),clang,gcc)
+
+# ---- Flavors: each is a command that compiles (and links) ----------------------------------------
+
+# -iquote, not -I: our poll.h must not be found by somebody's #include <poll.h>.
+BASE := -std=gnu11 -D_GNU_SOURCE -iquote . -pthread $(CPPFLAGS)
+
+# Hostile to bugs: checks of the contract, counts of what is alive, allocations that fail on demand,
+# and locals that hold a pattern when they are lost across an await. -O1: the warnings above need it.
+TEST_FLAGS := -O1 -g -fno-omit-frame-pointer -DEDO_DEBUG -DEDO_CENSUS -DEDO_FAULTS \
+	-ftrivial-auto-var-init=pattern
+# Without the second, undefined behaviour is printed, and the test passes.
+ASAN_FLAGS := -fsanitize=address,undefined -fno-sanitize-recover=all
+
+release := $(CC) $(BASE) $(CFLAGS) $(WARNINGS_$(CC_KIND)) $(LENIENT_$(CC_KIND))
+# Calls inside the library go straight, not through the table that would let a program replace them.
+shared := $(release) -fPIC -fno-semantic-interposition
+# Across files, as what we compare with is built.
+bench := $(CC) $(BASE) -O3 -g -flto$(if $(filter gcc,$(CC_KIND)),=auto) $(WARNINGS_$(CC_KIND))
+test := $(CC) $(BASE) $(TEST_FLAGS) $(WARNINGS_$(CC_KIND))
+asan := $(test) $(ASAN_FLAGS) -Werror $(SANITIZED_$(CC_KIND))
+tsan := $(test) -fsanitize=thread -fPIE -pie -Werror $(SANITIZED_$(CC_KIND))
+clang := $(CLANG) $(BASE) $(TEST_FLAGS) $(WARNINGS_clang) -Werror
+fuzz := $(CLANG) $(BASE) $(TEST_FLAGS) $(ASAN_FLAGS) -fsanitize=fuzzer-no-link $(WARNINGS_clang)
+# What users of either compiler would see: all warnings are errors. Compiled only.
+strict-gcc := $(GCC) $(BASE) -O2 -g $(WARNINGS_gcc) -Werror
+strict-clang := $(CLANG) $(BASE) -O2 -g $(WARNINGS_clang) -Werror
+
+FLAVORS := release shared bench test asan tsan clang fuzz strict-gcc strict-clang
+
+# Objects are in build/obj/FLAVOR/, programs in build/FLAVOR/; those of release in build/ itself.
+objects = $(patsubst %.c,build/obj/$1/%.o,$2)
+place = build$(if $(filter-out release,$1),/$1)
+
+# These install what is missing before they compile; the others take the machine as it is.
+NEEDS := $(if $(filter test,$(MAKECMDGOALS)),install-deps-test) \
+	$(if $(filter run,$(MAKECMDGOALS)),install-deps-run) \
+	$(if $(filter fuzz,$(MAKECMDGOALS)),install-deps-fuzz) \
+	$(if $(filter check check-%,$(MAKECMDGOALS)),install-deps-check)
+
+# A flavor's flags are kept in a file that changes with them, so that its objects do too.
+define object-rules
+build/obj/$1/flags: FORCE
+	$(Q)mkdir -p $$(@D); echo '$$($1)' | cmp -s - $$@ || echo '$$($1)' >$$@
+
+build/obj/$1/%.o: %.c build/obj/$1/flags | $(NEEDS)
+	@echo "  $1  $$<"
+	$(Q)mkdir -p $$(@D)
+	$(Q)$$($1) -MMD -MP -c -o $$@ $$<
+endef
+$(foreach f,$(FLAVORS),$(eval $(call object-rules,$f)))
+
+# A file that came or went makes no object newer, but links everything anew.
+build/obj/sources: FORCE
+	$(Q)mkdir -p $(@D); echo '$(SOURCES)' | cmp -s - $@ || echo '$(SOURCES)' >$@
+
+-include $(wildcard build/obj/*/*.d build/obj/*/*/*.d build/obj/*/*/*/*.d)
+
+# $(call program-rule,FLAVOR,PROGRAM,SOURCES,ARCHIVES AND OPTIONS)
+define program-rule
+$2: $(call objects,$1,$3) $(filter %.a,$4) build/obj/sources
+	@echo "  $1  $$@"
+	$(Q)mkdir -p $$(@D)
+	$(Q)$$($1) $(LDFLAGS) -o $$@ $$(filter %.o %.a,$$^) $(filter-out %.a,$4) $(UV_LIBS)
+endef
+
+# ---- The library, the examples, the benchmarks ---------------------------------------------------
+
+SONAME := libedo.so.$(SOVERSION)
+
+build/libedo.a: $(call objects,release,$(LIB)) build/obj/sources
+	@echo "  release  $@"
+	$(Q)rm -f $@ && $(AR) rcs $@ $(filter %.o,$^)
+
+# Complete in itself: an undefined name is an error here, not in the user's program.
+build/libedo.so: $(call objects,shared,$(LIB)) build/obj/sources
+	@echo "  shared  $@"
+	$(Q)$(shared) -shared -Wl,-soname,$(SONAME) -Wl,--no-undefined $(LDFLAGS) -o $@ \
+		$(filter %.o,$^) $(UV_LIBS)
+	$(Q)ln -sf libedo.so build/$(SONAME)
+
+example-sources = $(if $(wildcard $1.c),$1.c,$(wildcard $1/*.c))
+$(foreach e,$(EXAMPLES),$(eval $(call program-rule,release,build/$e,$(call example-sources,$e),build/libedo.a)))
+$(foreach e,$(EXAMPLES),$(eval $(call program-rule,asan,build/asan/$e,$(call example-sources,$e) $(LIB))))
+
+$(eval $(call program-rule,bench,build/bench/edo-bench,$(BENCH) $(LIB)))
+
+.PHONY: all examples run bench
+all: build/libedo.a build/libedo.so  ## the library: build/libedo.a and build/libedo.so (the default)
+
+examples: $(EXAMPLES:%=build/%)  ## build/examples/*
+
+run: all examples  ## install libuv if it is missing, build all of the above, run mini-redis' demo
+	timeout 120 build/examples/mini_redis --demo
+
+bench: build/bench/edo-bench  ## build/bench/edo-bench WORKLOAD FLAVOR [N]
+	@echo "build/bench/edo-bench --list names the workloads"
+
+# ---- Tests ---------------------------------------------------------------------------------------
+
+# All objects are named on the link line: tests in an archive that nothing refers to would vanish.
+TEST_FLAVORS := test asan tsan clang
+test-binary = build/$1/edo-tests
+test-sources = $(TESTS) $(TEST_SUPPORT) $(if $(filter tsan,$1),$(TSAN_SUPPORT)) $(EXAMPLE_PARTS) $(LIB)
+$(foreach f,$(TEST_FLAVORS),$(eval $(call program-rule,$f,$(call test-binary,$f),$(call test-sources,$f),-lcriterion)))
+
+export TEST_LIMIT TEST_JOBS TEST_TIMEOUT TEST_FILTER
+run-tests = $(Q)EDO_BUILD=build tests/support/run_tests.sh $(call test-binary,$1) $(TESTS)
+
+.PHONY: test
+test: $(call test-binary,test) examples  ## install Criterion if it is missing, run all tests (or TEST_FILTER='suite/name')
+	$(call run-tests,test)
+
+# ---- Checks --------------------------------------------------------------------------------------
+
+# In this order, one at a time, so that nothing else takes the time of a test that is running; what
+# they need is built before, on all cores.
+CHECKS := format-check check-arrows check-headers check-strict check-compile-fail check-runner \
+	check-test check-asan check-tsan check-clang check-fuzz check-examples check-install
+CHECK_BUILDS := $(foreach f,$(TEST_FLAVORS),$(call test-binary,$f)) all examples $(EXAMPLES:%=build/asan/%) \
+	$(FUZZERS:tests/%=build/%) build/bench/edo-bench
+check-strict-objects := $(foreach f,strict-gcc strict-clang,$(call objects,$f,$(filter-out tests/soak/% tests/fuzz/%,$(SOURCES))))
+
+.PHONY: check $(filter check-%,$(CHECKS)) check-builds
+check: $(CHECKS)  ## everything: warnings as errors, sanitizers, both compilers, examples, headers, format
+	@echo "check: $(words $(CHECKS)) passed, 0 failed"
+
+ifneq ($(filter check,$(MAKECMDGOALS)),)
+check-builds: $(CHECK_BUILDS) $(check-strict-objects)
+previous := check-builds
+$(foreach c,$(CHECKS),$(eval $c: | $(previous))$(eval previous := $c))
+endif
+
+heading = @echo "== $@: $1"
+
+check-arrows: $(call objects,strict-gcc,$(LIB))
+	$(call heading,who may include and call whom)
+	$(Q)scripts/arrows.sh build/obj/strict-gcc
+
+check-headers: | $(NEEDS)
+	$(call heading,each header compiles alone; both compilers; with and without the short names)
+	$(Q)for header in $(HEADERS); do for names in "" -DEDO_NO_SHORT_NAMES; do \
+		for cc in "$(GCC) $(WARNINGS_gcc)" "$(CLANG) $(WARNINGS_clang)"; do \
+			echo "#include \"$$header\"" | \
+			$$cc -std=gnu11 -iquote . $(CPPFLAGS) -Werror $$names -fsyntax-only -x c - || \
+				{ echo "$$header: does not compile alone: $$cc $$names" >&2; exit 1; }; \
+		done; done; done
+
+check-strict: $(check-strict-objects)
+	$(call heading,no warning from gcc or clang)
+
+check-compile-fail: | $(NEEDS)
+	$(call heading,wrong programs are refused)
+	$(Q)GCC='$(GCC)' CLANG='$(CLANG)' GCC_FLAGS='$(BASE) $(WARNINGS_gcc)' \
+		CLANG_FLAGS='$(BASE) $(WARNINGS_clang)' tests/compile_fail/run.sh
+
+check-test: $(call test-binary,test) examples
+	$(call heading,all tests)
+	$(call run-tests,test)
+
+check-asan: $(call test-binary,asan) examples
+	$(call heading,all tests under AddressSanitizer and UndefinedBehaviorSanitizer)
+	$(call run-tests,asan)
+
+check-tsan: $(call test-binary,tsan) examples
+	$(call heading,all tests under ThreadSanitizer)
+	$(call run-tests,tsan)
+
+check-clang: $(call test-binary,clang) examples
+	$(call heading,all tests, built by clang)
+	$(call run-tests,clang)
+
+check-examples: examples $(EXAMPLES:%=build/asan/%)
+	$(call heading,the scripts of tests/ on the examples; then with AddressSanitizer)
+	$(Q)for build in build build/asan; do for script in $(TEST_SCRIPTS); do \
+		echo "-- $$script $$build"; \
+		EDO_BUILD=$$build timeout --kill-after=10 300 $$script || \
+			{ echo "$$script: FAILED with EDO_BUILD=$$build" >&2; exit 1; }; \
+	done; done
+
+# The runner's own test: a leak, a race, a hang, a crash, a lost test must be noticed.
+RUNNER := tests/runner/wrong_test.c tests/support/sanitizers.c
+$(foreach f,test asan tsan,$(eval $(call program-rule,$f,build/$f/runner,$(RUNNER) $(if $(filter tsan,$f),$(TSAN_SUPPORT)),-lcriterion)))
+
+check-runner: $(foreach f,test asan tsan,build/$f/runner)
+	$(call heading,what must fail does)
+	$(Q)tests/runner/run.sh
+
+# ---- Fuzzing and soaking -------------------------------------------------------------------------
+
+$(foreach f,$(FUZZERS),$(eval $(call program-rule,fuzz,build/$(f:tests/%=%),$f.c $(EXAMPLE_PARTS) $(LIB),-fsanitize=fuzzer)))
+$(foreach s,$(SOAKS),$(eval $(call program-rule,test,build/$(s:tests/%=%),$s.c $(EXAMPLE_PARTS) $(LIB))))
+
+# A fuzzer's corpus is tests/fuzz/corpus/NAME/; what it finds is kept in build/fuzz/.
+corpus-of = $(wildcard $(1:%_fuzz=tests/fuzz/corpus/%))
+
+.PHONY: fuzz soak
+fuzz: $(FUZZERS:tests/%=build/%)  ## run each tests/fuzz/*_fuzz.c for FUZZ_SECONDS
+	$(Q)$(foreach f,$(notdir $(FUZZERS)),echo "== $f" && mkdir -p build/fuzz/found/$f && \
+		build/fuzz/$f -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=1024 -print_final_stats=1 \
+		-artifact_prefix=build/fuzz/$f- build/fuzz/found/$f $(call corpus-of,$f) &&) true
+
+check-fuzz: $(FUZZERS:tests/%=build/%)
+	$(call heading,the fuzzers on their corpora)
+	$(Q)$(foreach f,$(notdir $(FUZZERS)),build/fuzz/$f -timeout=10 -max_total_time=10 -verbosity=0 \
+		-artifact_prefix=build/fuzz/$f- $(shell mktemp -du)  $(call corpus-of,$f) &&) true
+
+soak: $(SOAKS:tests/%=build/%) examples  ## run each tests/soak/*.c, for at most SOAK_SECONDS
+	$(Q)$(foreach s,$(notdir $(SOAKS)),echo "== $s" && \
+		EDO_BUILD=build SOAK_SECONDS=$(SOAK_SECONDS) timeout --kill-after=10 $$(($(SOAK_SECONDS) + 60)) \
+		build/soak/$s &&) true
+
+# ---- Format, install, the rest -------------------------------------------------------------------
+
+.PHONY: format format-check install clean help FORCE
+format:  ## apply .clang-format
+	$(Q)$(CLANG_FORMAT) -i $(FORMATTED)
+
+format-check: | $(NEEDS)  ## fail where `make format` would change something
+	$(Q)$(CLANG_FORMAT) --dry-run --Werror $(FORMATTED)
+
+# Public is what edo.h reaches.
+public-headers = $(filter $(HEADERS),$(shell $(CC) $(BASE) -MM edo.h))
+# $(call install-recipe,ROOT,PREFIX)
+define install-recipe
+	$(Q)for header in $(public-headers); do \
+		install -D -m 644 $$header '$1$2'/include/edo/$$header || exit 1; done
+	$(Q)install -D -m 644 build/libedo.a '$1$2/lib/libedo.a'
+	$(Q)install -D -m 755 build/libedo.so '$1$2/lib/libedo.so.$(VERSION)'
+	$(Q)ln -sf libedo.so.$(VERSION) '$1$2/lib/$(SONAME)'
+	$(Q)ln -sf libedo.so.$(VERSION) '$1$2/lib/libedo.so'
+	$(Q)mkdir -p '$1$2/lib/pkgconfig'
+	$(Q)sed -e 's|@PREFIX@|$2|' -e 's|@VERSION@|$(VERSION)|' -e 's|@TRAPS_GCC@|$(TRAPS_gcc)|' \
+		-e 's|@TRAPS_CLANG@|$(TRAPS_clang)|' edo.pc.in >'$1$2/lib/pkgconfig/edo.pc'
+endef
+
+install: all  ## headers, libraries and edo.pc to $(DESTDIR)$(PREFIX)
+	$(call install-recipe,$(DESTDIR),$(PREFIX))
+
+check-install: all
+	$(call heading,what is installed compiles and runs)
+	$(Q)rm -rf build/stage
+	$(call install-recipe,,$(CURDIR)/build/stage)
+	$(Q)scripts/check-install.sh build/stage
+
+.PHONY: install-deps-run install-deps-test install-deps-check install-deps-fuzz
+install-deps-run install-deps-test install-deps-check install-deps-fuzz:
+	$(Q)scripts/install-deps.sh $(@:install-deps-%=%)
+
+clean:  ## remove build/
+	$(Q)rm -rf build
+
+help:  ## this list
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  \1\t\2/p' Makefile | expand -t 18

@@ -1,0 +1,79 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Installs what a job of the Makefile needs and this machine lacks, through apt; says so first.
+# Looks for the headers and commands themselves, so that what came from elsewhere counts too.
+#
+#     scripts/install-deps.sh run|test|check|fuzz|format
+set -euo pipefail
+
+packages=()
+lacking=()
+
+need_header() { # header, package
+    printf '#include <%s>\n' "$1" | ${CC:-cc} ${CPPFLAGS:-} -E -x c - >/dev/null 2>&1 && return
+    lacking+=("<$1>")
+    packages+=("$2")
+}
+
+need_command() { # command, package
+    command -v "$1" >/dev/null && return
+    lacking+=("$1")
+    packages+=("$2")
+}
+
+need_fuzzer() {
+    local clang=${CLANG:-clang}
+    command -v "$clang" >/dev/null &&
+        [ -e "$("$clang" -print-runtime-dir)/libclang_rt.fuzzer-$(uname -m).a" ] && return
+    lacking+=("clang's libFuzzer")
+    packages+=(libclang-rt-dev)
+}
+
+need_header uv.h libuv1-dev
+case ${1:?run, test, check, fuzz or format} in
+run) ;;
+test)
+    need_header criterion/criterion.h libcriterion-dev
+    ;;
+check)
+    need_header criterion/criterion.h libcriterion-dev
+    need_command clang clang
+    need_command clang-format clang-format
+    need_command pkg-config pkg-config
+    need_command redis-cli redis-tools
+    need_command redis-benchmark redis-tools
+    need_fuzzer
+    ;;
+fuzz)
+    need_command clang clang
+    need_fuzzer
+    ;;
+format)
+    lacking=() packages=()
+    need_command clang-format clang-format
+    ;;
+*)
+    echo "$0: no such job: $1" >&2
+    exit 2
+    ;;
+esac
+[ ${#packages[@]} -gt 0 ] || exit 0
+
+mapfile -t packages < <(printf '%s\n' "${packages[@]}" | sort -u)
+echo "edo: not on this machine: ${lacking[*]}"
+if ! command -v apt-get >/dev/null; then
+    echo "edo: there is no apt-get here; Debian has them in the packages ${packages[*]}" >&2
+    exit 1
+fi
+as_root=()
+if [ "$(id -u)" -ne 0 ]; then
+    if ! command -v sudo >/dev/null; then
+        echo "edo: as root, please: apt-get update && apt-get install ${packages[*]}" >&2
+        exit 1
+    fi
+    as_root=(sudo)
+fi
+echo "edo: installing ${packages[*]} (${as_root[*]:+${as_root[*]} }apt-get update, install)"
+apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300)
+"${apt[@]}" update
+"${apt[@]}" install -y --no-install-recommends "${packages[@]}"

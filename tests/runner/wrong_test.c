@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/* Tests that must fail, each in its own way: they test the runner. One that passes says that our
+ * tests would not notice what it does. run.sh runs them one by one, under the sanitizer in question.
+ */
+#include <criterion/criterion.h>
+#include <limits.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static int shared;
+static int *volatile kept;
+static volatile int amount = INT_MAX;
+
+static void *add(void *unused)
+{
+    (void)unused;
+    shared++;
+    return NULL;
+}
+
+Test(right, passes)
+{
+    cr_assert(1);
+}
+
+Test(wrong, assertion)
+{
+    cr_assert_eq(1, 2);
+}
+
+Test(wrong, crash)
+{
+    kill(getpid(), SIGSEGV);
+}
+
+Test(wrong, hang, .timeout = 1)
+{
+    for (;;)
+        pause();
+}
+
+Test(asan, leak)
+{
+    kept = malloc(16);
+    kept = NULL;
+}
+
+Test(asan, overflow)
+{
+    kept = malloc(16);
+    kept[4] = 1;
+    free(kept);
+}
+
+Test(asan, use_after_free)
+{
+    kept = malloc(16);
+    free(kept);
+    kept[0] = 1;
+}
+
+Test(asan, undefined)
+{
+    amount = amount + 1;
+}
+
+Test(tsan, race)
+{
+    pthread_t thread;
+    cr_assert_eq(pthread_create(&thread, NULL, add, NULL), 0);
+    shared++;
+    pthread_join(thread, NULL);
+}
+
+Test(tsan, thread_leak)
+{
+    pthread_t thread;
+    cr_assert_eq(pthread_create(&thread, NULL, add, NULL), 0);
+    sleep(1);
+}
