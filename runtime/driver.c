@@ -69,11 +69,17 @@ static bool attached_turn(struct edo_driver *driver)
     edo_driver_fire(driver);
     bool more = edo_run_batch(runtime, NULL);
     edo_thread = outer;
-    if (runtime->live > 0)
+    return more;
+}
+
+void edo_driver_keep_alive(struct edo_driver *driver, bool keep)
+{
+    if (!driver->attached)
+        return;
+    if (keep)
         uv_ref((uv_handle_t *)&driver->async);
     else
         uv_unref((uv_handle_t *)&driver->async);
-    return more;
 }
 
 static void on_idle(uv_idle_t *idle)
@@ -263,6 +269,13 @@ void edo_driver_fire(struct edo_driver *driver)
     struct edo_timer_entry *entry;
     while ((entry = edo_wheel_poll(&driver->wheel, now)) != NULL)
         edo_timer_fire(entry);
+}
+
+void edo_driver_pause(struct edo_driver *driver)
+{
+    uint64_t now = edo_driver_now(driver);
+    driver->frozen = (now + NS_PER_MS - 1) / NS_PER_MS * NS_PER_MS;
+    driver->paused = true;
 }
 
 bool edo_driver_skip(struct edo_driver *driver)

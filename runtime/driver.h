@@ -42,6 +42,12 @@ void edo_driver_close(struct edo_driver *driver, bool wait);
  * timers. */
 void edo_driver_turn(struct edo_driver *driver, bool sleep);
 
+/* Whether a host's loop is to go on for our sake: while there are tasks. */
+void edo_driver_keep_alive(struct edo_driver *driver, bool keep);
+
+/* Stops the clock, at the next whole millisecond: so a paused sleep takes exactly its time. */
+void edo_driver_pause(struct edo_driver *driver);
+
 /* Wakes what is due. */
 void edo_driver_fire(struct edo_driver *driver);
 

@@ -32,10 +32,8 @@ static int build(const struct edo_builder *builder, uv_loop_t *host, struct edo_
     edo_context_init(&runtime->cx, NULL);
     if (edo_random(&runtime->cx.random, sizeof runtime->cx.random))
         runtime->cx.random |= 1;
-    if (builder->start_paused) {
-        runtime->driver->frozen = edo_driver_now(runtime->driver);
-        runtime->driver->paused = true;
-    }
+    if (builder->start_paused)
+        edo_driver_pause(runtime->driver);
     *out = runtime;
     return 0;
 

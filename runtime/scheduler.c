@@ -5,6 +5,7 @@
  * puts it on the handle's inject list, which is looked at every global_queue_interval polls and
  * whenever the queue runs dry. A task is at most once in each.
  */
+#include "driver.h"
 #include "runtime_internal.h"
 
 /* The end of the queue is not NULL, so that task->next tells whether a task is queued. */
@@ -37,7 +38,8 @@ static struct edo_task *pop(struct edo_runtime *runtime)
 void edo_adopt(struct edo_runtime *runtime, struct edo_task *task)
 {
     edo_list_push_back(&runtime->tasks, &task->owned);
-    runtime->live++;
+    if (runtime->live++ == 0)
+        edo_driver_keep_alive(runtime->driver, true);
     edo_schedule(runtime, task);
 }
 

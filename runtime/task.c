@@ -88,7 +88,8 @@ static void finish(struct edo_runtime *runtime, struct edo_task *task, uint32_t 
                sizeof(struct edo_outcome));
     if (runtime != NULL) {
         edo_list_remove(&task->owned);
-        runtime->live--;
+        if (--runtime->live == 0)
+            edo_driver_keep_alive(runtime->driver, false);
     }
     if (kind == EDO_OUTCOME_PANICKED &&
         !(edo_task_state_peek(&task->state) & EDO_TASK_HANDLE))

@@ -254,8 +254,7 @@ int edo_time_pause(void)
         return UV_EINVAL;
     if (driver->paused)
         return UV_EALREADY;
-    driver->frozen = edo_driver_now(driver);
-    driver->paused = true;
+    edo_driver_pause(driver);
     return 0;
 }
 

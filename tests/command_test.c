@@ -167,7 +167,8 @@ Test(command, expiries_answer_as_redis_does)
         {"EXPIRE a -9223372036854775808", EXPIRE_TIME("expire")},
         {"PEXPIRE a 9223372036854775807", EXPIRE_TIME("pexpire")}, {"EXPIRE a 20 NX", ":0\r\n"},
         {"EXPIRE a 20 XX", ":1\r\n"}, {"EXPIRE a 10 GT", ":0\r\n"}, {"EXPIRE a 30 GT", ":1\r\n"},
-        {"EXPIRE a 40 LT", ":0\r\n"}, {"EXPIRE a 10 LT", ":1\r\n"}, {"TTL a", ":10\r\n"},
+        {"EXPIRE a 30 GT", ":0\r\n"}, {"EXPIRE a 30 LT", ":0\r\n"}, {"EXPIRE a 40 LT", ":0\r\n"},
+        {"EXPIRE a 10 LT", ":1\r\n"}, {"TTL a", ":10\r\n"},
         {"EXPIRE a 10 NX GT", "-ERR NX and XX, GT or LT options at the same time are not "
                               "compatible\r\n"},
         {"EXPIRE a 10 GT LT", "-ERR GT and LT options at the same time are not "

@@ -9,6 +9,7 @@
 
 #include "examples/mini_redis/number.h"
 #include "examples/mini_redis/resp.h"
+#include "examples/mini_redis/words.h"
 #include "internal/census.h"
 #include "internal/sys.h"
 
@@ -139,6 +140,8 @@ static const struct stream streams[] = {
     COMMANDS("a\"b c\" '\\'' '\\n' \"\\xzz\\x4\" \"\\r\\t\\b\\a\"\r\n",
              "*5 $4(ab c) $1(') $2(\\n) $5(xzzx4) $4(<0d><09><08><07>) | more"),
     COMMANDS("+a\r\n-b\r\n:1\r\n$1\r\n", "*1 $2(+a) | *1 $2(-b) | *1 $2(:1) | *1 $2($1) | more"),
+    COMMANDS("1 2 3 4 '5' 6 7 8 9\r\n",
+             "*9 $1(1) $1(2) $1(3) $1(4) $1(5) $1(6) $1(7) $1(8) $1(9) | more"),
     COMMANDS("a\0b\r\n", "*2 $1(a) $1(b) | more"),
     COMMANDS("*1\r\n$4\r\nPING\r\n*1\r\nx", "*1 $4(PING) | Protocol error: expected '$', got 'x'"),
     COMMANDS("a 'b\r\nc'\r\n", "Protocol error: unbalanced quotes in request"),
@@ -616,6 +619,23 @@ Test(resp, a_write_that_fails_leaves_the_output_as_it_was)
     cr_assert_eq(edo_bytes_length(&out), 0);
     edo_bytes_free(&out);
     check_census(start);
+}
+
+Test(resp, words_are_split_within_their_line)
+{
+    /* Blocks of exactly the line's size: a sanitizer sees a byte read too many. */
+    static const char *const lines[] = {"\"\\x4", "\"\\x", "\"\\", "\"",     "'\\",
+                                        "a",      "a ",    " ",    "\"\\x41"};
+    static const int found[] = {-1, -1, -1, -1, -1, 1, 1, 0, -1};
+    for (size_t i = 0; i < LENGTH(lines); i++) {
+        size_t length = strlen(lines[i]), at = 0;
+        char *line = malloc(length), *copies = malloc(length), *copy = copies;
+        memcpy(line, lines[i], length);
+        struct word word;
+        cr_assert_eq(words_next(line, length, &at, &copy, &word), found[i], "%s", lines[i]);
+        free(line);
+        free(copies);
+    }
 }
 
 Test(resp, a_number_has_one_spelling)
