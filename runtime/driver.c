@@ -74,7 +74,7 @@ static bool attached_turn(struct edo_driver *driver)
 
 void edo_driver_keep_alive(struct edo_driver *driver, bool keep)
 {
-    if (!driver->attached)
+    if (driver == NULL || !driver->attached)
         return;
     if (keep)
         uv_ref((uv_handle_t *)&driver->async);

@@ -179,6 +179,7 @@ static void end(struct edo_runtime *runtime, bool wait)
     edo_unlock(&handle->lock);
     bool attached = runtime->driver->attached;
     edo_driver_close(runtime->driver, wait);
+    runtime->driver = NULL;
     edo_drop_all(runtime);
     if (attached)
         hook(runtime, runtime->hooks.on_thread_stop);

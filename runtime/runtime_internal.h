@@ -62,7 +62,7 @@ struct edo_driver; /* driver.h */
 
 struct edo_runtime {
     struct edo_handle *handle;
-    struct edo_driver *driver;
+    struct edo_driver *driver; /* NULL at the very end */
     struct edo_task *head, *tail; /* run queue, linked by next; the last points to QUEUE_END */
     struct edo_list tasks;        /* every task that is not complete */
     uint64_t live;                /* how many */
@@ -93,7 +93,9 @@ static inline bool edo_handle_mine(const struct edo_handle *handle)
 static inline struct edo_runtime *edo_runtime_mine(void)
 {
     struct edo_handle *handle = edo_thread.current;
-    return handle != NULL && edo_handle_mine(handle) ? handle->runtime : NULL;
+    if (handle == NULL || !edo_handle_mine(handle) || handle->runtime->driver == NULL)
+        return NULL;
+    return handle->runtime;
 }
 
 /* handle.c */
