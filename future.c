@@ -13,9 +13,7 @@ void edo_future_drop(struct edo_future *future, struct edo_context *cx)
         return;
     enum edo_walk walk = cx->walk;
     cx->walk = EDO_WALK_DROP;
-#ifdef EDO_DEBUG
     edo_future_check(future, cx);
-#endif
     future->poll(future, cx);
     future->state = EDO_STATE_DONE;
     edo_future_ended(future);
@@ -247,7 +245,10 @@ bool edo_select_visit_(struct edo_select_ *s, struct edo_future *branch, bool bo
     }
 }
 
-#ifdef EDO_DEBUG
+/* What programs built with EDO_DEBUG call; the library has it in any build. */
+void edo_future_check_(struct edo_future *future, struct edo_context *cx);
+void edo_future_ended_(struct edo_future *future);
+
 static void report_line(void *arg, int depth, const char *name, const char *file, int line)
 {
     (void)arg;
@@ -266,7 +267,7 @@ static _Noreturn void report(struct edo_future *future, struct edo_context *cx, 
     edo_bug(__FILE__, __LINE__, "the future named above %s", what);
 }
 
-void edo_future_check(struct edo_future *future, struct edo_context *cx)
+void edo_future_check_(struct edo_future *future, struct edo_context *cx)
 {
     if (future->poll == NULL)
         edo_bug(__FILE__, __LINE__, "a future that was never made was polled");
@@ -281,9 +282,8 @@ void edo_future_check(struct edo_future *future, struct edo_context *cx)
         report(future, cx, "was moved after its first poll");
 }
 
-void edo_future_ended(struct edo_future *future)
+void edo_future_ended_(struct edo_future *future)
 {
     (void)future;
     edo_census_add(EDO_CENSUS_FUTURES, -1);
 }
-#endif

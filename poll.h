@@ -219,23 +219,29 @@ static inline uint32_t edo_context_random(struct edo_context *cx)
 enum edo_poll edo_panic(struct edo_context *cx, const char *name, const char *file, int line,
                         const char *format, ...) __attribute__((format(printf, 5, 6)));
 
-#ifdef EDO_DEBUG
-/* Stops the program, naming the future, when it was moved after its first poll, when it is done, or
- * when it was never made. */
-void edo_future_check(struct edo_future *future, struct edo_context *cx);
-/* Counts a future that edo_future_check has seen as completed or dropped. */
-void edo_future_ended(struct edo_future *future);
-#else
-static inline void edo_future_ended(struct edo_future *future)
-{
-    (void)future;
-}
+/* With EDO_DEBUG, before a poll: stops the program, naming the future, when it was moved after its
+ * first poll, when it is done, or when it was never made. Otherwise nothing. */
 static inline void edo_future_check(struct edo_future *future, struct edo_context *cx)
 {
+#ifdef EDO_DEBUG
+    void edo_future_check_(struct edo_future *, struct edo_context *);
+    edo_future_check_(future, cx);
+#else
     (void)future;
     (void)cx;
-}
 #endif
+}
+
+/* With EDO_DEBUG: counts a future that edo_future_check has seen as completed or dropped. */
+static inline void edo_future_ended(struct edo_future *future)
+{
+#ifdef EDO_DEBUG
+    void edo_future_ended_(struct edo_future *);
+    edo_future_ended_(future);
+#else
+    (void)future;
+#endif
+}
 
 /* Polls a future: what every executor and combinator calls. A build with EDO_DEBUG checks the
  * rules above first. Not for a future that is done. */

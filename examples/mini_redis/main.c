@@ -15,9 +15,11 @@
 #include "demo.h"
 #include "server.h"
 
+enum { PORT_UNSET = 65536 };
+
 struct options {
     const char *bind;
-    uint16_t port;
+    unsigned port;
     bool demo;
     struct limits limits;
 };
@@ -70,9 +72,7 @@ enum { NUMBERS = sizeof numbers / sizeof numbers[0] };
 
 static void store_number(void *field, size_t size, uint64_t value)
 {
-    if (size == sizeof(uint16_t))
-        *(uint16_t *)field = (uint16_t)value;
-    else if (size == sizeof(unsigned))
+    if (size == sizeof(unsigned))
         *(unsigned *)field = (unsigned)value;
     else
         *(uint64_t *)field = value;
@@ -121,7 +121,7 @@ static bool parse(struct options *options, int argc, char **argv)
     };
     for (int i = 0; i < NUMBERS; i++)
         longs[i] = (struct option){numbers[i].name, required_argument, NULL, i};
-    *options = (struct options){.bind = "127.0.0.1", .port = 6379, .limits = limits_default};
+    *options = (struct options){.bind = "127.0.0.1", .port = PORT_UNSET, .limits = limits_default};
     for (int c; (c = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
         bool good = c == OPTION_BIND || c == OPTION_DEMO;
         if (c == OPTION_BIND)
@@ -137,6 +137,8 @@ static bool parse(struct options *options, int argc, char **argv)
         if (!good)
             return false;
     }
+    if (options->port == PORT_UNSET)
+        options->port = options->demo ? 0 : 6379;
     if (optind < argc)
         fprintf(stderr, "mini_redis: what is %s?\n", argv[optind]);
     return optind == argc;
@@ -174,7 +176,7 @@ struct app {
 static int listen_on(struct app *self)
 {
     struct options *options = self->options;
-    int error = edo_addr_ip(&self->addr, options->bind, options->port);
+    int error = edo_addr_ip(&self->addr, options->bind, (uint16_t)options->port);
     if (error == 0 && !loopback(&self->addr)) {
         fprintf(stderr, "mini_redis: it has no password, so it listens on loopback only\n");
         return UV_EACCES;
