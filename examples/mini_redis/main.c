@@ -19,7 +19,7 @@ enum { PORT_UNSET = 65536 };
 
 struct options {
     const char *bind;
-    unsigned port;
+    unsigned port, workers;
     bool demo;
     struct limits limits;
 };
@@ -29,6 +29,7 @@ static const char usage[] =
     "  --port N             port, 0 picks one (6379)\n"
     "  --bind IP            a loopback address (127.0.0.1)\n"
     "  --flavor ct          the runtime: ct, on the current thread\n"
+    "  --workers N          threads: 1 with ct\n"
     "  --demo               run a client in this process, and end\n"
     "  --max-clients N      (10000, at most the descriptor limit less 64)\n"
     "  --max-array N        elements of a command (1024)\n"
@@ -54,6 +55,7 @@ struct number {
     {name, offsetof(struct options, field), sizeof((struct options *)0)->field, least, most}
 static const struct number numbers[] = {
     NUMBER("port", port, 0, 65535),
+    NUMBER("workers", workers, 1, 1),
     NUMBER("max-clients", limits.clients, 1, 1000000),
     NUMBER("max-array", limits.frame.array, 1, 1 << 20),
     NUMBER("max-bulk", limits.frame.bulk, 1, 512 << 20),
