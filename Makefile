@@ -318,7 +318,7 @@ format-check: | $(NEEDS)  ## fail where `make format` would change something
 	$(Q)$(CLANG_FORMAT) --dry-run --Werror $(FORMATTED)
 
 # Public is what edo.h reaches.
-public-headers = $(filter $(HEADERS),$(shell $(CC) $(BASE) -MM edo.h))
+public-headers = $(filter $(HEADERS),$(patsubst $(CURDIR)/%,%,$(abspath $(shell $(CC) $(BASE) -MM edo.h))))
 # $(call install-recipe,ROOT,PREFIX)
 define install-recipe
 	$(Q)for header in $(public-headers); do \

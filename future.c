@@ -77,8 +77,10 @@ bool edo_resume_other_slow_(struct edo_future *future, struct edo_context *cx, c
             "future %s cannot resume here: an await inside a switch of your own?", name);
 }
 
-static void panic_record(struct edo_context *cx, const char *name, const char *file, int line,
-                         const char *format, va_list args)
+__attribute__((format(printf, 5, 0))) static void panic_record(struct edo_context *cx,
+                                                               const char *name, const char *file,
+                                                               int line, const char *format,
+                                                               va_list args)
 {
     if (cx->panic.name != NULL)
         return;

@@ -128,6 +128,26 @@ bool edo_random(void *block, size_t size)
     return true;
 }
 
+void edo_lock_init(struct edo_lock *lock)
+{
+    pthread_mutex_init(&lock->mutex_, NULL);
+}
+
+void edo_lock_destroy(struct edo_lock *lock)
+{
+    pthread_mutex_destroy(&lock->mutex_);
+}
+
+void edo_lock(struct edo_lock *lock)
+{
+    pthread_mutex_lock(&lock->mutex_);
+}
+
+void edo_unlock(struct edo_lock *lock)
+{
+    pthread_mutex_unlock(&lock->mutex_);
+}
+
 bool edo_thread_start_detached(void *(*run)(void *), void *arg)
 {
     pthread_t thread;

@@ -58,30 +58,14 @@ uint64_t edo_clock_ns(void);
 /* Fills block from the kernel's random source; false when it cannot, block unchanged. */
 bool edo_random(void *block, size_t size);
 
-/* A lock for slow paths; statically zero is not valid, use edo_lock_init. */
+/* A lock, for slow paths: a mutex that is not recursive. */
 struct edo_lock {
     pthread_mutex_t mutex_;
 };
-
-static inline void edo_lock_init(struct edo_lock *lock)
-{
-    pthread_mutex_init(&lock->mutex_, NULL);
-}
-
-static inline void edo_lock_destroy(struct edo_lock *lock)
-{
-    pthread_mutex_destroy(&lock->mutex_);
-}
-
-static inline void edo_lock(struct edo_lock *lock)
-{
-    pthread_mutex_lock(&lock->mutex_);
-}
-
-static inline void edo_unlock(struct edo_lock *lock)
-{
-    pthread_mutex_unlock(&lock->mutex_);
-}
+void edo_lock_init(struct edo_lock *lock);
+void edo_lock_destroy(struct edo_lock *lock);
+void edo_lock(struct edo_lock *lock);
+void edo_unlock(struct edo_lock *lock);
 
 /* Runs run(arg) on a thread of its own that nobody joins. False when there is none to be had. */
 bool edo_thread_start_detached(void *(*run)(void *), void *arg);

@@ -40,12 +40,12 @@ struct edo_buf_reader {
     struct edo_bytes buffer;
     size_t scanned; /* bytes of the buffer that hold no `delimiter`: each is looked at once */
     char delimiter;
-    size_t used;    /* of the line last returned; consumed by the next operation */
+    size_t used; /* of the line last returned; consumed by the next operation */
 };
 
 /* Reads from a connection or a read half. limit bounds the buffer, and so a line. Allocates
  * nothing yet. */
-#define edo_buf_reader_init(reader, from, limit)                                                   \
+#define edo_buf_reader_init(reader, from, limit) \
     edo_buf_reader_init_((reader), EDO_READER_(from), (limit))
 void edo_buf_reader_init_(struct edo_buf_reader *reader, struct edo_tcp *stream, size_t limit);
 

@@ -87,8 +87,8 @@ static int collect(struct edo_resolve *self, struct edo_lookup *lookup)
     int count = 0;
     if (lookup->status < 0)
         return lookup->status;
-    for (struct addrinfo *info = lookup->request.addrinfo;
-         info != NULL && count < EDO_RESOLVE_MAX; info = info->ai_next) {
+    for (struct addrinfo *info = lookup->request.addrinfo; info != NULL && count < EDO_RESOLVE_MAX;
+         info = info->ai_next) {
         if (info->ai_family != AF_INET && info->ai_family != AF_INET6)
             continue;
         struct edo_addr *addr = &self->addrs[count++];
@@ -146,7 +146,7 @@ EDO_ASYNC(edo_tcp_connect_name)
             break;
         }
     }
-    EDO_ASYNC_FINALLY:
+EDO_ASYNC_FINALLY:
     EDO_DROP(self->resolve);
     EDO_ASYNC_END;
 }

@@ -186,13 +186,13 @@ static ssize_t try_transmit(struct edo_tcp *stream, const void *data, size_t siz
 }
 
 /* The beginning and the end that all operations have. */
-#define OPERATION_BEGIN(type)                                                                      \
-    struct type *self = (struct type *)future;                                                     \
-    if (cx->walk == EDO_WALK_DROP)                                                                 \
-        return leave(future, self->stream, &self->waiter);                                         \
-    if (cx->walk == EDO_WALK_TRACE)                                                                \
-        return edo_walk_leaf(cx, #type);                                                           \
-    if (edo_budget_spent(cx))                                                                      \
+#define OPERATION_BEGIN(type)                              \
+    struct type *self = (struct type *)future;             \
+    if (cx->walk == EDO_WALK_DROP)                         \
+        return leave(future, self->stream, &self->waiter); \
+    if (cx->walk == EDO_WALK_TRACE)                        \
+        return edo_walk_leaf(cx, #type);                   \
+    if (edo_budget_spent(cx))                              \
     return EDO_PENDING
 
 static enum edo_poll finish(struct edo_future *future, struct edo_tcp *stream,

@@ -188,10 +188,12 @@ struct edo_ready {
 };
 
 /* Behind the macros: a connection, or the half that may do it; another type does not compile. */
-#define EDO_READER_(from)                                                                          \
-    _Generic((from), struct edo_tcp *: (from), struct edo_tcp_read_half *: (struct edo_tcp *)(from))
-#define EDO_WRITER_(to)                                                                            \
-    _Generic((to), struct edo_tcp *: (to), struct edo_tcp_write_half *: (struct edo_tcp *)(to))
+#define EDO_READER_(from)                         \
+    _Generic((from), struct edo_tcp *             \
+             : (from), struct edo_tcp_read_half * \
+             : (struct edo_tcp *)(from))
+#define EDO_WRITER_(to) \
+    _Generic((to), struct edo_tcp * : (to), struct edo_tcp_write_half * : (struct edo_tcp *)(to))
 struct edo_read edo_read_(struct edo_tcp *stream, void *buffer, size_t size);
 struct edo_peek edo_peek_(struct edo_tcp *stream, void *buffer, size_t size);
 struct edo_read_exact edo_read_exact_(struct edo_tcp *stream, void *buffer, size_t size);

@@ -31,10 +31,10 @@ struct edo_tcp_listen_options {
 
 /* edo_tcp_listen(&listener, &addr, .backlog = …): binds, with SO_REUSEADDR, and listens. Port 0
  * picks one. Returns 0, or UV_EADDRINUSE, UV_EACCES, UV_EMFILE, UV_ENOMEM, EDO_ENORUNTIME, … */
-#define edo_tcp_listen(listener, addr, ...)                                                        \
-    edo_tcp_listen_((listener), (addr),                                                            \
-                    &(const struct edo_tcp_listen_options){.backlog = 0 __VA_OPT__(, )             \
-                                                               __VA_ARGS__})
+#define edo_tcp_listen(listener, addr, ...) \
+    edo_tcp_listen_(                        \
+        (listener), (addr),                 \
+        &(const struct edo_tcp_listen_options){.backlog = 0 __VA_OPT__(, ) __VA_ARGS__})
 
 /* Takes over a listening socket; made non-blocking. On failure it is still the caller's. */
 int edo_tcp_listener_from_fd(int fd, struct edo_tcp_listener **listener);
@@ -52,7 +52,7 @@ int edo_tcp_listener_local(struct edo_tcp_listener *listener, struct edo_addr *a
  * loop neither spins nor ends. Cancel safe: no connection is lost. */
 struct edo_tcp_accept {
     EDO_FUTURE(int);
-    bool waits;                 /* for the listener */
+    bool waits; /* for the listener */
     struct edo_tcp *stream;
     struct edo_addr peer;
     struct edo_tcp_listener *listener;

@@ -281,8 +281,7 @@ void edo_driver_pause(struct edo_driver *driver)
 bool edo_driver_skip(struct edo_driver *driver)
 {
     uint64_t when;
-    if (!driver->paused || driver->requests > 0 ||
-        !edo_wheel_next_deadline(&driver->wheel, &when))
+    if (!driver->paused || driver->requests > 0 || !edo_wheel_next_deadline(&driver->wheel, &when))
         return false;
     edo_driver_set(driver, when > UINT64_MAX / NS_PER_MS ? UINT64_MAX : when * NS_PER_MS);
     return true;

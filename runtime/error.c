@@ -21,8 +21,8 @@ const char *edo_strerror(int error)
     }
     /* uv_strerror allocates, and leaks, for a code it does not know. */
     switch (error) {
-#define CASE(name, text)                                                                           \
-    case UV_##name:                                                                                \
+#define CASE(name, text) \
+    case UV_##name:      \
         return text;
         UV_ERRNO_MAP(CASE)
 #undef CASE

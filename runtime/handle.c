@@ -73,8 +73,7 @@ struct edo_task *edo_handle_take(struct edo_handle *handle, bool close)
 {
     if (!close && edo_load(&handle->inject, relaxed) == NULL)
         return NULL;
-    struct edo_task *stack =
-        edo_exchange(&handle->inject, close ? INJECT_CLOSED : NULL, acquire);
+    struct edo_task *stack = edo_exchange(&handle->inject, close ? INJECT_CLOSED : NULL, acquire);
     struct edo_task *first = NULL;
     if (stack == INJECT_CLOSED)
         return NULL;

@@ -74,7 +74,7 @@ static enum edo_poll edo_join_poll(struct edo_future *future, struct edo_context
 }
 
 struct edo_join edo_task_join_(struct edo_task *task, void *value, size_t size, size_t offset,
-                          char *report, size_t report_size)
+                               char *report, size_t report_size)
 {
     return (struct edo_join){
         .future_ = {.poll = edo_join_poll},

@@ -55,8 +55,7 @@ static void hook(struct edo_runtime *runtime, void (*hook)(void *))
         hook(runtime->hooks.hook_arg);
 }
 
-int edo_builder_attach(const struct edo_builder *builder, uv_loop_t *loop,
-                       struct edo_runtime **out)
+int edo_builder_attach(const struct edo_builder *builder, uv_loop_t *loop, struct edo_runtime **out)
 {
     int error = build(builder, loop, out);
     if (error < 0)

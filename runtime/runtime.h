@@ -56,10 +56,10 @@ struct edo_builder {
 int edo_builder_build(const struct edo_builder *builder, struct edo_runtime **runtime);
 
 /* edo_runtime_new(&runtime, .event_interval = 31, …): the same with the builder's fields named. */
-#define edo_runtime_new(runtime, ...)                                                              \
-    edo_builder_build(&(const struct edo_builder){.flavor = EDO_CURRENT_THREAD __VA_OPT__(, )      \
-                                                      __VA_ARGS__},                                \
-                      (runtime))
+#define edo_runtime_new(runtime, ...)                                                         \
+    edo_builder_build(                                                                        \
+        &(const struct edo_builder){.flavor = EDO_CURRENT_THREAD __VA_OPT__(, ) __VA_ARGS__}, \
+        (runtime))
 
 /* edo_block_on(runtime, &future): runs the future, and the runtime's tasks meanwhile, on this
  * thread until the future completes. The future stays where it is, its output in it. Returns 0; or
@@ -109,19 +109,19 @@ int edo_block_on_(struct edo_runtime *runtime, struct edo_future *future);
 /* EDO_MAIN(future) defines main: makes a current-thread runtime, runs the future, and exits with
  * its output as the status: 0 to 255; 1 when it is negative, printing why. The expression may use
  * `argc` and `argv`. */
-#define EDO_MAIN(...)                                                                              \
-    int main(int argc, char **argv)                                                                \
-    {                                                                                              \
-        (void)argc;                                                                                \
-        (void)argv;                                                                                \
-        struct edo_runtime *runtime;                                                               \
-        int error = edo_runtime_new(&runtime);                                                     \
-        if (error < 0)                                                                             \
-            return edo_main_status_(error);                                                        \
-        __typeof__((__VA_ARGS__)) future = (__VA_ARGS__);                                          \
-        error = edo_block_on(runtime, &future);                                                    \
-        edo_runtime_drop(runtime);                                                                 \
-        return edo_main_status_(error < 0 ? error : future.output);                                \
+#define EDO_MAIN(...)                                               \
+    int main(int argc, char **argv)                                 \
+    {                                                               \
+        (void)argc;                                                 \
+        (void)argv;                                                 \
+        struct edo_runtime *runtime;                                \
+        int error = edo_runtime_new(&runtime);                      \
+        if (error < 0)                                              \
+            return edo_main_status_(error);                         \
+        __typeof__((__VA_ARGS__)) future = (__VA_ARGS__);           \
+        error = edo_block_on(runtime, &future);                     \
+        edo_runtime_drop(runtime);                                  \
+        return edo_main_status_(error < 0 ? error : future.output); \
     }
 int edo_main_status_(int output);
 

@@ -52,24 +52,24 @@ struct edo_handle {
      * against `inject`: the owner sets it, then looks at the list; a waker pushes, then looks at it;
      * one of them sees the other. */
     atomic_bool parked;
-    struct edo_lock lock;     /* guards `async` against closing */
-    uv_async_t *async;        /* NULL when closed */
+    struct edo_lock lock;        /* guards `async` against closing */
+    uv_async_t *async;           /* NULL when closed */
     struct edo_runtime *runtime; /* owner's thread; NULL when gone */
-    int64_t spare;            /* owner's thread: references taken and not given out */
+    int64_t spare;               /* owner's thread: references taken and not given out */
 };
 
 struct edo_driver; /* driver.h */
 
 struct edo_runtime {
     struct edo_handle *handle;
-    struct edo_driver *driver; /* NULL at the very end */
+    struct edo_driver *driver;    /* NULL at the very end */
     struct edo_task *head, *tail; /* run queue, linked by next; the last points to QUEUE_END */
     struct edo_list tasks;        /* every task that is not complete */
     uint64_t live;                /* how many */
     uint32_t serial;              /* of the last task */
     uint32_t tick;                /* polls, for the intervals */
     uint32_t event_interval, global_queue_interval;
-    bool closing; /* tasks spawned now are dropped at once */
+    bool closing;            /* tasks spawned now are dropped at once */
     struct edo_task *polled; /* the task being polled */
     struct edo_context cx;
     struct edo_builder hooks; /* as built, name aside */
@@ -100,7 +100,7 @@ static inline struct edo_runtime *edo_runtime_mine(void)
 
 /* handle.c */
 struct edo_handle *edo_handle_new(struct edo_runtime *runtime);
-void edo_handle_give(struct edo_handle *handle);          /* one reference to a new task; owner */
+void edo_handle_give(struct edo_handle *handle); /* one reference to a new task; owner */
 void edo_handle_unref(struct edo_handle *handle, int64_t n);
 bool edo_handle_inject(struct edo_handle *handle, struct edo_task *task); /* false: closed */
 struct edo_task *edo_handle_take(struct edo_handle *handle, bool close);  /* in order of arrival */

@@ -91,8 +91,7 @@ static void finish(struct edo_runtime *runtime, struct edo_task *task, uint32_t 
         if (--runtime->live == 0)
             edo_driver_keep_alive(runtime->driver, false);
     }
-    if (kind == EDO_OUTCOME_PANICKED &&
-        !(edo_task_state_peek(&task->state) & EDO_TASK_HANDLE))
+    if (kind == EDO_OUTCOME_PANICKED && !(edo_task_state_peek(&task->state) & EDO_TASK_HANDLE))
         fprintf(stderr, "edo: a detached task panicked: %s\n", report ? report : "(no memory)");
     uint32_t old = edo_task_state_finish(&task->state);
     if (old & EDO_TASK_JOINER) {
@@ -114,10 +113,10 @@ static void report_frame(void *arg, int depth, const char *name, const char *fil
 {
     struct report *report = arg;
     size_t room = sizeof report->text - report->length;
-    int n = file != NULL ? snprintf(report->text + report->length, room, "\n%*s%s (%s:%d)",
-                                    2 + 2 * depth, "", name, file, line)
-                         : snprintf(report->text + report->length, room, "\n%*s%s", 2 + 2 * depth,
-                                    "", name);
+    int n = file != NULL
+                ? snprintf(report->text + report->length, room, "\n%*s%s (%s:%d)", 2 + 2 * depth,
+                           "", name, file, line)
+                : snprintf(report->text + report->length, room, "\n%*s%s", 2 + 2 * depth, "", name);
     if (n > 0)
         report->length += (size_t)n < room ? (size_t)n : room - 1;
 }

@@ -31,7 +31,7 @@ struct edo_task;
 /* JOIN_HANDLE(type) name; declares a join handle for an output of that type (or void). A handle of
  * another type cannot be assigned to it: it is a pointer to a function that returns the type, and
  * is never called. */
-#define EDO_JOIN_HANDLE(...) __typeof__(EDO_OUTPUT_(__VA_ARGS__) (*)(struct edo_task *))
+#define EDO_JOIN_HANDLE(...) __typeof__(EDO_OUTPUT_(__VA_ARGS__)(*)(struct edo_task *))
 
 /* SPAWN(future): moves the future into a task of the current runtime (the one this thread runs, or
  * has entered) and returns its join handle. The task is polled first when the caller suspends. On
@@ -39,18 +39,18 @@ struct edo_task;
 #define EDO_SPAWN(...) EDO_SPAWN_ON((struct edo_handle *)NULL, __VA_ARGS__)
 
 /* SPAWN_ON(handle, future): the same, on the runtime behind a handle, from any thread. */
-#define EDO_SPAWN_ON(handle, ...)                                                                  \
-    __extension__({                                                                                \
-        typedef __typeof__((__VA_ARGS__)) edo_frame_;                                              \
-        _Static_assert(_Alignof(edo_frame_) <= 16, "a frame is aligned to 16 bytes at most");      \
-        edo_frame_ edo_lost_;                                                                      \
-        struct edo_task *edo_task_ = edo_task_alloc_((handle), sizeof(edo_frame_));                \
-        edo_frame_ *edo_at_ = (edo_frame_ *)edo_task_frame_(edo_task_);                            \
-        if (edo_at_ == NULL)                                                                       \
-            edo_at_ = &edo_lost_;                                                                  \
-        *edo_at_ = (__VA_ARGS__);                                                                  \
-        edo_task_start_(edo_task_, &edo_at_->future_);                                             \
-        (__typeof__(edo_at_->output)(*)(struct edo_task *))(void *) edo_task_;                     \
+#define EDO_SPAWN_ON(handle, ...)                                                             \
+    __extension__({                                                                           \
+        typedef __typeof__((__VA_ARGS__)) edo_frame_;                                         \
+        _Static_assert(_Alignof(edo_frame_) <= 16, "a frame is aligned to 16 bytes at most"); \
+        edo_frame_ edo_lost_;                                                                 \
+        struct edo_task *edo_task_ = edo_task_alloc_((handle), sizeof(edo_frame_));           \
+        edo_frame_ *edo_at_ = (edo_frame_ *)edo_task_frame_(edo_task_);                       \
+        if (edo_at_ == NULL)                                                                  \
+            edo_at_ = &edo_lost_;                                                             \
+        *edo_at_ = (__VA_ARGS__);                                                             \
+        edo_task_start_(edo_task_, &edo_at_->future_);                                        \
+        (__typeof__(edo_at_->output)(*)(struct edo_task *))(void *) edo_task_;                \
     })
 
 /* Why a handle is none: 0 for a task, UV_ENOMEM, EDO_ENORUNTIME, or UV_EINVAL for NULL. */
@@ -73,7 +73,7 @@ struct edo_task;
 /* Calls trace for each future of the chain that the task is suspended in, from its root on. On the
  * thread that runs the runtime, outside the task itself. Returns 0; UV_EBUSY on another thread;
  * UV_ESRCH when the task has ended. */
-#define edo_task_trace(handle, trace, arg)                                                         \
+#define edo_task_trace(handle, trace, arg) \
     edo_task_trace_((struct edo_task *)(void *)(handle), (trace), (arg))
 
 /* Prints that chain, a line each, `name (file:line)`, indented. Returns as edo_task_trace. */
@@ -91,16 +91,16 @@ struct edo_task;
 
 /* The same; when the task panicked, its message and chain of awaits are put into `report`, cut to
  * size and ended by NUL; otherwise report is left alone. */
-#define edo_join_report(handle, value, report, size)                                               \
-    edo_task_join_((struct edo_task *)(void *)(handle), (value),                                        \
-              EDO_JOIN_CHECK_(EDO_OUTPUT_OF_(handle), value),                                      \
-              __builtin_offsetof(                                                                  \
-                  struct {                                                                         \
-                      struct edo_future head;                                                      \
-                      EDO_OUTPUT_OF_(handle) output;                                               \
-                  },                                                                               \
-                  output),                                                                         \
-              (report), (size))
+#define edo_join_report(handle, value, report, size)               \
+    edo_task_join_((struct edo_task *)(void *)(handle), (value),   \
+                   EDO_JOIN_CHECK_(EDO_OUTPUT_OF_(handle), value), \
+                   __builtin_offsetof(                             \
+                       struct {                                    \
+                           struct edo_future head;                 \
+                           EDO_OUTPUT_OF_(handle) output;          \
+                       },                                          \
+                       output),                                    \
+                   (report), (size))
 
 struct edo_join {
     EDO_FUTURE(int);
@@ -144,13 +144,13 @@ uint64_t edo_current_task_id(void);
 
 /* Behind the macros. */
 #define EDO_OUTPUT_OF_(handle) __typeof__((handle)((struct edo_task *)NULL))
-#define EDO_JOIN_CHECK_(type, value)                                                               \
-    (sizeof(type) +                                                                                \
-     0 * sizeof(struct {                                                                           \
-         _Static_assert(__builtin_types_compatible_p(__typeof__(value), type *) ||                 \
-                            __builtin_types_compatible_p(__typeof__(value), void *),               \
-                        "the value's type is not the task's output type");                        \
-         char one;                                                                                 \
+#define EDO_JOIN_CHECK_(type, value)                                                 \
+    (sizeof(type) +                                                                  \
+     0 * sizeof(struct {                                                             \
+         _Static_assert(__builtin_types_compatible_p(__typeof__(value), type *) ||   \
+                            __builtin_types_compatible_p(__typeof__(value), void *), \
+                        "the value's type is not the task's output type");           \
+         char one;                                                                   \
      }))
 struct edo_task *edo_task_alloc_(struct edo_handle *handle, size_t frame_size);
 void *edo_task_frame_(struct edo_task *task);
@@ -163,7 +163,7 @@ void edo_task_detach_(struct edo_task *task);
 int edo_task_trace_(struct edo_task *task, edo_trace_fn *trace, void *arg);
 int edo_task_dump_(struct edo_task *task, FILE *file);
 struct edo_join edo_task_join_(struct edo_task *task, void *value, size_t size, size_t offset,
-                          char *report, size_t report_size);
+                               char *report, size_t report_size);
 struct edo_abort_handle *edo_abort_handle_(struct edo_task *task);
 struct edo_unconstrained edo_unconstrained_(struct edo_future *child);
 

@@ -56,6 +56,9 @@ struct baseline {
 
 HELPER struct baseline baseline(void)
 {
+    /* libuv opens a pipe for signals with its first loop, and keeps it. */
+    uv_loop_t first;
+    cr_assert(uv_loop_init(&first) == 0 && uv_loop_close(&first) == 0);
     return (struct baseline){edo_census_now(), fd_count()};
 }
 
@@ -74,17 +77,17 @@ HELPER void check_baseline(const struct baseline *start)
  * RUN_PAUSED: the clock stands still from the start. */
 #define RUN(...)        RUN_WITH((struct edo_builder){.start_paused = false}, __VA_ARGS__)
 #define RUN_PAUSED(...) RUN_WITH((struct edo_builder){.start_paused = true}, __VA_ARGS__)
-#define RUN_WITH(builder, ...)                                     \
-    __extension__({                                                \
-        struct baseline start_ = baseline();                       \
-        struct edo_runtime *runtime_;                              \
-        const struct edo_builder builder_ = builder;               \
-        cr_assert_eq(edo_builder_build(&builder_, &runtime_), 0);  \
+#define RUN_WITH(builder, ...)                                        \
+    __extension__({                                                   \
+        struct baseline start_ = baseline();                          \
+        struct edo_runtime *runtime_;                                 \
+        const struct edo_builder builder_ = builder;                  \
+        cr_assert_eq(edo_builder_build(&builder_, &runtime_), 0);     \
         __typeof__((__VA_ARGS__)) future_under_test_ = (__VA_ARGS__); \
-        cr_assert_eq(edo_block_on(runtime_, &future_under_test_), 0);  \
-        edo_runtime_drop(runtime_);                                \
-        check_baseline(&start_);                                   \
-        future_under_test_.output;                                 \
+        cr_assert_eq(edo_block_on(runtime_, &future_under_test_), 0); \
+        edo_runtime_drop(runtime_);                                   \
+        check_baseline(&start_);                                      \
+        future_under_test_.output;                                    \
     })
 
 /* Counts the turns of a runtime's loop, by a prepare handle beside Edo's. */

@@ -32,9 +32,10 @@ Test(time, sleep_is_never_early_and_less_than_a_millisecond_late)
 {
     static const uint64_t day = 86400000;
     const uint64_t durations[] = {
-        0,         1,        63,        64,         65,         4095,       4096,       4097,
-        60000,     262143,   262144,    1u << 24,   day,        12 * day,   1ull << 30, 25 * day,
-        1ull << 32, 365 * day, 1ull << 36, 1ull << 40, (1ull << 40) + 1, 1ull << 42, 1ull << 43,
+        0,          1,          63,         64,        65,         4095,       4096,
+        4097,       60000,      262143,     262144,    1u << 24,   day,        12 * day,
+        1ull << 30, 25 * day,   1ull << 32, 365 * day, 1ull << 36, 1ull << 40, (1ull << 40) + 1,
+        1ull << 42, 1ull << 43,
     };
     for (size_t i = 0; i < COUNT_OF(durations); i++) {
         int64_t late = RUN_PAUSED(NEW(nap, .ms = durations[i]));
@@ -107,13 +108,22 @@ ASYNC(long_naps)
     self->until_never = edo_sleep_until(UINT64_MAX);
     self->tick = edo_sleep(50);
     SELECT_BIASED {
-        WHEN_REF(self->aeon) { RETURN(1); }
-        WHEN_REF(self->huge) { RETURN(2); }
-        WHEN_REF(self->never) { RETURN(3); }
-        WHEN_REF(self->until_never) { RETURN(4); }
-        WHEN_REF(self->tick) {}
+        WHEN_REF(self->aeon) {
+            RETURN(1);
+        }
+        WHEN_REF(self->huge) {
+            RETURN(2);
+        }
+        WHEN_REF(self->never) {
+            RETURN(3);
+        }
+        WHEN_REF(self->until_never) {
+            RETURN(4);
+        }
+        WHEN_REF(self->tick) {
+        }
     }
-    ASYNC_FINALLY:
+ASYNC_FINALLY:
     DROP(self->aeon);
     DROP(self->huge);
     DROP(self->never);
@@ -157,10 +167,14 @@ ASYNC(never_beside_io)
     self->never = edo_sleep(UINT64_MAX);
     self->read = edo_read(self->conn, &self->byte, 1);
     SELECT {
-        WHEN_REF(self->never) { RETURN(1); }
-        WHEN_REF(self->read) { RETURN(self->read.output == 1 ? 0 : 2); }
+        WHEN_REF(self->never) {
+            RETURN(1);
+        }
+        WHEN_REF(self->read) {
+            RETURN(self->read.output == 1 ? 0 : 2);
+        }
     }
-    ASYNC_FINALLY:
+ASYNC_FINALLY:
     DROP(self->never);
     DROP(self->read);
     turns_stop(&self->turns);
@@ -212,8 +226,11 @@ ASYNC(resets)
     self->start = edo_now();
     self->sleep = edo_sleep(100);
     SELECT_BIASED {
-        WHEN_REF(self->sleep) { cr_assert_fail("early"); }
-        WHEN(self->aside, edo_sleep(50)) {}
+        WHEN_REF(self->sleep) {
+            cr_assert_fail("early");
+        }
+        WHEN(self->aside, edo_sleep(50)) {
+        }
     }
     edo_sleep_reset(&self->sleep, edo_instant_add(edo_now(), 5000));
     AWAIT_REF(self->sleep);
@@ -223,18 +240,28 @@ ASYNC(resets)
     self->start = edo_now();
     self->sleep = edo_sleep(100000);
     SELECT_BIASED {
-        WHEN_REF(self->sleep) { cr_assert_fail("early"); }
-        WHEN(self->aside, edo_sleep(50)) {}
+        WHEN_REF(self->sleep) {
+            cr_assert_fail("early");
+        }
+        WHEN(self->aside, edo_sleep(50)) {
+        }
     }
     edo_sleep_reset(&self->sleep, edo_instant_add(edo_now(), 7));
     SELECT_BIASED {
-        WHEN_REF(self->sleep) { cr_assert_eq(ELAPSED_MS(), 57); }
-        WHEN(self->aside, edo_sleep(1000)) { cr_assert_fail("late"); }
+        WHEN_REF(self->sleep) {
+            cr_assert_eq(ELAPSED_MS(), 57);
+        }
+        WHEN(self->aside, edo_sleep(1000)) {
+            cr_assert_fail("late");
+        }
     }
     edo_sleep_reset(&self->sleep, edo_instant_add(edo_now(), 100));
     SELECT_BIASED {
-        WHEN_REF(self->sleep) { cr_assert_fail("early"); }
-        WHEN(self->aside, edo_sleep(1)) {}
+        WHEN_REF(self->sleep) {
+            cr_assert_fail("early");
+        }
+        WHEN(self->aside, edo_sleep(1)) {
+        }
     }
     edo_sleep_reset(&self->sleep, 0);
     AWAIT_REF(self->sleep);
@@ -244,8 +271,12 @@ ASYNC(resets)
     self->start = edo_now();
     self->sleep = edo_sleep(10);
     SELECT_BIASED {
-        WHEN(self->aside, edo_sleep(10)) { cr_assert(edo_sleep_is_elapsed(&self->sleep)); }
-        WHEN_REF(self->sleep) { cr_assert_fail("aside is polled first"); }
+        WHEN(self->aside, edo_sleep(10)) {
+            cr_assert(edo_sleep_is_elapsed(&self->sleep));
+        }
+        WHEN_REF(self->sleep) {
+            cr_assert_fail("aside is polled first");
+        }
     }
     cr_assert(!edo_future_done(&self->sleep.future_));
     edo_sleep_reset(&self->sleep, edo_instant_add(edo_now(), 15));
@@ -256,8 +287,11 @@ ASYNC(resets)
     self->sleep = edo_sleep(10);
     edo_sleep_reset(&self->sleep, UINT64_MAX);
     SELECT_BIASED {
-        WHEN_REF(self->sleep) { cr_assert_fail("never"); }
-        WHEN(self->aside, edo_sleep(1000)) {}
+        WHEN_REF(self->sleep) {
+            cr_assert_fail("never");
+        }
+        WHEN(self->aside, edo_sleep(1000)) {
+        }
     }
     edo_sleep_reset(&self->sleep, edo_instant_add(edo_now(), 1));
     AWAIT_REF(self->sleep);
@@ -341,8 +375,8 @@ ASYNC(equal_deadlines)
     self->deadline = edo_instant_add(edo_now(), 5000);
     /* Armed in three bunches, at different times: at first on different levels of the wheel. */
     for (self->i = 0; self->i < 300; self->i++) {
-        edo_task_detach(SPAWN(NEW(noting, .order = &self->order, .name = self->i,
-                                  .deadline = self->deadline)));
+        edo_task_detach(
+            SPAWN(NEW(noting, .order = &self->order, .name = self->i, .deadline = self->deadline)));
         if (self->i % 100 == 99)
             AWAIT(self->sleep, edo_sleep(self->i < 100 ? 4000 : 970));
     }
@@ -373,8 +407,8 @@ ASYNC(mixed_deadlines)
     for (int i = 0; i < 4096; i++) {
         random = random * 1664525u + 1013904223u;
         self->deadlines[i] = edo_instant_add(self->start, random >> random % 31);
-        edo_task_detach(SPAWN(
-            NEW(noting, .order = &self->order, .name = i, .deadline = self->deadlines[i])));
+        edo_task_detach(
+            SPAWN(NEW(noting, .order = &self->order, .name = i, .deadline = self->deadlines[i])));
     }
     AWAIT(self->sleep, edo_sleep(1ull << 33));
     cr_assert_eq(self->order.count, 4096);
@@ -477,7 +511,7 @@ ASYNC(counted_nap)
             ;
         AWAIT(self->sleep, edo_sleep(20));
     }
-    ASYNC_FINALLY:
+ASYNC_FINALLY:
     turns_stop(&self->turns);
     ASYNC_END;
 }

@@ -123,14 +123,14 @@ ASYNC_EXTERN(client)
     enter(self);
     for (;;) {
         SELECT_BIASED {
-            WHEN (self->stop, event_wait(&self->server->stop)) {
+            WHEN(self->stop, event_wait(&self->server->stop)) {
                 (void)resp_error(&self->out, "ERR server is shutting down");
                 self->closing = true;
             }
-            WHEN (self->read, edo_read_buf(self->conn, &self->in)) {
+            WHEN(self->read, edo_read_buf(self->conn, &self->in)) {
                 self->closing = self->read.output <= 0;
             }
-            WHEN (self->expiry, edo_sleep_until(self->deadline)) {
+            WHEN(self->expiry, edo_sleep_until(self->deadline)) {
                 self->closing = true;
             }
         }

@@ -8,8 +8,8 @@ ASYNC_EXTERN(call)
 {
     int status;
     ASYNC_BEGIN;
-    AWAIT(self->write, edo_write_all(self->conn, edo_bytes_data(self->out),
-                                     edo_bytes_length(self->out)));
+    AWAIT(self->write,
+          edo_write_all(self->conn, edo_bytes_data(self->out), edo_bytes_length(self->out)));
     if (self->write.output < 0)
         RETURN((int)self->write.output);
     edo_bytes_clear(self->out);
@@ -124,7 +124,7 @@ ASYNC_EXTERN(demo)
             RETURN(UV_EPROTO);
     }
     printf("%d commands, each with the reply that was expected\n", STEPS);
-    ASYNC_FINALLY:
+ASYNC_FINALLY:
     edo_tcp_close(self->conn);
     edo_bytes_free(&self->in);
     edo_bytes_free(&self->out);

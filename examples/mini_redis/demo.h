@@ -14,7 +14,7 @@ struct call {
     struct edo_tcp *conn;
     struct edo_bytes *in, *out; /* out holds the command */
     struct resp_parser *parser;
-    size_t *consumed;           /* of `in`, by the last reply */
+    size_t *consumed; /* of `in`, by the last reply */
     union {
         struct edo_write_all write;
         struct edo_read_buf read;

@@ -24,26 +24,25 @@ struct options {
     struct limits limits;
 };
 
-static const char usage[] =
-    "usage: mini_redis [option]...\n"
-    "  --port N             port, 0 picks one (6379)\n"
-    "  --bind IP            a loopback address (127.0.0.1)\n"
-    "  --flavor ct          the runtime: ct, on the current thread\n"
-    "  --workers N          threads: 1 with ct\n"
-    "  --demo               run a client in this process, and end\n"
-    "  --max-clients N      (10000, at most the descriptor limit less 64)\n"
-    "  --max-array N        elements of a command (1024)\n"
-    "  --max-bulk BYTES     of one argument (1 MiB)\n"
-    "  --max-line BYTES     of an inline command (16 KiB)\n"
-    "  --max-frame BYTES    of a command, all told (2 MiB + 64 KiB)\n"
-    "  --max-memory BYTES   keys and values (256 MiB)\n"
-    "  --max-buffers BYTES  buffered for all clients (512 MiB)\n"
-    "  --output-pause BYTES of replies pending: not read from (256 KiB)\n"
-    "  --output-max BYTES   of replies pending: closed (4 MiB)\n"
-    "  --output-ms MS       replies not taken for so long: closed (10000)\n"
-    "  --frame-ms MS        for a command to arrive (10000)\n"
-    "  --idle-ms MS         without a command: closed (300000)\n"
-    "  --pipeline N         commands of a client per turn (128)\n";
+static const char usage[] = "usage: mini_redis [option]...\n"
+                            "  --port N             port, 0 picks one (6379)\n"
+                            "  --bind IP            a loopback address (127.0.0.1)\n"
+                            "  --flavor ct          the runtime: ct, on the current thread\n"
+                            "  --workers N          threads: 1 with ct\n"
+                            "  --demo               run a client in this process, and end\n"
+                            "  --max-clients N      (10000, at most the descriptor limit less 64)\n"
+                            "  --max-array N        elements of a command (1024)\n"
+                            "  --max-bulk BYTES     of one argument (1 MiB)\n"
+                            "  --max-line BYTES     of an inline command (16 KiB)\n"
+                            "  --max-frame BYTES    of a command, all told (2 MiB + 64 KiB)\n"
+                            "  --max-memory BYTES   keys and values (256 MiB)\n"
+                            "  --max-buffers BYTES  buffered for all clients (512 MiB)\n"
+                            "  --output-pause BYTES of replies pending: not read from (256 KiB)\n"
+                            "  --output-max BYTES   of replies pending: closed (4 MiB)\n"
+                            "  --output-ms MS       replies not taken for so long: closed (10000)\n"
+                            "  --frame-ms MS        for a command to arrive (10000)\n"
+                            "  --idle-ms MS         without a command: closed (300000)\n"
+                            "  --pipeline N         commands of a client per turn (128)\n";
 
 /* Which number goes where, and how far it may go. */
 struct number {
@@ -51,8 +50,10 @@ struct number {
     size_t offset, size;
     uint64_t least, most;
 };
-#define NUMBER(name, field, least, most)                                                           \
-    {name, offsetof(struct options, field), sizeof((struct options *)0)->field, least, most}
+#define NUMBER(name, field, least, most)                                                       \
+    {                                                                                          \
+        name, offsetof(struct options, field), sizeof((struct options *)0)->field, least, most \
+    }
 static const struct number numbers[] = {
     NUMBER("port", port, 0, 65535),
     NUMBER("workers", workers, 1, 1),
@@ -217,7 +218,7 @@ ASYNC(app)
     printf("served %llu clients, %llu commands, %zu keys left\n",
            (unsigned long long)self->server.accepted, (unsigned long long)self->server.commands,
            self->server.store.count);
-    ASYNC_FINALLY:
+ASYNC_FINALLY:
     edo_tcp_listener_close(self->listener);
     edo_task_detach(self->demo);
     ASYNC_END;
@@ -251,7 +252,7 @@ int main(int argc, char **argv)
     if (app == NULL)
         return EXIT_FAILURE;
     *app = NEW(app, .options = &options);
-    struct edo_runtime *runtime;
+    struct edo_runtime *runtime = NULL;
     int error = server_init(&app->server, &options.limits);
     if (error == 0)
         error = edo_runtime_new(&runtime, .name = "mini-redis");

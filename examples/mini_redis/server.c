@@ -86,13 +86,10 @@ ASYNC_EXTERN(serve)
     ASYNC_BEGIN;
     self->purge = SPAWN(NEW(purge, .server = self->server));
     while (!self->server->stop.happened && self->output == 0) {
-        SELECT_BIASED
-        {
-            WHEN(self->stop, event_wait(&self->server->stop))
-            {
+        SELECT_BIASED {
+            WHEN(self->stop, event_wait(&self->server->stop)) {
             }
-            WHEN(self->accept, edo_tcp_accept(self->listener))
-            {
+            WHEN(self->accept, edo_tcp_accept(self->listener)) {
                 if (!welcome(self))
                     self->output = self->accept.output;
             }
@@ -104,13 +101,13 @@ ASYNC_EXTERN(serve)
     event_set(&self->server->stop);
     if (self->server->clients > 0) {
         SELECT_BIASED {
-            WHEN (self->drained, event_wait(&self->server->drained)) {
+            WHEN(self->drained, event_wait(&self->server->drained)) {
             }
-            WHEN (self->patience, edo_sleep(2 * self->server->limits.output_ms)) {
+            WHEN(self->patience, edo_sleep(2 * self->server->limits.output_ms)) {
             }
         }
     }
-    ASYNC_FINALLY:
+ASYNC_FINALLY:
     edo_tcp_listener_close(self->listener);
     edo_task_abort(self->purge);
     edo_task_detach(self->purge);
