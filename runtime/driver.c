@@ -243,8 +243,7 @@ void edo_driver_arm(struct edo_driver *driver)
         return;
     }
     /* From now, which is what the loop sleeps by; its own time may be an old one. */
-    uint64_t now = edo_driver_now(driver), at = when * NS_PER_MS;
-    uint64_t timeout = at > now ? (at - now + NS_PER_MS - 1) / NS_PER_MS : 0;
+    uint64_t now = edo_driver_now(driver) / NS_PER_MS, timeout = when > now ? when - now : 0;
     uv_timer_start(&driver->timer, on_timer, timeout, 0);
 }
 
@@ -283,7 +282,9 @@ bool edo_driver_skip(struct edo_driver *driver)
     uint64_t when;
     if (!driver->paused || driver->requests > 0 || !edo_wheel_next_deadline(&driver->wheel, &when))
         return false;
-    edo_driver_set(driver, when > UINT64_MAX / NS_PER_MS ? UINT64_MAX : when * NS_PER_MS);
+    if (when > UINT64_MAX / NS_PER_MS)
+        return false; /* never */
+    edo_driver_set(driver, when * NS_PER_MS);
     return true;
 }
 
