@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: MIT */
+/* The clock that tests hold still: T5 and T8 of the semantics. */
+#include "io_helpers.h"
+
+TestSuite(pause, .timeout = 60);
+
+/* A task that sleeps and then says so. */
+struct log {
+    size_t count;
+    uint64_t at[64]; /* ms since the start */
+    int names[64];
+    uint64_t start;
+};
+
+struct entry {
+    FUTURE(int);
+    struct log *log;
+    int name;
+    uint64_t ms;
+    uint64_t again; /* sleeps so long afterwards, and says so once more */
+    struct edo_sleep sleep;
+};
+
+static void note(struct log *log, int name)
+{
+    log->at[log->count] = (edo_now() - log->start) / MS;
+    log->names[log->count++] = name;
+}
+
+ASYNC(entry)
+{
+    ASYNC_BEGIN;
+    AWAIT(self->sleep, edo_sleep(self->ms));
+    note(self->log, self->name);
+    if (self->again > 0) {
+        AWAIT(self->sleep, edo_sleep(self->again));
+        note(self->log, self->name + 100);
+    }
+    ASYNC_END;
+}
+
+static void check_log(const struct log *log, size_t count, const int (*expected)[2])
+{
+    cr_assert_eq(log->count, count, "%zu entries", log->count);
+    for (size_t i = 0; i < count; i++) {
+        cr_assert_eq(log->names[i], expected[i][0], "entry %zu is %d", i, log->names[i]);
+        cr_assert_eq(log->at[i], (uint64_t)expected[i][1], "entry %zu at %" PRIu64, i, log->at[i]);
+    }
+}
+
+struct advancing {
+    FUTURE(int);
+    struct log log;
+    struct edo_time_advance advance;
+    struct edo_yield_now yield;
+};
+
+ASYNC(advancing)
+{
+    ASYNC_BEGIN;
+    self->log.start = edo_now();
+    edo_task_detach(SPAWN(NEW(entry, .log = &self->log, .name = 1, .ms = 100)));
+    edo_task_detach(SPAWN(NEW(entry, .log = &self->log, .name = 2, .ms = 50)));
+    edo_task_detach(SPAWN(NEW(entry, .log = &self->log, .name = 3, .ms = 101)));
+    edo_task_detach(SPAWN(NEW(entry, .log = &self->log, .name = 4, .ms = 100)));
+    AWAIT(self->yield, edo_yield_now());
+
+    /* Nothing moves by itself while something runs. */
+    cr_assert_eq(edo_now(), self->log.start);
+    AWAIT(self->advance, edo_time_advance(49));
+    cr_assert_eq(self->advance.output, 0);
+    cr_assert_eq(edo_now(), self->log.start + 49 * MS);
+    cr_assert_eq(self->log.count, 0);
+    AWAIT(self->advance, edo_time_advance(1));
+    check_log(&self->log, 1, (const int[][2]){{2, 50}});
+
+    /* What it passes wakes in order, and has run when it is ready. */
+    AWAIT(self->advance, edo_time_advance(50));
+    check_log(&self->log, 3, (const int[][2]){{2, 50}, {1, 100}, {4, 100}});
+    AWAIT(self->advance, edo_time_advance(0));
+    check_log(&self->log, 3, (const int[][2]){{2, 50}, {1, 100}, {4, 100}});
+    AWAIT(self->advance, edo_time_advance(1));
+    cr_assert_eq(self->log.count, 4);
+    ASYNC_END;
+}
+
+Test(pause, advance_wakes_exactly_what_it_reaches)
+{
+    for (int i = 0; i < 20; i++)
+        RUN_PAUSED(NEW(advancing));
+}
+
+struct far_advance {
+    FUTURE(int);
+    struct log log;
+    struct edo_time_advance advance;
+    struct edo_yield_now yield;
+};
+
+ASYNC(far_advance)
+{
+    ASYNC_BEGIN;
+    self->log.start = edo_now();
+    edo_task_detach(SPAWN(NEW(entry, .log = &self->log, .name = 1, .ms = 70000, .again = 5)));
+    edo_task_detach(SPAWN(NEW(entry, .log = &self->log, .name = 2, .ms = 3, .again = 99997)));
+    edo_task_detach(SPAWN(NEW(entry, .log = &self->log, .name = 3, .ms = 4096)));
+    edo_task_detach(SPAWN(NEW(entry, .log = &self->log, .name = 4, .ms = 64)));
+    AWAIT(self->yield, edo_yield_now());
+    AWAIT(self->advance, edo_time_advance(100000));
+    check_log(&self->log, 4,
+              (const int[][2]){{2, 100000}, {4, 100000}, {3, 100000}, {1, 100000}});
+    AWAIT(self->advance, edo_time_advance(5));
+    cr_assert_eq(self->log.count, 5);
+    AWAIT(self->advance, edo_time_advance(1ull << 41));
+    cr_assert_eq(self->log.count, 6);
+    /* To the end of time, and no further. */
+    AWAIT(self->advance, edo_time_advance(UINT64_MAX));
+    AWAIT(self->advance, edo_time_advance(UINT64_MAX));
+    cr_assert_eq(self->advance.output, 0);
+    ASYNC_END;
+}
+
+Test(pause, advance_passes_all_levels_in_order)
+{
+    RUN_PAUSED(NEW(far_advance));
+}
+
+struct automatic {
+    FUTURE(int);
+    struct log log;
+    struct edo_sleep sleep;
+};
+
+ASYNC(automatic)
+{
+    ASYNC_BEGIN;
+    self->log.start = edo_now();
+    edo_task_detach(SPAWN(NEW(entry, .log = &self->log, .name = 1, .ms = 3600000, .again = 1)));
+    edo_task_detach(SPAWN(NEW(entry, .log = &self->log, .name = 2, .ms = 10, .again = 10)));
+    edo_task_detach(SPAWN(NEW(entry, .log = &self->log, .name = 3, .ms = 15, .again = 4985)));
+    AWAIT(self->sleep, edo_sleep(4000000));
+    check_log(&self->log, 6,
+              (const int[][2]){
+                  {2, 10}, {3, 15}, {102, 20}, {103, 5000}, {1, 3600000}, {101, 3600001}});
+    cr_assert_eq((edo_now() - self->log.start) / MS, 4000000);
+    ASYNC_END;
+}
+
+Test(pause, an_idle_runtime_goes_from_timer_to_timer)
+{
+    uint64_t before = edo_clock_ns();
+    RUN_PAUSED(NEW(automatic));
+    /* An hour has passed in there. */
+    cr_assert_lt(edo_clock_ns() - before, 10000u * (uint64_t)MS);
+}
+
+/* pause, resume and what they refuse. */
+struct toggling {
+    FUTURE(int);
+    uint64_t at;
+    struct edo_sleep sleep;
+    struct edo_time_advance advance;
+};
+
+ASYNC(toggling)
+{
+    ASYNC_BEGIN;
+    AWAIT(self->advance, edo_time_advance(1));
+    cr_assert_eq(self->advance.output, UV_EINVAL);
+    cr_assert_eq(edo_time_resume(), UV_EINVAL);
+    cr_assert_eq(edo_time_pause(), 0);
+    cr_assert_eq(edo_time_pause(), UV_EALREADY);
+    self->at = edo_now();
+    usleep(2000);
+    cr_assert_eq(edo_now(), self->at);
+    AWAIT(self->sleep, edo_sleep(3600000));
+    cr_assert_eq(edo_now(), self->at + 3600000ull * MS);
+    self->at = edo_now();
+    cr_assert_eq(edo_time_resume(), 0);
+    /* It goes on from where it stood, and in its own time. */
+    cr_assert_geq(edo_now(), self->at);
+    cr_assert_lt(edo_now(), self->at + 10000ull * MS);
+    self->at = edo_now();
+    AWAIT(self->sleep, edo_sleep(5));
+    cr_assert_geq(edo_now(), self->at + 5 * MS);
+    /* Twice: the clock does not go back. */
+    self->at = edo_now();
+    cr_assert_eq(edo_time_pause(), 0);
+    cr_assert_geq(edo_now(), self->at);
+    cr_assert_eq(edo_time_resume(), 0);
+    cr_assert_geq(edo_now(), self->at);
+    ASYNC_END;
+}
+
+Test(pause, pause_and_resume_keep_the_clock_going_forward)
+{
+    RUN(NEW(toggling));
+}
+
+Test(pause, outside_of_a_runtime_there_is_no_clock_to_hold)
+{
+    struct counting_waker waker = counting_waker();
+    struct edo_context cx;
+    edo_context_init(&cx, &waker.waker);
+    cr_assert_eq(edo_time_pause(), EDO_ENORUNTIME);
+    cr_assert_eq(edo_time_resume(), EDO_ENORUNTIME);
+    struct edo_time_advance advance = edo_time_advance(1);
+    cr_assert_eq(edo_future_poll(&advance.future_, &cx), EDO_READY);
+    cr_assert_eq(advance.output, EDO_ENORUNTIME);
+}
+
+/* A timer that was armed on the running clock, then the clock is paused. */
+struct pause_later {
+    FUTURE(int);
+    uint64_t start;
+    struct edo_sleep first, second;
+};
+
+ASYNC(pause_later)
+{
+    ASYNC_BEGIN;
+    self->start = edo_now();
+    self->first = edo_sleep(100000);
+    SELECT_BIASED {
+        WHEN_REF(self->first) { cr_assert_fail("early"); }
+        WHEN(self->second, edo_sleep(2)) {}
+    }
+    cr_assert_eq(edo_time_pause(), 0);
+    AWAIT_REF(self->first);
+    cr_assert_geq(edo_now(), self->first.deadline);
+    cr_assert_lt(edo_now(), self->first.deadline + MS);
+    /* Armed while paused, awaited while it runs. */
+    self->first = edo_sleep(20);
+    SELECT_BIASED {
+        WHEN_REF(self->first) { cr_assert_fail("early"); }
+        WHEN(self->second, edo_sleep(2)) {}
+    }
+    cr_assert_eq(edo_time_resume(), 0);
+    AWAIT_REF(self->first);
+    cr_assert_geq(edo_now(), self->first.deadline);
+    ASYNC_END;
+}
+
+Test(pause, timers_survive_pausing_and_resuming)
+{
+    RUN(NEW(pause_later));
+}
+
+/* A callback under way: the job is done by a thread, which takes its time. */
+static void *complete_later(void *completion)
+{
+    usleep(50000);
+    edo_completion_complete(completion, 42);
+    return NULL;
+}
+
+struct held_back {
+    FUTURE(int);
+    struct log log;
+    struct edo_completion_wait wait;
+    struct edo_sleep sleep;
+};
+
+ASYNC(held_back)
+{
+    pthread_t thread;
+    struct edo_completion *completion;
+    ASYNC_BEGIN;
+    self->log.start = edo_now();
+    edo_task_detach(SPAWN(NEW(entry, .log = &self->log, .name = 1, .ms = 1)));
+    completion = edo_completion_new(0);
+    cr_assert_eq(pthread_create(&thread, NULL, complete_later, completion), 0);
+    pthread_detach(thread);
+    AWAIT(self->wait, edo_completion_wait(completion));
+    cr_assert_eq(self->wait.output, 42);
+    cr_assert_eq(edo_now(), self->log.start);
+    cr_assert_eq(self->log.count, 0);
+    AWAIT(self->sleep, edo_sleep(2));
+    cr_assert_eq(self->log.count, 1);
+    ASYNC_END;
+}
+
+Test(pause, a_callback_under_way_holds_time_back)
+{
+    RUN_PAUSED(NEW(held_back));
+}
+
+/* A look-up under way. libuv's four threads are kept busy until it is certain that the runtime had
+ * nothing else to do: the idle handle that lets them go is turned only when the loop is. */
+struct held_by_lookup {
+    FUTURE(int);
+    struct edo_runtime *runtime;
+    struct log log;
+    struct edo_resolve resolve;
+    uv_work_t busy[4];
+    uv_sem_t go;
+    uv_prepare_t prepare;
+    int turns;
+    struct edo_sleep sleep;
+};
+
+static void be_busy(uv_work_t *work)
+{
+    uv_sem_wait(work->data);
+}
+
+static void let_go(uv_prepare_t *prepare)
+{
+    struct held_by_lookup *self = prepare->data;
+    if (++self->turns == 5) {
+        for (int i = 0; i < 4; i++)
+            uv_sem_post(&self->go);
+    }
+    /* Time would have moved meanwhile. The loop must not fall asleep before the fifth turn. */
+    if (self->turns < 5)
+        edo_handle_signal_for_test(edo_runtime_handle(self->runtime));
+}
+
+ASYNC(held_by_lookup)
+{
+    ASYNC_BEGIN;
+    ASYNC_END;
+}
