@@ -277,7 +277,7 @@ check-examples: examples $(EXAMPLES:%=build/asan/%)
 	done; done
 
 # The runner's own test: a leak, a race, a hang, a crash, a lost test must be noticed.
-RUNNER := tests/runner/wrong_test.c tests/support/sanitizers.c
+RUNNER := tests/runner/wrong_test.c $(TEST_SUPPORT)
 $(foreach f,test asan tsan,$(eval $(call program-rule,$f,build/$f/runner,$(RUNNER) $(if $(filter tsan,$f),$(TSAN_SUPPORT)),-lcriterion)))
 
 check-runner: $(foreach f,test asan tsan,build/$f/runner)
@@ -299,9 +299,8 @@ fuzz: $(FUZZERS:tests/%=build/%)  ## run each tests/fuzz/*_fuzz.c for FUZZ_SECON
 		-artifact_prefix=build/fuzz/$f- build/fuzz/found/$f $(call corpus-of,$f) &&) true
 
 check-fuzz: $(FUZZERS:tests/%=build/%)
-	$(call heading,the fuzzers on their corpora)
-	$(Q)$(foreach f,$(notdir $(FUZZERS)),build/fuzz/$f -timeout=10 -max_total_time=10 -verbosity=0 \
-		-artifact_prefix=build/fuzz/$f- $(shell mktemp -du)  $(call corpus-of,$f) &&) true
+	$(call heading,the fuzzers on their corpora, and no further)
+	$(Q)$(foreach f,$(notdir $(FUZZERS)),build/fuzz/$f -runs=0 -timeout=10 -verbosity=0 $(call corpus-of,$f) &&) true
 
 soak: $(SOAKS:tests/%=build/%) examples  ## run each tests/soak/*.c, for at most SOAK_SECONDS
 	$(Q)$(foreach s,$(notdir $(SOAKS)),echo "== $s" && \

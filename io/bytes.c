@@ -8,6 +8,11 @@
 
 enum { LEAST_CAPACITY = 256 };
 
+void edo_bytes_misused_(const char *call)
+{
+    edo_bug(__FILE__, __LINE__, "%s: more than there is", call);
+}
+
 void edo_bytes_free(struct edo_bytes *bytes)
 {
     edo_free(bytes->data);
@@ -31,23 +36,27 @@ static void compact(struct edo_bytes *bytes)
 
 int edo_bytes_reserve(struct edo_bytes *bytes, size_t more)
 {
-    size_t length = edo_bytes_length(bytes), need;
-    if (__builtin_add_overflow(length, more, &need))
-        return -ENOMEM;
-    if (bytes->limit != 0 && need > bytes->limit)
+    size_t length = edo_bytes_length(bytes);
+    if (bytes->limit != 0 && more > bytes->limit - length)
         return -ENOBUFS;
     if (bytes->capacity - bytes->end >= more)
         return 0;
+    /* Also keeps the sums and the doubling below from overflowing. */
+    if (more > PTRDIFF_MAX / 2 - length)
+        return -ENOMEM;
+    size_t need = length + more;
     /* Moving no more than was consumed costs no more than consuming did. */
     if (bytes->start >= length && need <= bytes->capacity) {
         compact(bytes);
         return 0;
     }
     size_t capacity = bytes->capacity > LEAST_CAPACITY / 2 ? bytes->capacity : LEAST_CAPACITY / 2;
-    do {
-        if (__builtin_mul_overflow(capacity, (size_t)2, &capacity))
-            return -ENOMEM;
-    } while (capacity < need);
+    do
+        capacity *= 2;
+    while (capacity < need);
+    /* In a block of twice the limit there is always room, or enough was consumed to move. */
+    if (bytes->limit != 0 && bytes->limit < capacity / 2)
+        capacity = bytes->limit * 2;
     char *data = edo_malloc(capacity);
     if (data == NULL)
         return -ENOMEM;

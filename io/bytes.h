@@ -32,6 +32,9 @@ struct edo_bytes {
     size_t limit; /* length that it does not exceed; 0: none */
 };
 
+/* A call's count was more than there is: stops the program, naming the call. */
+void edo_bytes_misused_(const char *call) __attribute__((noreturn, cold));
+
 /* An empty buffer; allocates nothing. A limit of 0 is none. */
 static inline void edo_bytes_init(struct edo_bytes *bytes, size_t limit)
 {
@@ -41,7 +44,7 @@ static inline void edo_bytes_init(struct edo_bytes *bytes, size_t limit)
 /* Frees the block; the buffer is empty and may be used again. */
 void edo_bytes_free(struct edo_bytes *bytes);
 
-/* How many bytes there are, and the first of them. */
+/* How many bytes there are, and the first of them; of an empty buffer, NULL or nothing to read. */
 static inline size_t edo_bytes_length(const struct edo_bytes *bytes)
 {
     return bytes->end - bytes->start;
@@ -49,11 +52,12 @@ static inline size_t edo_bytes_length(const struct edo_bytes *bytes)
 
 static inline const char *edo_bytes_data(const struct edo_bytes *bytes)
 {
-    return bytes->data + bytes->start;
+    return bytes->start == 0 ? bytes->data : bytes->data + bytes->start; /* data may be NULL */
 }
 
-/* Makes room for `more` bytes at the end; amortised O(1) for each byte added. Returns 0; UV_ENOBUFS
- * (-ENOBUFS) when the length would exceed the limit, UV_ENOMEM: nothing has changed then. */
+/* Makes room for `more` bytes at the end; amortised O(1) for each byte added and consumed. Returns
+ * 0; UV_ENOBUFS (-ENOBUFS) when the length would exceed the limit; UV_ENOMEM (-ENOMEM). After an
+ * error nothing has changed. The block grows to no more than twice the limit. */
 int edo_bytes_reserve(struct edo_bytes *bytes, size_t more);
 
 /* Copies bytes to the end; returns as edo_bytes_reserve. The source is not in this buffer. */
@@ -62,7 +66,7 @@ int edo_bytes_append(struct edo_bytes *bytes, const void *data, size_t size);
 /* The room at the end, to be written to by the caller, who then says how much with advance. */
 static inline char *edo_bytes_spare(struct edo_bytes *bytes)
 {
-    return bytes->data + bytes->end;
+    return bytes->end == 0 ? bytes->data : bytes->data + bytes->end;
 }
 
 static inline size_t edo_bytes_spare_size(const struct edo_bytes *bytes)
@@ -77,15 +81,25 @@ static inline size_t edo_bytes_spare_size(const struct edo_bytes *bytes)
 /* n bytes of the room, edo_bytes_spare_size at most, have been written. */
 static inline void edo_bytes_advance(struct edo_bytes *bytes, size_t n)
 {
+    if (__builtin_expect(n > edo_bytes_spare_size(bytes), 0))
+        edo_bytes_misused_("edo_bytes_advance");
     bytes->end += n;
 }
 
 /* Drops the first n bytes, edo_bytes_length at most. */
 static inline void edo_bytes_consume(struct edo_bytes *bytes, size_t n)
 {
+    if (__builtin_expect(n > edo_bytes_length(bytes), 0))
+        edo_bytes_misused_("edo_bytes_consume");
     bytes->start += n;
     if (bytes->start == bytes->end)
         bytes->start = bytes->end = 0;
+}
+
+/* Drops the last bytes, so that `length` remain; not more than there are. */
+static inline void edo_bytes_truncate(struct edo_bytes *bytes, size_t length)
+{
+    bytes->end = bytes->start + length;
 }
 
 /* Drops all bytes and keeps the block. */

@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: MIT */
+/* The order of equal deadlines survives the levels because an entry moves down at the very tick at
+ * which the present enters its slot: whoever is armed later, for the same deadline, finds it already
+ * in the slot that both share, and lies down behind it. So the present never enters an occupied slot
+ * without a cascade. */
 #include "wheel.h"
 
 #include <string.h>
 
 #include "../internal/sys.h"
 
-enum { BITS = 6, SLOT_DUE = EDO_WHEEL_LEVELS * EDO_WHEEL_SLOTS };
+enum { BITS = 6, DUE = EDO_WHEEL_DUE };
 
-static const unsigned TOP = EDO_WHEEL_LEVELS - 1;
+static const unsigned TOP = EDO_WHEEL_LEVELS - 1, SLOTS = EDO_WHEEL_SLOTS;
 
 void edo_wheel_init(struct edo_wheel *wheel, uint64_t now)
 {
@@ -15,19 +19,13 @@ void edo_wheel_init(struct edo_wheel *wheel, uint64_t now)
     wheel->elapsed = now;
 }
 
-static struct edo_timer_entry **head_of(struct edo_wheel *wheel, unsigned slot)
-{
-    return slot == SLOT_DUE ? &wheel->due : &wheel->slots[slot];
-}
-
 static void push(struct edo_wheel *wheel, unsigned slot, struct edo_timer_entry *entry)
 {
-    struct edo_timer_entry **head = head_of(wheel, slot), *first = *head;
+    struct edo_timer_entry *first = wheel->slots[slot];
     entry->slot = (uint16_t)slot;
     if (first == NULL) {
-        *head = entry->next = entry->prev = entry;
-        if (slot != SLOT_DUE)
-            wheel->occupied[slot / EDO_WHEEL_SLOTS] |= 1ull << slot % EDO_WHEEL_SLOTS;
+        wheel->slots[slot] = entry->next = entry->prev = entry;
+        wheel->occupied[slot / SLOTS] |= 1ull << slot % SLOTS;
         return;
     }
     entry->next = first;
@@ -36,45 +34,51 @@ static void push(struct edo_wheel *wheel, unsigned slot, struct edo_timer_entry 
     first->prev = entry;
 }
 
-static void unlink_entry(struct edo_wheel *wheel, struct edo_timer_entry *entry)
+/* Empties a slot; its ring is the caller's. */
+static struct edo_timer_entry *take(struct edo_wheel *wheel, unsigned slot)
 {
-    struct edo_timer_entry **head = head_of(wheel, entry->slot);
-    if (entry->next == entry) {
-        *head = NULL;
-        if (entry->slot != SLOT_DUE)
-            wheel->occupied[entry->slot / EDO_WHEEL_SLOTS] &=
-                ~(1ull << entry->slot % EDO_WHEEL_SLOTS);
-    } else {
-        entry->next->prev = entry->prev;
-        entry->prev->next = entry->next;
-        if (*head == entry)
-            *head = entry->next;
-    }
-    entry->next = entry->prev = NULL;
+    struct edo_timer_entry *first = wheel->slots[slot];
+    wheel->slots[slot] = NULL;
+    wheel->occupied[slot / SLOTS] &= ~(1ull << slot % SLOTS);
+    return first;
 }
 
 /* Where an entry belongs now. The top level's slots are taken modulo its size. */
 static unsigned place(const struct edo_wheel *wheel, uint64_t deadline)
 {
     if (deadline <= wheel->elapsed)
-        return SLOT_DUE;
+        return DUE;
     unsigned level = (63 - (unsigned)__builtin_clzll(deadline ^ wheel->elapsed)) / BITS;
     if (level > TOP)
         level = TOP;
-    return level * EDO_WHEEL_SLOTS + (deadline >> level * BITS) % EDO_WHEEL_SLOTS;
+    return level * SLOTS + (unsigned)(deadline >> level * BITS) % SLOTS;
 }
 
 void edo_wheel_insert(struct edo_wheel *wheel, struct edo_timer_entry *entry, uint64_t deadline)
 {
+    edo_assert(!edo_timer_linked(entry));
+    unsigned slot = place(wheel, deadline);
+    /* Sorted when polled, so that arming stays O(1). */
+    if (slot == DUE && wheel->slots[DUE] != NULL && deadline < wheel->slots[DUE]->prev->deadline)
+        wheel->unsorted = true;
     entry->deadline = deadline;
-    push(wheel, place(wheel, deadline), entry);
+    push(wheel, slot, entry);
     wheel->count++;
     EDO_COUNT(TIMERS, 1);
 }
 
 void edo_wheel_remove(struct edo_wheel *wheel, struct edo_timer_entry *entry)
 {
-    unlink_entry(wheel, entry);
+    edo_assert(edo_timer_linked(entry));
+    if (entry->next == entry) {
+        take(wheel, entry->slot);
+    } else {
+        entry->next->prev = entry->prev;
+        entry->prev->next = entry->next;
+        if (wheel->slots[entry->slot] == entry)
+            wheel->slots[entry->slot] = entry->next;
+    }
+    entry->next = entry->prev = NULL;
     wheel->count--;
     EDO_COUNT(TIMERS, -1);
 }
@@ -83,20 +87,19 @@ void edo_wheel_remove(struct edo_wheel *wheel, struct edo_timer_entry *entry)
  * hold lies before the end of the present slot of the level above. */
 static bool next_slot(const struct edo_wheel *wheel, unsigned *slot, uint64_t *when)
 {
-    for (unsigned level = 0; level < EDO_WHEEL_LEVELS; level++) {
+    for (unsigned level = 0; level <= TOP; level++) {
         uint64_t occupied = wheel->occupied[level];
         if (occupied == 0)
             continue;
-        unsigned shift = level * BITS, now = (wheel->elapsed >> shift) % EDO_WHEEL_SLOTS;
+        uint64_t now = wheel->elapsed >> level * BITS;
         /* Rotated so that the slot after the present one is bit 0: at the top the slots wrap, and
          * the present one is the last. */
-        unsigned by = (now + 1) % EDO_WHEEL_SLOTS;
-        uint64_t rotated = by == 0 ? occupied : occupied >> by | occupied << (64 - by);
-        unsigned distance = (unsigned)__builtin_ctzll(rotated) + 1;
-        *slot = level * EDO_WHEEL_SLOTS + (now + distance) % EDO_WHEEL_SLOTS;
-        uint64_t start = ((wheel->elapsed >> shift) + distance) << shift;
-        /* Past the end of time: never. */
-        *when = start >> shift == (wheel->elapsed >> shift) + distance ? start : UINT64_MAX;
+        unsigned by = (unsigned)(now + 1) % SLOTS;
+        uint64_t rotated = occupied >> by | occupied << (SLOTS - by) % SLOTS;
+        /* No later than the deadlines that lie there, so the shift back does not overflow. */
+        now += (unsigned)__builtin_ctzll(rotated) + 1;
+        *slot = level * SLOTS + (unsigned)now % SLOTS;
+        *when = now << level * BITS;
         return true;
     }
     return false;
@@ -105,10 +108,7 @@ static bool next_slot(const struct edo_wheel *wheel, unsigned *slot, uint64_t *w
 /* The present enters a slot: its entries are placed anew, nearer, in their order. */
 static void cascade(struct edo_wheel *wheel, unsigned slot)
 {
-    struct edo_timer_entry *first = wheel->slots[slot];
-    wheel->slots[slot] = NULL;
-    wheel->occupied[slot / EDO_WHEEL_SLOTS] &= ~(1ull << slot % EDO_WHEEL_SLOTS);
-    struct edo_timer_entry *entry = first;
+    struct edo_timer_entry *first = take(wheel, slot), *entry = first;
     do {
         struct edo_timer_entry *next = entry->next;
         push(wheel, place(wheel, entry->deadline), entry);
@@ -116,9 +116,48 @@ static void cascade(struct edo_wheel *wheel, unsigned slot)
     } while (entry != first);
 }
 
+/* Merges two lists linked by next; of equals those of a come first. */
+static struct edo_timer_entry *merge(struct edo_timer_entry *a, struct edo_timer_entry *b)
+{
+    struct edo_timer_entry *head, **tail = &head;
+    while (a != NULL && b != NULL) {
+        struct edo_timer_entry **from = a->deadline <= b->deadline ? &a : &b, *entry = *from;
+        *from = entry->next;
+        *tail = entry;
+        tail = &entry->next;
+    }
+    *tail = a != NULL ? a : b;
+    return head;
+}
+
+/* A merge sort, since it keeps the order of equals. sorted[i] holds 2^i entries or none, all armed
+ * before those of sorted[i - 1]. Only entries armed too late come here in disorder. */
+static void sort_due(struct edo_wheel *wheel)
+{
+    struct edo_timer_entry *sorted[64] = {NULL}, *next, *entry = take(wheel, DUE);
+    entry->prev->next = NULL;
+    for (; entry != NULL; entry = next) {
+        unsigned i = 0;
+        next = entry->next;
+        entry->next = NULL;
+        for (; sorted[i] != NULL; i++) {
+            entry = merge(sorted[i], entry);
+            sorted[i] = NULL;
+        }
+        sorted[i] = entry;
+    }
+    for (unsigned i = 0; i < 64; i++)
+        entry = merge(sorted[i], entry);
+    for (; entry != NULL; entry = next) {
+        next = entry->next;
+        push(wheel, DUE, entry);
+    }
+    wheel->unsorted = false;
+}
+
 struct edo_timer_entry *edo_wheel_poll(struct edo_wheel *wheel, uint64_t now)
 {
-    while (wheel->due == NULL) {
+    while (wheel->slots[DUE] == NULL) {
         unsigned slot;
         uint64_t when;
         if (!next_slot(wheel, &slot, &when) || when > now) {
@@ -129,7 +168,9 @@ struct edo_timer_entry *edo_wheel_poll(struct edo_wheel *wheel, uint64_t now)
         wheel->elapsed = when;
         cascade(wheel, slot);
     }
-    struct edo_timer_entry *entry = wheel->due;
+    if (edo_unlikely(wheel->unsorted))
+        sort_due(wheel);
+    struct edo_timer_entry *entry = wheel->slots[DUE];
     edo_wheel_remove(wheel, entry);
     return entry;
 }
@@ -138,21 +179,52 @@ bool edo_wheel_next(const struct edo_wheel *wheel, uint64_t *when)
 {
     unsigned slot;
     *when = wheel->elapsed;
-    return wheel->due != NULL || next_slot(wheel, &slot, when);
+    return wheel->slots[DUE] != NULL || next_slot(wheel, &slot, when);
 }
 
 bool edo_wheel_next_deadline(const struct edo_wheel *wheel, uint64_t *when)
 {
-    unsigned slot;
-    *when = wheel->elapsed;
-    if (wheel->due != NULL)
-        return true;
-    if (!next_slot(wheel, &slot, when))
+    unsigned slot = DUE;
+    if (wheel->slots[DUE] == NULL && !next_slot(wheel, &slot, when))
         return false;
-    const struct edo_timer_entry *entry = wheel->slots[slot];
-    *when = entry->deadline;
-    for (entry = entry->next; entry != wheel->slots[slot]; entry = entry->next)
-        if (entry->deadline < *when)
-            *when = entry->deadline;
+    /* At the top the next slot may hold only what is rounds away, so all of them are looked at. */
+    unsigned last = slot;
+    if (slot / SLOTS == TOP) {
+        slot = TOP * SLOTS;
+        last = slot + SLOTS - 1;
+    }
+    for (*when = UINT64_MAX; slot <= last; slot++) {
+        const struct edo_timer_entry *first = wheel->slots[slot], *entry = first;
+        if (first == NULL)
+            continue;
+        do {
+            if (entry->deadline < *when)
+                *when = entry->deadline;
+            entry = entry->next;
+        } while (entry != first);
+    }
     return true;
+}
+
+bool edo_wheel_check(const struct edo_wheel *wheel)
+{
+    uint64_t count = 0;
+    for (unsigned slot = 0; slot <= DUE; slot++) {
+        const struct edo_timer_entry *first = wheel->slots[slot], *entry = first;
+        if ((wheel->occupied[slot / SLOTS] >> slot % SLOTS & 1) != (first != NULL))
+            return false;
+        if (first == NULL)
+            continue;
+        do {
+            if (++count > wheel->count || entry->next == NULL || entry->next->prev != entry)
+                return false;
+            if (entry->slot != slot || place(wheel, entry->deadline) != slot)
+                return false;
+            if (slot == DUE && !wheel->unsorted && entry->next != first &&
+                entry->next->deadline < entry->deadline)
+                return false;
+            entry = entry->next;
+        } while (entry != first);
+    }
+    return count == wheel->count && wheel->occupied[DUE / SLOTS] <= 1;
 }

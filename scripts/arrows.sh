@@ -5,8 +5,8 @@
 #     io -> runtime -> future -> poll <- future <- channels, sync, combinators
 #
 # so that a channel runs on any executor. Three things are checked: who includes whom, that file
-# names are unique (a name alone says which file), and, given object files, that only internal/sys.c
-# calls the allocator, threads and the clock, and that libuv is called from runtime/ and io/ only.
+# names are unique (a name alone says which file), and, given object files, that only internal/sys.*
+# calls the allocator, atomics, threads and the clock, and that libuv is called from runtime/ and io/ only.
 #
 #     scripts/arrows.sh [OBJECT-FOLDER]
 set -euo pipefail
@@ -47,6 +47,14 @@ for name in $twins; do
     complain "$name: two files of the library have this name"
 done
 
+# Comments are stripped first: they may say what the code may not.
+for source in $(files *.[ch] internal runtime io channels sync combinators); do
+    [ "$source" = internal/sys.h ] || [ "$source" = internal/sys.c ] && continue
+    found=$(gcc -fpreprocessed -dD -E "$source" 2>/dev/null |
+        grep -oE '\<(atomic_(load|store|exchange|fetch_|compare_|thread_fence)\w*|__(atomic|sync)_\w+|pthread_(mutex|cond|rwlock|once)_\w+) *\(' || true)
+    [ -z "$found" ] || complain "$source: uses $found; internal/sys.h is the one door to the system"
+done
+
 if [ $# -gt 0 ]; then
     for object in $(find "$1"/*.o "$1"/{internal,runtime,io,channels,sync,combinators} \
         -name '*.o' 2>/dev/null); do
@@ -55,7 +63,7 @@ if [ $# -gt 0 ]; then
         [ -e "$source" ] || continue
         uses=$(nm -u "$object" | awk '{ print $2 }')
         if [ "$source" != internal/sys.c ]; then
-            for name in $(grep -Ex 'malloc|calloc|realloc|free|strdup|strndup|posix_memalign|aligned_alloc|getline|asprintf|vasprintf|pthread_.*|clock_gettime|gettimeofday|time|getrandom|rand|random' \
+            for name in $(grep -Ex 'malloc|calloc|realloc|free|strdup|strndup|posix_memalign|aligned_alloc|getline|asprintf|vasprintf|pthread_(create|join|detach|key_.*)|clock_gettime|gettimeofday|time|getrandom|rand|random' \
                 <<<"$uses" || true); do
                 complain "$source: calls $name; internal/sys.h is the one door to the system"
             done

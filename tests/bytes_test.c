@@ -112,3 +112,15 @@ Test(bytes, without_memory_nothing_has_changed)
     cr_assert_eq(memcmp(edo_bytes_data(&bytes), "abc", 3), 0);
     edo_bytes_free(&bytes);
 }
+
+Test(bytes, truncating_takes_from_the_end)
+{
+    struct edo_bytes bytes;
+    edo_bytes_init(&bytes, 0);
+    cr_assert_eq(edo_bytes_append(&bytes, "abcdef", 6), 0);
+    edo_bytes_consume(&bytes, 2);
+    edo_bytes_truncate(&bytes, 3);
+    cr_assert_eq(edo_bytes_length(&bytes), 3);
+    cr_assert_eq(memcmp(edo_bytes_data(&bytes), "cde", 3), 0);
+    edo_bytes_free(&bytes);
+}

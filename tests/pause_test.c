@@ -285,39 +285,133 @@ Test(pause, a_callback_under_way_holds_time_back)
     RUN_PAUSED(NEW(held_back));
 }
 
-/* A look-up under way. libuv's four threads are kept busy until it is certain that the runtime had
- * nothing else to do: the idle handle that lets them go is turned only when the loop is. */
+/* A look-up under way: libuv's four threads are busy for a while, so that it stays so. */
 struct held_by_lookup {
     FUTURE(int);
     struct edo_runtime *runtime;
     struct log log;
-    struct edo_resolve resolve;
-    uv_work_t busy[4];
     uv_sem_t go;
-    uv_prepare_t prepare;
-    int turns;
+    uv_work_t busy[4];
+    int busy_left;
+    struct edo_resolve resolve;
     struct edo_sleep sleep;
 };
 
 static void be_busy(uv_work_t *work)
 {
-    uv_sem_wait(work->data);
+    uv_sem_wait(&((struct held_by_lookup *)work->data)->go);
 }
 
-static void let_go(uv_prepare_t *prepare)
+static void after_busy(uv_work_t *work, int status)
 {
-    struct held_by_lookup *self = prepare->data;
-    if (++self->turns == 5) {
-        for (int i = 0; i < 4; i++)
-            uv_sem_post(&self->go);
-    }
-    /* Time would have moved meanwhile. The loop must not fall asleep before the fifth turn. */
-    if (self->turns < 5)
-        edo_handle_signal_for_test(edo_runtime_handle(self->runtime));
+    (void)status;
+    ((struct held_by_lookup *)work->data)->busy_left--;
+}
+
+static void *let_go_later(void *arg)
+{
+    usleep(50000);
+    for (int i = 0; i < 4; i++)
+        uv_sem_post(arg);
+    return NULL;
 }
 
 ASYNC(held_by_lookup)
 {
+    pthread_t thread;
     ASYNC_BEGIN;
+    self->log.start = edo_now();
+    edo_task_detach(SPAWN(NEW(entry, .log = &self->log, .name = 1, .ms = 1)));
+    uv_sem_init(&self->go, 0);
+    for (int i = 0; i < 4; i++) {
+        self->busy[i].data = self;
+        self->busy_left++;
+        cr_assert_eq(uv_queue_work(edo_runtime_loop(self->runtime), &self->busy[i], be_busy,
+                                   after_busy),
+                     0);
+    }
+    cr_assert_eq(pthread_create(&thread, NULL, let_go_later, &self->go), 0);
+    pthread_detach(thread);
+    AWAIT(self->resolve, edo_resolve("localhost", 1));
+    cr_assert_gt(self->resolve.output, 0);
+    cr_assert_eq(edo_now(), self->log.start);
+    cr_assert_eq(self->log.count, 0);
+    AWAIT(self->sleep, edo_sleep(2));
+    cr_assert_eq(self->log.count, 1);
+    while (self->busy_left > 0)
+        AWAIT(self->sleep, edo_sleep(1));
+    uv_sem_destroy(&self->go);
     ASYNC_END;
+}
+
+Test(pause, a_look_up_under_way_holds_time_back)
+{
+    struct baseline start = baseline();
+    struct edo_runtime *runtime;
+    cr_assert_eq(edo_runtime_new(&runtime, .start_paused = true), 0);
+    struct held_by_lookup future = NEW(held_by_lookup, .runtime = runtime);
+    cr_assert_eq(edo_block_on(runtime, &future), 0);
+    edo_runtime_drop(runtime);
+    check_baseline(&start);
+}
+
+/* An advance that is dropped after its first poll has moved the clock; nothing else is left of it. */
+struct dropped_advance {
+    FUTURE(int);
+    uint64_t start;
+    struct edo_time_advance advance;
+    struct edo_yield_now yield;
+};
+
+ASYNC(dropped_advance)
+{
+    ASYNC_BEGIN;
+    self->start = edo_now();
+    self->advance = edo_time_advance(10);
+    cr_assert_eq(edo_future_poll(&self->advance.future_, cx), EDO_PENDING);
+    EDO_DROP(self->advance);
+    AWAIT(self->yield, edo_yield_now());
+    cr_assert_eq(edo_now(), self->start + 10 * MS);
+    ASYNC_END;
+}
+
+Test(pause, advance_dropped_leaves_nothing)
+{
+    RUN_PAUSED(NEW(dropped_advance));
+}
+
+/* Traffic on loopback counts as something to do: time does not jump over it. */
+struct traffic {
+    FUTURE(int);
+    uint64_t start;
+    struct edo_tcp *a, *b;
+    char byte;
+    int i;
+    struct edo_read read;
+    struct edo_write_all write;
+    struct edo_timeout timeout;
+};
+
+ASYNC(traffic)
+{
+    ASYNC_BEGIN;
+    self->start = edo_now();
+    tcp_pair(&self->a, &self->b);
+    for (self->i = 0; self->i < 100; self->i++) {
+        AWAIT(self->write, edo_write_all(self->a, "x", 1));
+        self->read = edo_read(self->b, &self->byte, 1);
+        AWAIT(self->timeout, edo_timeout(1, &self->read));
+        cr_assert_eq(self->timeout.output, 0);
+        cr_assert_eq(self->read.output, 1);
+    }
+    cr_assert_eq(edo_now(), self->start);
+    ASYNC_FINALLY:
+    edo_tcp_close(self->a);
+    edo_tcp_close(self->b);
+    ASYNC_END;
+}
+
+Test(pause, time_does_not_jump_over_io_that_is_ready)
+{
+    RUN_PAUSED(NEW(traffic));
 }

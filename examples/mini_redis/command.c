@@ -160,6 +160,6 @@ int command_execute(struct command_session *session, const struct resp_value *fr
     else
         r = call.command->run(&call);
     if (r < 0)
-        out->end = out->start + before;
+        edo_bytes_truncate(out, before);
     return r;
 }

@@ -99,7 +99,7 @@ int command_set(const struct command_call *call)
         r = store_set(call->store, call->now, key, value, expires, options.flags);
         if (r >= 0)
             return 0;
-        call->out->end = call->out->start + before;
+        edo_bytes_truncate(call->out, before);
         return command_store_error(call, r);
     }
     int r = store_set(call->store, call->now, key, value, expires, options.flags);

@@ -108,6 +108,8 @@ static void parse(struct run *run, enum resp_mode mode, const struct resp_limits
     resp_parser_free(&parser);
 }
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size); /* libFuzzer has no header */
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size == 0)

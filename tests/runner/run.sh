@@ -10,7 +10,7 @@ failed=0
 run() { # flavor, filter, source...
     local flavor=$1 filter=$2
     shift 2
-    TEST_FILTER=$filter TEST_JOBS=1 tests/support/run_tests.sh "build/$flavor/runner" "$@" 2>&1
+    TEST_FILTER=$filter TEST_JOBS=1 TEST_TIMEOUT=2 tests/support/run_tests.sh "build/$flavor/runner" "$@" 2>&1
 }
 
 wrong() { # what, messages

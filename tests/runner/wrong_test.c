@@ -41,6 +41,12 @@ Test(wrong, hang, .timeout = 1)
         pause();
 }
 
+Test(wrong, hang_without_a_timeout)
+{
+    for (;;)
+        pause();
+}
+
 Test(asan, leak)
 {
     kept = malloc(16);

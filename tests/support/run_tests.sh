@@ -8,7 +8,7 @@
 #     tests/support/run_tests.sh BINARY TEST-SOURCE...
 #
 # Environment: TEST_FILTER (Criterion's pattern; the count is then left out), TEST_JOBS,
-# TEST_TIMEOUT (seconds for one test), TEST_LIMIT (seconds for all).
+# TEST_TIMEOUT (seconds for a test that sets none), TEST_LIMIT (seconds for all).
 set -uo pipefail
 
 binary=$1
@@ -37,8 +37,7 @@ lost=$(comm -23 <(echo "$defined") <(echo "$linked"))
 
 # A pipe to grep would hide a crash of the runner: its status is the one that counts.
 timeout --kill-after=10 "${TEST_LIMIT:-900}" "$binary" --verbose \
-    --jobs "${TEST_JOBS:-$(nproc)}" --timeout "${TEST_TIMEOUT:-60}" \
-    ${TEST_FILTER:+--filter "$TEST_FILTER"} 2>&1 | tee "$log" |
+    --jobs "${TEST_JOBS:-$(nproc)}" ${TEST_FILTER:+--filter "$TEST_FILTER"} 2>&1 | tee "$log" |
     grep --line-buffered -avE '^\[(RUN |PASS|====)|^\[----\] Criterion v'
 ran=${PIPESTATUS[0]}
 [ "$ran" -ne 124 ] || fail "not done within ${TEST_LIMIT:-900} s"
