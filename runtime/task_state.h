@@ -67,15 +67,17 @@ static inline bool edo_task_state_wake(edo_task_state *state)
     do {
         if (old & EDO_TASK_COMPLETE)
             return false;
-        /* Release, also when nothing changes: this wake's writes ride on the one under way. */
-    } while (!edo_cas_weak(state, &old, old | EDO_TASK_LINKED | EDO_TASK_WOKEN, release, relaxed));
+        /* Release, also when nothing changes: this wake's writes ride on the one under way. Acquire:
+         * the owner has read remote_next, which we are about to write (edo_task_state_unlink). */
+    } while (!edo_cas_weak(state, &old, old | EDO_TASK_LINKED | EDO_TASK_WOKEN, acq_rel, relaxed));
     return !(old & EDO_TASK_LINKED);
 }
 
-/* Taken off the inject list. Returns the word as it was. */
+/* Taken off the inject list. Returns the word as it was. Release: the owner's last look at
+ * remote_next comes before the next foreign wake writes it. */
 static inline uint32_t edo_task_state_unlink(edo_task_state *state)
 {
-    return edo_fetch_and(state, ~(uint32_t)EDO_TASK_LINKED, acquire);
+    return edo_fetch_and(state, ~(uint32_t)EDO_TASK_LINKED, acq_rel);
 }
 
 /* About to be polled: returns the word; foreign wakes up to now are answered by this poll. */
