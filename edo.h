@@ -5,6 +5,7 @@
 
 #include "poll.h"
 #include "future.h"
+#include "combinators/task_local.h"
 #include "runtime/error.h"
 #include "runtime/runtime.h"
 #include "runtime/task.h"

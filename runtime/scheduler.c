@@ -66,6 +66,7 @@ static void take_injected(struct edo_runtime *runtime, bool close)
 
 bool edo_run_batch(struct edo_runtime *runtime, struct edo_task *until)
 {
+    take_injected(runtime, false);
     for (uint32_t n = 0; n < runtime->event_interval; n++) {
         if (++runtime->tick % runtime->global_queue_interval == 0)
             take_injected(runtime, false);
