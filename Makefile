@@ -60,8 +60,8 @@ FORMATTED := $(SOURCES) $(HEADERS) $(wildcard examples/*/*.h bench/*.h tests/*.h
 
 # ---- Warnings ------------------------------------------------------------------------------------
 
-# Errors everywhere, since there is no good reading of them; all but the last three are the traps
-# of async bodies, which edo.pc recommends to users and tests/compile_fail holds.
+# Errors everywhere. They catch what the macros of future.h rely on being caught, and what no program
+# means; edo.pc recommends them, and tests/compile_fail holds them.
 TRAPS := \
 	-Werror=switch \
 	-Werror=return-type \
@@ -69,7 +69,7 @@ TRAPS := \
 	-Werror=incompatible-pointer-types \
 	-Werror=int-conversion \
 	-Werror=implicit-function-declaration
-# -Woverflow: an await in a user's own switch: its label does not fit the switched value (clang says
+# -Woverflow: an await in a switch of one's own: its label does not fit the switched value (clang says
 #   it by -Wswitch). -Wjump-misses-init, -Wmaybe-uninitialized: a local that is used after an await;
 #   the second needs -O1 or more.
 TRAPS_gcc := $(TRAPS) -Werror=overflow -Werror=jump-misses-init -Werror=maybe-uninitialized
@@ -85,8 +85,8 @@ WARNINGS += -Wimplicit-fallthrough                   # falling through is said
 WARNINGS += -Wpointer-arith -Wwrite-strings          # void has no size; a literal is const
 WARNINGS += -Wundef                                  # a misspelt macro is not 0
 # -Wduplicated-cond, -Wlogical-op: conditions that cannot both be meant.
-WARNINGS_gcc := $(WARNINGS) -Wduplicated-cond -Wlogical-op $(TRAPS_gcc)
-WARNINGS_clang := $(WARNINGS) $(TRAPS_clang)
+WARNINGS_gcc := $(strip $(WARNINGS) -Wduplicated-cond -Wlogical-op $(TRAPS_gcc))
+WARNINGS_clang := $(strip $(WARNINGS) $(TRAPS_clang))
 
 # Plain `make` may meet a compiler whose optimiser sees more, or less, than ours did: there, what
 # depends on the optimiser warns only.
@@ -128,13 +128,13 @@ FLAVORS := release shared bench test asan tsan clang fuzz strict-gcc strict-clan
 
 # Objects are in build/obj/FLAVOR/, programs in build/FLAVOR/; those of release in build/ itself.
 objects = $(patsubst %.c,build/obj/$1/%.o,$2)
-place = build$(if $(filter-out release,$1),/$1)
 
 # These install what is missing before they compile; the others take the machine as it is.
 NEEDS := $(if $(filter test,$(MAKECMDGOALS)),install-deps-test) \
 	$(if $(filter run,$(MAKECMDGOALS)),install-deps-run) \
 	$(if $(filter fuzz,$(MAKECMDGOALS)),install-deps-fuzz) \
-	$(if $(filter check check-%,$(MAKECMDGOALS)),install-deps-check)
+	$(if $(filter format,$(MAKECMDGOALS)),install-deps-format) \
+	$(if $(filter check check-% format-check,$(MAKECMDGOALS)),install-deps-check)
 
 # A flavor's flags are kept in a file that changes with them, so that its objects do too.
 define object-rules
@@ -203,11 +203,12 @@ test-sources = $(TESTS) $(TEST_SUPPORT) $(if $(filter tsan,$1),$(TSAN_SUPPORT)) 
 $(foreach f,$(TEST_FLAVORS),$(eval $(call program-rule,$f,$(call test-binary,$f),$(call test-sources,$f),-lcriterion)))
 
 export TEST_LIMIT TEST_JOBS TEST_TIMEOUT TEST_FILTER
-run-tests = $(Q)EDO_BUILD=build tests/support/run_tests.sh $(call test-binary,$1) $(TESTS)
+# The examples that tests start are those in EDO_BUILD/examples/. $(call run-tests,FLAVOR,EDO_BUILD)
+run-tests = $(Q)EDO_BUILD=$2 tests/support/run_tests.sh $(call test-binary,$1) $(TESTS)
 
 .PHONY: test
 test: $(call test-binary,test) examples  ## install Criterion if it is missing, run all tests (or TEST_FILTER='suite/name')
-	$(call run-tests,test)
+	$(call run-tests,test,build)
 
 # ---- Checks --------------------------------------------------------------------------------------
 
@@ -254,19 +255,19 @@ check-compile-fail: | $(NEEDS)
 
 check-test: $(call test-binary,test) examples
 	$(call heading,all tests)
-	$(call run-tests,test)
+	$(call run-tests,test,build)
 
-check-asan: $(call test-binary,asan) examples
+check-asan: $(call test-binary,asan) $(EXAMPLES:%=build/asan/%)
 	$(call heading,all tests under AddressSanitizer and UndefinedBehaviorSanitizer)
-	$(call run-tests,asan)
+	$(call run-tests,asan,build/asan)
 
 check-tsan: $(call test-binary,tsan) examples
 	$(call heading,all tests under ThreadSanitizer)
-	$(call run-tests,tsan)
+	$(call run-tests,tsan,build)
 
 check-clang: $(call test-binary,clang) examples
 	$(call heading,all tests, built by clang)
-	$(call run-tests,clang)
+	$(call run-tests,clang,build)
 
 check-examples: examples $(EXAMPLES:%=build/asan/%)
 	$(call heading,the scripts of tests/ on the examples; then with AddressSanitizer)
@@ -310,11 +311,14 @@ soak: $(SOAKS:tests/%=build/%) examples  ## run each tests/soak/*.c, for at most
 # ---- Format, install, the rest -------------------------------------------------------------------
 
 .PHONY: format format-check install clean help FORCE
-format:  ## apply .clang-format
+format: | $(NEEDS)  ## apply .clang-format
 	$(Q)$(CLANG_FORMAT) -i $(FORMATTED)
 
 format-check: | $(NEEDS)  ## fail where `make format` would change something
-	$(Q)$(CLANG_FORMAT) --dry-run --Werror $(FORMATTED)
+	$(call heading,as .clang-format says)
+	$(Q)wrong=0; for file in $(FORMATTED); do \
+		$(CLANG_FORMAT) $$file | cmp -s - $$file || { echo "$$file: 'make format' would change it" >&2; wrong=1; }; \
+	done; exit $$wrong
 
 # Public is what edo.h reaches.
 public-headers = $(filter $(HEADERS),$(patsubst $(CURDIR)/%,%,$(abspath $(shell $(CC) $(BASE) -MM edo.h))))
@@ -340,12 +344,18 @@ check-install: all
 	$(call install-recipe,,$(CURDIR)/build/stage)
 	$(Q)scripts/check-install.sh build/stage
 
-.PHONY: install-deps-run install-deps-test install-deps-check install-deps-fuzz
-install-deps-run install-deps-test install-deps-check install-deps-fuzz:
+INSTALL_DEPS := $(addprefix install-deps-,run test check fuzz format)
+.PHONY: $(INSTALL_DEPS)
+$(INSTALL_DEPS):
 	$(Q)scripts/install-deps.sh $(@:install-deps-%=%)
 
 clean:  ## remove build/
 	$(Q)rm -rf build
+
+# `make clean test`: one after the other.
+ifneq ($(filter clean,$(MAKECMDGOALS)),)
+.NOTPARALLEL:
+endif
 
 help:  ## this list
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  \1\t\2/p' Makefile | expand -t 18

@@ -57,8 +57,8 @@ bool edo_walk_idle_(struct edo_context *cx, const char *name, const char *file, 
     return false;
 }
 
-bool edo_resume_other_slow_(struct edo_future *future, struct edo_context *cx, const char *name,
-                            const char *file, int line)
+bool edo_resume_other_(struct edo_future *future, struct edo_context *cx, const char *name,
+                       const char *file, int line)
 {
     if (future->state == EDO_STATE_PANICKED_) {
         if (cx->walk == EDO_WALK_DROP)

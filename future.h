@@ -67,17 +67,17 @@
  * poll. Opens the switch. */
 #define EDO_ASYNC_BEGIN                                                            \
     struct edo_select_ edo_select_ __attribute__((unused)) = {0};                  \
-edo_resume_:                                                                       \
-    __attribute__((unused));                                                       \
     switch (EDO_RESUME_(self->future_.state)) {                                    \
     default:                                                                       \
         if (!edo_resume_other_(&self->future_, cx, edo_name_, __FILE__, __LINE__)) \
             return edo_pending_;                                                   \
+        goto edo_leave_;                                                           \
+edo_leave_:                                                                        \
         break;                                                                     \
     case EDO_RESUME_(EDO_STATE_FRESH):                                             \
         if (cx->walk != EDO_WALK_POLL) {                                           \
             if (edo_walk_idle_(cx, edo_name_, __FILE__, __LINE__))                 \
-                break;                                                             \
+                EDO_LEAVE_;                                                        \
             return edo_pending_;                                                   \
         }
 
@@ -204,9 +204,11 @@ edo_resume_:                                                                    
  *     WHEN_IF(condition, place, future)       off, and not made, unless the condition holds
  *     WHEN_MATCH(pattern, place, future)      when ready, off unless the pattern then holds
  *     WHEN_IF_MATCH(condition, pattern, place, future)
- *     WHEN_REF(place)                         borrowed: made before, goes on when it loses; off
- * when it is done WHEN_REF_IF(condition, place) WHEN_REF_MATCH(pattern, place) OTHERWISE last: runs
- * when every branch is off
+ *     WHEN_REF(place)                         borrowed: made before, goes on when it loses; off when
+ *                                             it is done
+ *     WHEN_REF_IF(condition, place)
+ *     WHEN_REF_MATCH(pattern, place)
+ *     OTHERWISE                               last: runs when every branch is off
  *
  * Dropped while it waits, every branch is dropped, borrowed ones too. A borrowed future that may be
  * under way when the frame ends elsewhere is dropped in FINALLY: DROP(self->place). */

@@ -153,6 +153,15 @@ static void on_signal(uv_signal_t *handle, int number)
     signals.done = NULL;
 }
 
+static void signals_stop(void)
+{
+    for (int i = 0; i < 2; i++)
+        uv_close((uv_handle_t *)&signals.handles[i], NULL);
+    if (signals.done != NULL)
+        edo_completion_drop(signals.done);
+}
+
+/* On failure the task's side of the completion is dropped, too. */
 static int signals_start(uv_loop_t *loop)
 {
     static const int numbers[] = {SIGINT, SIGTERM};
@@ -165,15 +174,11 @@ static int signals_start(uv_loop_t *loop)
         if (error == 0)
             error = uv_signal_start_oneshot(&signals.handles[i], on_signal, numbers[i]);
     }
-    return error;
-}
-
-static void signals_stop(void)
-{
-    for (int i = 0; i < 2; i++)
-        uv_close((uv_handle_t *)&signals.handles[i], NULL);
-    if (signals.done != NULL)
+    if (error < 0) {
         edo_completion_drop(signals.done);
+        signals_stop();
+    }
+    return error;
 }
 
 static uint64_t cpu_ns(void)

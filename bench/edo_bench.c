@@ -52,6 +52,8 @@ static int usage(const char *why, const char *what)
             "       edo-bench --list\n"
             "FLAVOR: ct (current thread)\n",
             why, what);
+    for (int i = 0; i < WORKLOADS; i++)
+        fprintf(stderr, "  %-15s %s\n", workloads[i].name, workloads[i].what);
     return 2;
 }
 

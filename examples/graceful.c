@@ -17,7 +17,7 @@ struct job {
 ASYNC(job)
 {
     ASYNC_BEGIN;
-    TRY_AWAIT(self->sleep, edo_sleep(50));
+    TRY_AWAIT(self->sleep, edo_sleep(25));
     printf("job %d is done\n", self->number);
     RETURN(0);
     ASYNC_END;
@@ -38,7 +38,7 @@ struct graceful {
 ASYNC(graceful)
 {
     ASYNC_BEGIN;
-    self->every = edo_interval(20);
+    self->every = edo_interval(10);
     while (!self->stopping) {
         SELECT {
             WHEN_REF(self->interrupt) /* polled on in the next round when it loses */
@@ -90,5 +90,5 @@ int main(int argc, char **argv)
         edo_completion_complete(handle.data, UV_ECANCELED);
     uv_close((uv_handle_t *)&handle, NULL);
     edo_runtime_drop(runtime);
-    return edo_main_status_(error < 0 ? error : graceful.output);
+    return error == 0 && graceful.output == 0 ? 0 : 1;
 }

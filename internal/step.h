@@ -14,7 +14,6 @@ struct edo_step_ {
 #define edo_ready_   ((struct edo_step_){EDO_READY})
 
 /* States beside EDO_STATE_FRESH, EDO_STATE_DONE and the line of the await. */
-#define EDO_STATE_LEAVING_  0xfffffffeu /* RETURN was reached: on to FINALLY */
 #define EDO_STATE_PANICKED_ 0xfffffffdu /* waits to be dropped */
 
 /* Above what an int holds, so that a resume label inside a user's own switch does not compile. */
@@ -44,11 +43,8 @@ __extension__ struct edo_void {
     static struct edo_step_ name##_body_(struct name *const self, struct edo_context *const cx, \
                                          const char *const edo_name_)
 
-#define EDO_LEAVE_                                \
-    do {                                          \
-        self->future_.state = EDO_STATE_LEAVING_; \
-        goto edo_resume_;                         \
-    } while (0)
+/* Out of the switch, which ASYNC_FINALLY or ASYNC_END has closed, from wherever in it. */
+#define EDO_LEAVE_ goto edo_leave_
 
 /* Goes on, suspends, or leaves for FINALLY. */
 enum edo_next_ { EDO_NEXT_GO_, EDO_NEXT_SUSPEND_, EDO_NEXT_LEAVE_ };
@@ -88,16 +84,8 @@ bool edo_walk_idle_(struct edo_context *cx, const char *name, const char *file, 
 
 /* The resume states that are no line. True: on to FINALLY; false: suspend. Stops the program when
  * the state is none at all. */
-bool edo_resume_other_slow_(struct edo_future *future, struct edo_context *cx, const char *name,
-                            const char *file, int line);
-
-static inline bool edo_resume_other_(struct edo_future *future, struct edo_context *cx,
-                                     const char *name, const char *file, int line)
-{
-    if (future->state == EDO_STATE_LEAVING_)
-        return true;
-    return edo_resume_other_slow_(future, cx, name, file, line);
-}
+bool edo_resume_other_(struct edo_future *future, struct edo_context *cx, const char *name,
+                       const char *file, int line);
 
 /* Records a panic and sets the state that goes with it. */
 void edo_panic_here_(struct edo_future *future, struct edo_context *cx, const char *name,

@@ -37,13 +37,14 @@ static void compact(struct edo_bytes *bytes)
 int edo_bytes_reserve(struct edo_bytes *bytes, size_t more)
 {
     size_t length = edo_bytes_length(bytes);
+    /* What no memory could hold, whatever the limit; keeps the sums and the doubling below from
+     * overflowing too. */
+    if (more > PTRDIFF_MAX / 2 - length)
+        return -ENOMEM;
     if (bytes->limit != 0 && more > bytes->limit - length)
         return -ENOBUFS;
     if (bytes->capacity - bytes->end >= more)
         return 0;
-    /* Also keeps the sums and the doubling below from overflowing. */
-    if (more > PTRDIFF_MAX / 2 - length)
-        return -ENOMEM;
     size_t need = length + more;
     /* Moving no more than was consumed costs no more than consuming did. */
     if (bytes->start >= length && need <= bytes->capacity) {

@@ -56,8 +56,9 @@ static inline const char *edo_bytes_data(const struct edo_bytes *bytes)
 }
 
 /* Makes room for `more` bytes at the end; amortised O(1) for each byte added and consumed. Returns
- * 0; UV_ENOBUFS (-ENOBUFS) when the length would exceed the limit; UV_ENOMEM (-ENOMEM). After an
- * error nothing has changed. The block grows to no more than twice the limit. */
+ * 0; UV_ENOBUFS (-ENOBUFS) when the length would exceed the limit; UV_ENOMEM (-ENOMEM), also for
+ * what no memory could hold, whatever the limit. After an error nothing has changed. The block
+ * grows to no more than twice the limit. */
 int edo_bytes_reserve(struct edo_bytes *bytes, size_t more);
 
 /* Copies bytes to the end; returns as edo_bytes_reserve. The source is not in this buffer. */
@@ -99,6 +100,8 @@ static inline void edo_bytes_consume(struct edo_bytes *bytes, size_t n)
 /* Drops the last bytes, so that `length` remain; not more than there are. */
 static inline void edo_bytes_truncate(struct edo_bytes *bytes, size_t length)
 {
+    if (__builtin_expect(length > edo_bytes_length(bytes), 0))
+        edo_bytes_misused_("edo_bytes_truncate");
     bytes->end = bytes->start + length;
 }
 

@@ -57,10 +57,40 @@ static void leave(struct edo_resolve *self)
     uv_cancel((uv_req_t *)&lookup->request); /* when a thread has not begun it yet */
 }
 
+/* Whether it is all digits of that base. */
+static bool is_number(const char *text, size_t length, const char *digits)
+{
+    return length > 0 && strspn(text, digits) >= length;
+}
+
+/* Letters, digits, "-", "_", dots, and what is not ASCII, which libuv translates. The last label is
+ * no number: the C library takes "127.1", "0x7f000001" and "2130706433" for addresses, so that a
+ * check of the text by the caller would not have seen which. */
+static bool is_name(const char *host)
+{
+    static const char digits[] = "0123456789", hex[] = "0123456789abcdefABCDEF";
+    size_t length = strlen(host);
+    if (length == 0 || length > NAME_MAX_LENGTH)
+        return false;
+    for (const char *at = host; *at != '\0'; at++) {
+        unsigned char c = (unsigned char)*at;
+        if (c < 0x80 && !(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') &&
+            !(c >= '0' && c <= '9') && c != '-' && c != '_' && c != '.')
+            return false;
+    }
+    size_t end = length - (host[length - 1] == '.'), start = end;
+    while (start > 0 && host[start - 1] != '.')
+        start--;
+    const char *label = host + start;
+    size_t size = end - start;
+    bool prefixed = size >= 2 && label[0] == '0' && (label[1] == 'x' || label[1] == 'X');
+    return size > 0 && !is_number(label, size, digits) &&
+           !(prefixed && (size == 2 || is_number(label + 2, size - 2, hex)));
+}
+
 static int start(struct edo_resolve *self, struct edo_context *cx)
 {
-    size_t length = strlen(self->host);
-    if (length == 0 || length > NAME_MAX_LENGTH)
+    if (!is_name(self->host))
         return UV_EINVAL;
     struct edo_runtime *runtime = edo_runtime_mine();
     if (runtime == NULL)

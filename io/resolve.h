@@ -16,8 +16,9 @@ extern "C" {
 enum { EDO_RESOLVE_MAX = 8 };
 
 /* edo_resolve(host, port): the addresses of a host, through libuv's resolver; a numeric address is
- * read at once and never looked up. Output: how many, at least 1, in `addrs`; or UV_EINVAL for a
- * name that is empty or longer than 253 bytes, UV_EAI_NONAME and its like, UV_ENOMEM,
+ * read at once and never looked up. Output: how many, at least 1, in `addrs`; or UV_EINVAL for what
+ * is no name: empty, longer than 253 bytes, with characters that names do not have, or ending in a
+ * number without being an address, as "127.1"; UV_EAI_NONAME and its like, UV_ENOMEM,
  * EDO_ENORUNTIME. The name is copied by the first poll. Cancel safety: dropped, the look-up goes on
  * in the background and its result is thrown away. */
 struct edo_resolve {

@@ -333,14 +333,19 @@ struct edo_ready edo_ready(struct edo_tcp *stream, int interest)
     return EDO_NEW(edo_ready, .stream = stream, .interest = (uint8_t)interest);
 }
 
+/* These ask the kernel whatever the registration says: while nobody waits, nobody may be watching. */
 ssize_t edo_try_read_(struct edo_tcp *stream, void *buffer, size_t size)
 {
-    return try_receive(stream, buffer, size, 0);
+    if (gone(stream))
+        return UV_ECANCELED;
+    return size == 0 ? 0 : receive(stream, buffer, size, 0);
 }
 
 ssize_t edo_try_write_(struct edo_tcp *stream, const void *data, size_t size)
 {
-    return try_transmit(stream, data, size);
+    if (gone(stream))
+        return UV_ECANCELED;
+    return size == 0 ? 0 : transmit_one(stream, data, size);
 }
 
 int edo_tcp_shutdown_(struct edo_tcp *stream)

@@ -32,9 +32,7 @@ struct edo_tcp_listen_options {
 /* edo_tcp_listen(&listener, &addr, .backlog = …): binds, with SO_REUSEADDR, and listens. Port 0
  * picks one. Returns 0, or UV_EADDRINUSE, UV_EACCES, UV_EMFILE, UV_ENOMEM, EDO_ENORUNTIME, … */
 #define edo_tcp_listen(listener, addr, ...) \
-    edo_tcp_listen_(                        \
-        (listener), (addr),                 \
-        &(const struct edo_tcp_listen_options){.backlog = 0 __VA_OPT__(, ) __VA_ARGS__})
+    edo_tcp_listen_((listener), (addr), &(const struct edo_tcp_listen_options){__VA_ARGS__})
 
 /* Takes over a listening socket; made non-blocking. On failure it is still the caller's. */
 int edo_tcp_listener_from_fd(int fd, struct edo_tcp_listener **listener);

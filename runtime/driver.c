@@ -251,7 +251,11 @@ void edo_driver_turn(struct edo_driver *driver, bool sleep)
 {
     if (sleep)
         edo_driver_arm(driver);
-    uv_run(driver->loop, sleep ? UV_RUN_ONCE : UV_RUN_NOWAIT);
+    /* With nothing on the loop but our timer and signal there is nothing to look at: a foreign wake
+     * is on the inject list, and timers are fired here. That saves an epoll_wait per event_interval
+     * polls. */
+    if (sleep || driver->watched > 0 || driver->requests > 0 || driver->lent)
+        uv_run(driver->loop, sleep ? UV_RUN_ONCE : UV_RUN_NOWAIT);
     edo_driver_fire(driver);
 }
 

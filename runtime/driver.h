@@ -23,6 +23,8 @@ struct edo_driver {
     bool attached;
     uint32_t open;     /* libuv handles not closed yet */
     uint32_t requests; /* operations under way that hold paused time back */
+    uint32_t watched;  /* registrations that libuv knows, those being closed included */
+    bool lent;         /* somebody has the loop and may have handles on it */
     struct edo_list registrations;
     struct edo_wheel wheel;
     bool paused;

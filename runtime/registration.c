@@ -92,6 +92,7 @@ int edo_registration_open(int fd, struct edo_registration **out)
     uv_unref((uv_handle_t *)&r->poll);
     EDO_COUNT(REGISTRATIONS, 1);
     r->driver = runtime->driver;
+    r->driver->watched++;
     r->ready = EDO_READABLE | EDO_WRITABLE;
     edo_list_init(&r->waiters);
     edo_list_push_back(&r->driver->registrations, &r->link);
@@ -101,6 +102,9 @@ int edo_registration_open(int fd, struct edo_registration **out)
 
 static void on_closed(uv_handle_t *handle)
 {
+    struct edo_driver *driver = ((struct edo_registration *)handle)->driver;
+    if (driver != NULL)
+        driver->watched--;
     EDO_COUNT(REGISTRATIONS, -1);
     edo_free(handle);
 }

@@ -207,6 +207,7 @@ const char *edo_runtime_name(const struct edo_runtime *runtime)
 
 uv_loop_t *edo_runtime_loop(struct edo_runtime *runtime)
 {
+    runtime->driver->lent = true;
     return runtime->driver->loop;
 }
 

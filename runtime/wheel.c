@@ -57,12 +57,8 @@ static unsigned place(const struct edo_wheel *wheel, uint64_t deadline)
 void edo_wheel_insert(struct edo_wheel *wheel, struct edo_timer_entry *entry, uint64_t deadline)
 {
     edo_assert(!edo_timer_linked(entry));
-    unsigned slot = place(wheel, deadline);
-    /* Sorted when polled, so that arming stays O(1). */
-    if (slot == DUE && wheel->slots[DUE] != NULL && deadline < wheel->slots[DUE]->prev->deadline)
-        wheel->unsorted = true;
     entry->deadline = deadline;
-    push(wheel, slot, entry);
+    push(wheel, place(wheel, deadline), entry);
     wheel->count++;
     EDO_COUNT(TIMERS, 1);
 }
@@ -116,45 +112,6 @@ static void cascade(struct edo_wheel *wheel, unsigned slot)
     } while (entry != first);
 }
 
-/* Merges two lists linked by next; of equals those of a come first. */
-static struct edo_timer_entry *merge(struct edo_timer_entry *a, struct edo_timer_entry *b)
-{
-    struct edo_timer_entry *head, **tail = &head;
-    while (a != NULL && b != NULL) {
-        struct edo_timer_entry **from = a->deadline <= b->deadline ? &a : &b, *entry = *from;
-        *from = entry->next;
-        *tail = entry;
-        tail = &entry->next;
-    }
-    *tail = a != NULL ? a : b;
-    return head;
-}
-
-/* A merge sort, since it keeps the order of equals. sorted[i] holds 2^i entries or none, all armed
- * before those of sorted[i - 1]. Only entries armed too late come here in disorder. */
-static void sort_due(struct edo_wheel *wheel)
-{
-    struct edo_timer_entry *sorted[64] = {NULL}, *next, *entry = take(wheel, DUE);
-    entry->prev->next = NULL;
-    for (; entry != NULL; entry = next) {
-        unsigned i = 0;
-        next = entry->next;
-        entry->next = NULL;
-        for (; sorted[i] != NULL; i++) {
-            entry = merge(sorted[i], entry);
-            sorted[i] = NULL;
-        }
-        sorted[i] = entry;
-    }
-    for (unsigned i = 0; i < 64; i++)
-        entry = merge(sorted[i], entry);
-    for (; entry != NULL; entry = next) {
-        next = entry->next;
-        push(wheel, DUE, entry);
-    }
-    wheel->unsorted = false;
-}
-
 struct edo_timer_entry *edo_wheel_poll(struct edo_wheel *wheel, uint64_t now)
 {
     while (wheel->slots[DUE] == NULL) {
@@ -168,8 +125,6 @@ struct edo_timer_entry *edo_wheel_poll(struct edo_wheel *wheel, uint64_t now)
         wheel->elapsed = when;
         cascade(wheel, slot);
     }
-    if (edo_unlikely(wheel->unsorted))
-        sort_due(wheel);
     struct edo_timer_entry *entry = wheel->slots[DUE];
     edo_wheel_remove(wheel, entry);
     return entry;
@@ -184,8 +139,11 @@ bool edo_wheel_next(const struct edo_wheel *wheel, uint64_t *when)
 
 bool edo_wheel_next_deadline(const struct edo_wheel *wheel, uint64_t *when)
 {
-    unsigned slot = DUE;
-    if (wheel->slots[DUE] == NULL && !next_slot(wheel, &slot, when))
+    unsigned slot;
+    *when = wheel->elapsed;
+    if (wheel->slots[DUE] != NULL)
+        return true;
+    if (!next_slot(wheel, &slot, when))
         return false;
     /* At the top the next slot may hold only what is rounds away, so all of them are looked at. */
     unsigned last = slot;
@@ -219,9 +177,6 @@ bool edo_wheel_check(const struct edo_wheel *wheel)
             if (++count > wheel->count || entry->next == NULL || entry->next->prev != entry)
                 return false;
             if (entry->slot != slot || place(wheel, entry->deadline) != slot)
-                return false;
-            if (slot == DUE && !wheel->unsorted && entry->next != first &&
-                entry->next->deadline < entry->deadline)
                 return false;
             entry = entry->next;
         } while (entry != first);

@@ -17,7 +17,7 @@
  * of the top level that its bits give, and is placed anew each time that comes round.
  *
  * 1. Timers fire in the order of their deadlines, those of one deadline in the order in which they
- *    were armed; never before their deadline.
+ *    were armed; never before it. One that has passed when it is armed counts as the present.
  * 2. An entry stays where it is in memory while it is armed, and is armed once.
  * 3. The wheel allocates nothing and calls nobody. Not locked: the driver's thread only.
  */
@@ -36,7 +36,7 @@ extern "C" {
 struct edo_timer_entry {
     struct edo_timer_entry *next, *prev; /* a ring within the slot */
     uint64_t deadline;
-    uint16_t slot; /* where it lies: the deadline alone does not tell, as the present goes on */
+    uint16_t slot; /* where it lies */
 };
 
 enum {
@@ -52,7 +52,6 @@ struct edo_wheel {
     uint64_t count;                          /* entries that are armed */
     uint64_t occupied[EDO_WHEEL_LEVELS + 1]; /* a bit for each slot that is not empty */
     struct edo_timer_entry *slots[EDO_WHEEL_DUE + 1]; /* the first of each */
-    bool unsorted; /* what is due was not armed in the order of its deadlines */
 };
 
 /* An empty wheel; now is the present. */
@@ -64,7 +63,8 @@ static inline bool edo_timer_linked(const struct edo_timer_entry *entry)
     return entry->next != NULL;
 }
 
-/* Arms an entry that is not. A deadline that has passed fires at the next poll, in its order. O(1). */
+/* Arms an entry that is not. A deadline that has passed fires at the next poll, after what is due
+ * already. O(1). */
 void edo_wheel_insert(struct edo_wheel *wheel, struct edo_timer_entry *entry, uint64_t deadline);
 
 /* Disarms an entry that is armed, in this wheel. O(1). */
@@ -81,8 +81,9 @@ struct edo_timer_entry *edo_wheel_poll(struct edo_wheel *wheel, uint64_t now);
  * nothing is armed, *when then being of no meaning. */
 bool edo_wheel_next(const struct edo_wheel *wheel, uint64_t *when);
 
-/* The earliest deadline itself, which may have passed. Looks at every entry of one slot; of the top
- * level, when all are there. False when nothing is armed, *when then being of no meaning. */
+/* The earliest deadline itself; the present when an entry is due. Looks at every entry of one slot;
+ * of the top level, when all are there. False when nothing is armed, *when then being of no
+ * meaning. */
 bool edo_wheel_next_deadline(const struct edo_wheel *wheel, uint64_t *when);
 
 /* Whether all holds that should: rings, bits, places, the count. For tests; looks at every entry. */

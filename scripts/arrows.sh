@@ -6,7 +6,8 @@
 #
 # so that a channel runs on any executor. Three things are checked: who includes whom, that file
 # names are unique (a name alone says which file), and, given object files, that only internal/sys.*
-# calls the allocator, atomics, threads and the clock, and that libuv is called from runtime/ and io/ only.
+# calls the allocator, atomics, threads and the clock, and that libuv, runtime/ and io/ are called
+# from runtime/ and io/ only.
 #
 #     scripts/arrows.sh [OBJECT-FOLDER]
 set -euo pipefail
@@ -56,6 +57,8 @@ for source in $(files *.[ch] internal runtime io channels sync combinators); do
 done
 
 if [ $# -gt 0 ]; then
+    upstairs=$(find "$1"/{runtime,io} -name '*.o' -exec nm -g --defined-only {} + 2>/dev/null |
+        awk 'NF == 3 { print $3 }' | sort -u)
     for object in $(find "$1"/*.o "$1"/{internal,runtime,io,channels,sync,combinators} \
         -name '*.o' 2>/dev/null); do
         source=${object#"$1"/}
@@ -73,6 +76,9 @@ if [ $# -gt 0 ]; then
         *)
             for name in $(grep -E '^uv_' <<<"$uses" || true); do
                 complain "$source: calls $name; libuv is for runtime/ and io/"
+            done
+            for name in $(comm -12 <(sort -u <<<"$uses") <(echo "$upstairs")); do
+                complain "$source: calls $name, which is of runtime/ or io/"
             done
             ;;
         esac

@@ -6,6 +6,9 @@
 #     scripts/install-deps.sh run|test|check|fuzz|format
 set -euo pipefail
 
+exec 9<"$0" # one at a time: the second finds what the first installed
+flock 9
+
 packages=()
 lacking=()
 
@@ -59,7 +62,7 @@ format)
 esac
 [ ${#packages[@]} -gt 0 ] || exit 0
 
-mapfile -t packages < <(printf '%s\n' "${packages[@]}" | sort -u)
+packages=($(printf '%s\n' "${packages[@]}" | sort -u)) # no name has a space
 echo "edo: not on this machine: ${lacking[*]}"
 if ! command -v apt-get >/dev/null; then
     echo "edo: there is no apt-get here; Debian has them in the packages ${packages[*]}" >&2

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <criterion/criterion.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <uv.h>
@@ -123,4 +124,67 @@ Test(bytes, truncating_takes_from_the_end)
     cr_assert_eq(edo_bytes_length(&bytes), 3);
     cr_assert_eq(memcmp(edo_bytes_data(&bytes), "cde", 3), 0);
     edo_bytes_free(&bytes);
+}
+
+Test(bytes, nothing_of_an_empty_buffer_is_no_undefined_behaviour)
+{
+    struct edo_bytes bytes;
+    edo_bytes_init(&bytes, 0);
+    cr_assert_null(edo_bytes_data(&bytes));
+    cr_assert_null(edo_bytes_spare(&bytes));
+    edo_bytes_advance(&bytes, 0);
+    edo_bytes_consume(&bytes, 0);
+    edo_bytes_shrink(&bytes);
+}
+
+Test(bytes, at_the_limit_the_block_is_at_most_twice_as_large)
+{
+    enum { LIMIT = 1000 };
+    struct edo_bytes bytes;
+    edo_bytes_init(&bytes, LIMIT);
+    for (int i = 0; i < 100000; i++) {
+        char byte = (char)i;
+        if (edo_bytes_length(&bytes) == LIMIT)
+            edo_bytes_consume(&bytes, 1);
+        cr_assert_eq(edo_bytes_append(&bytes, &byte, 1), 0);
+        cr_assert_leq(bytes.capacity, 2 * LIMIT);
+        cr_assert_eq(edo_bytes_data(&bytes)[edo_bytes_length(&bytes) - 1], byte);
+    }
+    cr_assert_eq(edo_bytes_reserve(&bytes, 1), UV_ENOBUFS);
+    edo_bytes_free(&bytes);
+    cr_assert_eq(bytes.limit, LIMIT);
+}
+
+/* Reallocations and moves of 10^6 appends of a byte: each consumed byte pays for its move. */
+Test(bytes, a_full_buffer_moves_each_byte_a_few_times_only)
+{
+    struct edo_bytes bytes;
+    edo_bytes_init(&bytes, 0);
+    uint64_t moved = 0;
+    for (int i = 0; i < 1000000; i++) {
+        size_t start = bytes.start;
+        const char *block = bytes.data;
+        cr_assert_eq(edo_bytes_append(&bytes, "x", 1), 0);
+        if (block != bytes.data || bytes.start < start)
+            moved += edo_bytes_length(&bytes);
+        if (edo_bytes_length(&bytes) == 8000)
+            edo_bytes_consume(&bytes, 1);
+    }
+    cr_assert_lt(moved, 3000000);
+    cr_assert_leq(bytes.capacity, 32768, "the consumed room is used again");
+    edo_bytes_free(&bytes);
+}
+
+Test(bytes, consuming_more_than_there_is_stops_the_program, .signal = SIGABRT)
+{
+    struct edo_bytes bytes;
+    edo_bytes_init(&bytes, 0);
+    edo_bytes_consume(&bytes, 1);
+}
+
+Test(bytes, advancing_past_the_room_stops_the_program, .signal = SIGABRT)
+{
+    struct edo_bytes bytes;
+    edo_bytes_init(&bytes, 0);
+    edo_bytes_advance(&bytes, 1);
 }

@@ -2,8 +2,6 @@
 /* Intervals: T4 of the semantics. */
 #include "io_helpers.h"
 
-TestSuite(interval, .timeout = 60);
-
 /* Ticks of 100 ms, with a stall of `stall` ms after the third. Notes when each tick came and for when
  * it was due, in ms since the start. */
 struct stalled {
@@ -100,11 +98,11 @@ struct resets {
     struct edo_sleep sleep;
 };
 
-#define TICK_AT(ms)                                                          \
-    do {                                                                     \
-        AWAIT(self->tick, edo_interval_tick(&self->interval));               \
-        cr_assert_eq((edo_now() - self->start) / MS, (ms), "%" PRIu64,       \
-                     (edo_now() - self->start) / MS);                        \
+#define TICK_AT(ms)                                                    \
+    do {                                                               \
+        AWAIT(self->tick, edo_interval_tick(&self->interval));         \
+        cr_assert_eq((edo_now() - self->start) / MS, (ms), "%" PRIu64, \
+                     (edo_now() - self->start) / MS);                  \
     } while (0)
 
 ASYNC(resets)
@@ -131,8 +129,11 @@ ASYNC(resets)
     /* To never. */
     edo_interval_reset_after(&self->interval, UINT64_MAX);
     SELECT_BIASED {
-        WHEN(self->tick, edo_interval_tick(&self->interval)) { cr_assert_fail("never"); }
-        WHEN(self->sleep, edo_sleep(1000000)) {}
+        WHEN(self->tick, edo_interval_tick(&self->interval)) {
+            cr_assert_fail("never");
+        }
+        WHEN(self->sleep, edo_sleep(1000000)) {
+        }
     }
     ASYNC_END;
 }
@@ -160,8 +161,11 @@ ASYNC(cancels)
     /* Dropped again and again, it loses no tick and makes none. */
     for (self->i = 0; self->i < 9; self->i++) {
         SELECT_BIASED {
-            WHEN(self->tick, edo_interval_tick(&self->interval)) { cr_assert_fail("early"); }
-            WHEN(self->sleep, edo_sleep(10)) {}
+            WHEN(self->tick, edo_interval_tick(&self->interval)) {
+                cr_assert_fail("early");
+            }
+            WHEN(self->sleep, edo_sleep(10)) {
+            }
         }
     }
     /* And may be moved between ticks. */

@@ -2,8 +2,6 @@
 /* The clock that tests hold still: T5 and T8 of the semantics. */
 #include "io_helpers.h"
 
-TestSuite(pause, .timeout = 60);
-
 /* A task that sleeps and then says so. */
 struct log {
     size_t count;
@@ -107,8 +105,7 @@ ASYNC(far_advance)
     edo_task_detach(SPAWN(NEW(entry, .log = &self->log, .name = 4, .ms = 64)));
     AWAIT(self->yield, edo_yield_now());
     AWAIT(self->advance, edo_time_advance(100000));
-    check_log(&self->log, 4,
-              (const int[][2]){{2, 100000}, {4, 100000}, {3, 100000}, {1, 100000}});
+    check_log(&self->log, 4, (const int[][2]){{2, 100000}, {4, 100000}, {3, 100000}, {1, 100000}});
     AWAIT(self->advance, edo_time_advance(5));
     cr_assert_eq(self->log.count, 5);
     AWAIT(self->advance, edo_time_advance(1ull << 41));
@@ -139,9 +136,9 @@ ASYNC(automatic)
     edo_task_detach(SPAWN(NEW(entry, .log = &self->log, .name = 2, .ms = 10, .again = 10)));
     edo_task_detach(SPAWN(NEW(entry, .log = &self->log, .name = 3, .ms = 15, .again = 4985)));
     AWAIT(self->sleep, edo_sleep(4000000));
-    check_log(&self->log, 6,
-              (const int[][2]){
-                  {2, 10}, {3, 15}, {102, 20}, {103, 5000}, {1, 3600000}, {101, 3600001}});
+    check_log(
+        &self->log, 6,
+        (const int[][2]){{2, 10}, {3, 15}, {102, 20}, {103, 5000}, {1, 3600000}, {101, 3600001}});
     cr_assert_eq((edo_now() - self->log.start) / MS, 4000000);
     ASYNC_END;
 }
@@ -222,8 +219,11 @@ ASYNC(pause_later)
     self->start = edo_now();
     self->first = edo_sleep(100000);
     SELECT_BIASED {
-        WHEN_REF(self->first) { cr_assert_fail("early"); }
-        WHEN(self->second, edo_sleep(2)) {}
+        WHEN_REF(self->first) {
+            cr_assert_fail("early");
+        }
+        WHEN(self->second, edo_sleep(2)) {
+        }
     }
     cr_assert_eq(edo_time_pause(), 0);
     AWAIT_REF(self->first);
@@ -232,8 +232,11 @@ ASYNC(pause_later)
     /* Armed while paused, awaited while it runs. */
     self->first = edo_sleep(20);
     SELECT_BIASED {
-        WHEN_REF(self->first) { cr_assert_fail("early"); }
-        WHEN(self->second, edo_sleep(2)) {}
+        WHEN_REF(self->first) {
+            cr_assert_fail("early");
+        }
+        WHEN(self->second, edo_sleep(2)) {
+        }
     }
     cr_assert_eq(edo_time_resume(), 0);
     AWAIT_REF(self->first);
@@ -326,9 +329,8 @@ ASYNC(held_by_lookup)
     for (int i = 0; i < 4; i++) {
         self->busy[i].data = self;
         self->busy_left++;
-        cr_assert_eq(uv_queue_work(edo_runtime_loop(self->runtime), &self->busy[i], be_busy,
-                                   after_busy),
-                     0);
+        cr_assert_eq(
+            uv_queue_work(edo_runtime_loop(self->runtime), &self->busy[i], be_busy, after_busy), 0);
     }
     cr_assert_eq(pthread_create(&thread, NULL, let_go_later, &self->go), 0);
     pthread_detach(thread);
@@ -405,7 +407,7 @@ ASYNC(traffic)
         cr_assert_eq(self->read.output, 1);
     }
     cr_assert_eq(edo_now(), self->start);
-    ASYNC_FINALLY:
+ASYNC_FINALLY:
     edo_tcp_close(self->a);
     edo_tcp_close(self->b);
     ASYNC_END;

@@ -2,8 +2,6 @@
 /* Sleeps: T1, T2, T6, T7 of the semantics. On a paused clock, but for "never early" itself. */
 #include "io_helpers.h"
 
-TestSuite(time, .timeout = 60);
-
 /* Sleeps once; the output is how late it was, ns, or a negative error. */
 struct nap {
     FUTURE(int64_t);

@@ -2,8 +2,6 @@
 /* Timeouts: T3 of the semantics. */
 #include "io_helpers.h"
 
-TestSuite(timeout, .timeout = 60);
-
 /* A child that counts its polls and drops, and is ready at its n-th poll, at a time, or never. */
 struct child {
     FUTURE(int);
@@ -113,8 +111,11 @@ ASYNC(dropped)
     /* While it waits. */
     self->child = NEW(child);
     SELECT_BIASED {
-        WHEN(self->timeout, edo_timeout(100, &self->child)) { cr_assert_fail("early"); }
-        WHEN(self->sleep, edo_sleep(10)) {}
+        WHEN(self->timeout, edo_timeout(100, &self->child)) {
+            cr_assert_fail("early");
+        }
+        WHEN(self->sleep, edo_sleep(10)) {
+        }
     }
     cr_assert(self->child.polls > 0 && self->child.drops == 1);
     /* Before its first poll. */
@@ -261,8 +262,8 @@ struct joins_panic {
 ASYNC(joins_panic)
 {
     ASYNC_BEGIN;
-    AWAIT(self->join, edo_join_report(SPAWN(NEW(timed_panic)), (int *)NULL, self->report,
-                                      sizeof self->report));
+    AWAIT(self->join,
+          edo_join_report(SPAWN(NEW(timed_panic)), (int *)NULL, self->report, sizeof self->report));
     cr_assert_not_null(strstr(self->report, "as planned"));
     RETURN(self->join.output);
     ASYNC_END;

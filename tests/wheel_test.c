@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The timer wheel by itself: no clock, no loop. */
 #include <criterion/criterion.h>
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include "internal/census.h"
@@ -14,8 +15,8 @@ static uint64_t run_to(struct edo_wheel *wheel, uint64_t until)
     while (edo_wheel_next(wheel, &when) && when <= until) {
         struct edo_timer_entry *entry;
         while ((entry = edo_wheel_poll(wheel, when)) != NULL) {
-            cr_assert_eq(entry->deadline, when, "deadline %lu fired at %lu",
-                         (unsigned long)entry->deadline, (unsigned long)when);
+            cr_assert_eq(entry->deadline, when, "%" PRIu64 " fired at %" PRIu64, entry->deadline,
+                         when);
             cr_assert_geq(entry->deadline, last);
             last = entry->deadline;
             fired++;
@@ -27,24 +28,21 @@ static uint64_t run_to(struct edo_wheel *wheel, uint64_t until)
 
 Test(wheel, each_timer_fires_at_its_deadline_whatever_the_level)
 {
-    static const uint64_t after[] = {
-        1,          63,         64,         65,
-        4095,       4096,       4097,       262143,
-        262144,     60000,      86400000,   1ull << 30,
-        1ull << 31, 1ull << 32, 1ull << 36, (1ull << 40) - 1,
-        1ull << 40, 1ull << 47,
-    };
-    enum { COUNT = sizeof after / sizeof after[0] };
-    static const uint64_t starts[] = {
-        0, 1, 63, 64, 4095, (1ull << 30) - 1, (1ull << 32) - 1, (1ull << 36) - 1, (1ull << 53) - 1,
-    };
-    for (size_t s = 0; s < sizeof starts / sizeof starts[0]; s++) {
+    /* Uptimes and distances: around each power of two, so that every boundary is crossed. */
+    static const int powers[] = {0, 1, 6, 12, 18, 24, 30, 31, 32, 36, 40, 42, 47, 53, 63};
+    enum { STARTS = 15, NEAR = 13, COUNT = 3 * NEAR + 2 };
+    for (int s = 0; s < 2 * STARTS; s++) {
+        uint64_t start = ((uint64_t)1 << powers[s / 2]) - 1 + (uint64_t)(s % 2);
         struct edo_wheel wheel;
         struct edo_timer_entry entries[COUNT] = {{0}};
-        edo_wheel_init(&wheel, starts[s]);
-        for (int i = 0; i < COUNT; i++)
-            edo_wheel_insert(&wheel, &entries[i], starts[s] + after[i]);
-        cr_assert_eq(run_to(&wheel, starts[s] + (1ull << 48)), COUNT);
+        edo_wheel_init(&wheel, start);
+        for (int i = 0; i < 3 * NEAR; i++)
+            edo_wheel_insert(&wheel, &entries[i],
+                             start + ((uint64_t)1 << powers[i / 3]) - 1 + (uint64_t)(i % 3));
+        edo_wheel_insert(&wheel, &entries[COUNT - 2], start + 60000);
+        edo_wheel_insert(&wheel, &entries[COUNT - 1], start + 86400000);
+        cr_assert(edo_wheel_check(&wheel));
+        cr_assert_eq(run_to(&wheel, start + (1ull << 48)), COUNT);
         cr_assert_eq(wheel.count, 0);
     }
 }
@@ -61,6 +59,18 @@ Test(wheel, a_deadline_beyond_all_levels_is_neither_lost_nor_early)
     cr_assert(edo_timer_linked(&far));
     cr_assert_eq(edo_wheel_poll(&wheel, (1ull << 52) + 7), &far);
     cr_assert_eq(wheel.count, 0);
+}
+
+Test(wheel, the_earliest_deadline_is_not_behind_one_that_is_rounds_away)
+{
+    struct edo_wheel wheel;
+    struct edo_timer_entry far = {0}, near = {0};
+    uint64_t when;
+    edo_wheel_init(&wheel, 0);
+    edo_wheel_insert(&wheel, &far, (1ull << 48) + (5ull << 42)); /* the slot comes round first */
+    edo_wheel_insert(&wheel, &near, 10ull << 42);
+    cr_assert(edo_wheel_next(&wheel, &when) && when == 5ull << 42);
+    cr_assert(edo_wheel_next_deadline(&wheel, &when) && when == 10ull << 42);
 }
 
 Test(wheel, time_may_end)
@@ -89,6 +99,8 @@ Test(wheel, a_deadline_that_has_passed_fires_at_the_next_poll)
     for (int i = 0; i < 3; i++)
         cr_assert_eq(edo_wheel_poll(&wheel, 0), &entries[i], "time does not go backwards");
     cr_assert_null(edo_wheel_poll(&wheel, 1000));
+    cr_assert_null(edo_wheel_poll(&wheel, 5));
+    cr_assert_eq(wheel.elapsed, 1000);
 }
 
 Test(wheel, equal_deadlines_fire_in_the_order_of_arming_across_cascades)
@@ -175,47 +187,79 @@ Test(wheel, a_million_armed_and_disarmed_leave_nothing)
         edo_wheel_remove(&wheel, &entries[i]);
     uint64_t when;
     cr_assert_not(edo_wheel_next(&wheel, &when));
-    for (int i = 0; i < EDO_WHEEL_LEVELS; i++)
+    for (int i = 0; i <= EDO_WHEEL_LEVELS; i++)
         cr_assert_eq(wheel.occupied[i], 0);
     cr_assert_eq(edo_census_now().live[EDO_CENSUS_TIMERS], before.live[EDO_CENSUS_TIMERS]);
     free(entries);
 }
 
-/* The same calls on the wheel and on a plain array that is searched from end to end. */
+enum { ENTRIES = 40 };
+
+/* The wheel, and beside it what a list would know: 0 or, in the high half, when it is to fire, in
+ * the low half a number that grows with each arming. */
+struct pair {
+    struct edo_wheel wheel;
+    struct edo_timer_entry entries[ENTRIES];
+    unsigned __int128 armed[ENTRIES];
+    uint64_t order, random;
+};
+
+static uint64_t next_random(struct pair *pair) /* xorshift64 */
+{
+    pair->random ^= pair->random << 13;
+    pair->random ^= pair->random >> 7;
+    return pair->random ^= pair->random << 17;
+}
+
+/* Disarms an entry that is armed; arms one that is not, most at lower levels, some too late. */
+static void toggle(struct pair *pair)
+{
+    uint64_t random = next_random(pair), present = pair->wheel.elapsed;
+    size_t i = random % ENTRIES;
+    if (pair->armed[i] != 0) {
+        edo_wheel_remove(&pair->wheel, &pair->entries[i]);
+        pair->armed[i] = 0;
+        return;
+    }
+    uint64_t deadline = present - 3 + (random >> 16 >> random / ENTRIES % 48) * (random % 9);
+    edo_wheel_insert(&pair->wheel, &pair->entries[i], deadline);
+    pair->armed[i] = (unsigned __int128)(deadline > present ? deadline : present) << 64;
+    pair->armed[i] |= ++pair->order;
+}
+
 Test(wheel, it_does_what_a_sorted_list_does)
 {
-    enum { COUNT = 40, ROUNDS = 400000 };
-    struct edo_wheel wheel;
-    struct edo_timer_entry entries[COUNT] = {{0}};
-    uint64_t armed[COUNT] = {0}, order = 0, now = 977;
-    uint32_t seed = 20261123;
-    edo_wheel_init(&wheel, now);
-    for (int round = 0; round < ROUNDS; round++) {
-        seed = seed * 1103515245u + 12345u;
-        uint32_t random = seed >> 8;
-        int i = (int)(random % COUNT);
-        if (random % 7 == 0) {
-            now += 1ull << random / 7 % 24;
-            for (;;) {
-                int first = -1;
-                for (int k = 0; k < COUNT; k++)
-                    if (armed[k] != 0 && entries[k].deadline <= now &&
-                        (first < 0 || entries[k].deadline < entries[first].deadline ||
-                         (entries[k].deadline == entries[first].deadline &&
-                          armed[k] < armed[first])))
-                        first = k;
-                struct edo_timer_entry *entry = edo_wheel_poll(&wheel, now);
-                cr_assert_eq(entry, first < 0 ? NULL : &entries[first], "round %d", round);
-                if (first < 0)
+    enum { ROUNDS = 150000, SEED = 20261123, UPTIMES = 7 };
+    static const int powers[UPTIMES] = {10, 30, 32, 36, 48, 53, 63};
+    cr_log_info("seed %d", SEED);
+    for (int round = 0, u = 0; u < UPTIMES; round = 0, u++) {
+        struct pair pair = {.random = SEED};
+        uint64_t now = ((uint64_t)1 << powers[u]) - 900, when;
+        edo_wheel_init(&pair.wheel, now);
+        for (; round < ROUNDS; round++) {
+            toggle(&pair);
+            uint64_t random = next_random(&pair);
+            if (random % 7 != 0)
+                continue;
+            now += 1ull << random / 7 % (random % 1001 == 0 ? 50 : 24);
+            for (int first;;) {
+                first = -1;
+                for (int i = 0; i < ENTRIES; i++)
+                    if (pair.armed[i] != 0 && (first < 0 || pair.armed[i] < pair.armed[first]))
+                        first = i;
+                cr_assert_eq(edo_wheel_next_deadline(&pair.wheel, &when), first >= 0);
+                cr_assert(first < 0 || when == pair.armed[first] >> 64);
+                bool due = first >= 0 && when <= now;
+                cr_assert_eq(edo_wheel_poll(&pair.wheel, now), due ? &pair.entries[first] : NULL,
+                             "seed %d, up 2^%d, round %d", SEED, powers[u], round);
+                if (!due)
                     break;
-                armed[first] = 0;
+                pair.armed[first] = 0;
+                if (next_random(&pair) % 4 == 0)
+                    toggle(&pair); /* as what fires may */
             }
-        } else if (armed[i] != 0) {
-            edo_wheel_remove(&wheel, &entries[i]);
-            armed[i] = 0;
-        } else {
-            edo_wheel_insert(&wheel, &entries[i], now + 1 + (random >> random % 20) % (1u << 22));
-            armed[i] = ++order;
+            cr_assert_eq(pair.wheel.elapsed, now);
+            cr_assert(edo_wheel_check(&pair.wheel));
         }
     }
 }

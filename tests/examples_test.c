@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+/* The examples that end by themselves, as they are, in this process: under the sanitizers, and with
+ * the census as it was. What they print, and the echo pair, is looked at by examples.sh. */
+#include "io_helpers.h"
+
+int run_hello(int argc, char **argv);
+int run_two_awaits(int argc, char **argv);
+int run_by_hand(int argc, char **argv);
+int run_delay(int argc, char **argv);
+int run_mini_tokio(void);
+int run_embed(void);
+int run_recursive(int argc, char **argv);
+int run_graceful(int argc, char **argv);
+#define main run_hello
+#include "examples/hello.c"
+#undef main
+#define main run_two_awaits
+#include "examples/two_awaits.c"
+#undef main
+#define main run_by_hand
+#include "examples/by_hand.c"
+#undef main
+#define main run_delay
+#include "examples/delay.c"
+#undef main
+#define main run_mini_tokio
+#include "examples/mini_tokio.c"
+#undef main
+#define main run_embed
+#include "examples/embed.c"
+#undef main
+#define main run_recursive
+#include "examples/recursive.c"
+#undef main
+#define main run_graceful
+#include "examples/graceful.c"
+#undef main
+
+static char program[] = "example", demo[] = "--demo";
+static char *arguments[] = {program, demo, NULL};
+
+/* CHECK(call): it returns 0, and leaves nothing behind. The first runtime opens what libuv keeps
+ * for the process. */
+#define CHECK(call)                                            \
+    do {                                                       \
+        struct edo_runtime *first;                             \
+        cr_assert_eq(edo_runtime_new(&first), 0);              \
+        edo_runtime_drop(first);                               \
+        cr_assert_not_null(freopen("/dev/null", "w", stdout)); \
+        struct baseline start = baseline();                    \
+        cr_assert_eq((call), 0);                               \
+        check_baseline(&start);                                \
+    } while (0)
+
+Test(examples, hello)
+{
+    CHECK(run_hello(1, arguments));
+}
+
+Test(examples, two_awaits)
+{
+    CHECK(run_two_awaits(1, arguments));
+}
+
+Test(examples, by_hand)
+{
+    CHECK(run_by_hand(1, arguments));
+}
+
+Test(examples, delay)
+{
+    CHECK(run_delay(1, arguments));
+}
+
+Test(examples, mini_tokio)
+{
+    CHECK(run_mini_tokio());
+}
+
+Test(examples, embed)
+{
+    CHECK(run_embed());
+}
+
+Test(examples, recursive)
+{
+    CHECK(run_recursive(1, arguments));
+}
+
+Test(examples, graceful)
+{
+    CHECK(run_graceful(2, arguments));
+}

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: MIT */
+/* Names to addresses. Nothing here leaves the machine: the names are in its own table, or are refused
+ * before anybody is asked. */
+#include "io_helpers.h"
+#include "support/sweep.h"
+
+struct resolves {
+    FUTURE(int);
+    const char *host;
+    struct edo_resolve resolve;
+};
+
+ASYNC(resolves)
+{
+    ASYNC_BEGIN;
+    AWAIT(self->resolve, edo_resolve(self->host, 6379));
+    for (int i = 0; i < self->resolve.output; i++) {
+        cr_assert_eq(edo_addr_port(&self->resolve.addrs[i]), 6379);
+        cr_assert(self->resolve.addrs[i].any.sa_family == AF_INET ||
+                  self->resolve.addrs[i].any.sa_family == AF_INET6);
+    }
+    RETURN(self->resolve.output);
+    ASYNC_END;
+}
+
+Test(resolve, a_name_gives_addresses_with_the_port)
+{
+    cr_assert_geq(RUN(NEW(resolves, .host = "localhost")), 1);
+    cr_assert_geq(RUN(NEW(resolves, .host = "LocalHost")), 1);
+}
+
+Test(resolve, a_number_is_read_at_once_without_a_runtime)
+{
+    struct counting_waker waker = counting_waker();
+    struct edo_context cx;
+    edo_context_init(&cx, &waker.waker);
+    static const char *const numbers[][2] = {
+        {"1.2.3.4", "1.2.3.4:80"}, {"::1", "[::1]:80"}, {"2001:db8::1", "[2001:db8::1]:80"}};
+    for (size_t i = 0; i < COUNT_OF(numbers); i++) {
+        char text[EDO_ADDR_TEXT];
+        struct edo_resolve resolve = edo_resolve(numbers[i][0], 80);
+        cr_assert_eq(edo_future_poll(&resolve.future_, &cx), EDO_READY);
+        cr_assert_eq(resolve.output, 1);
+        cr_assert_str_eq(edo_addr_format(&resolve.addrs[0], text), numbers[i][1]);
+    }
+    struct edo_resolve resolve = edo_resolve("localhost", 80);
+    cr_assert_eq(edo_future_poll(&resolve.future_, &cx), EDO_READY);
+    cr_assert_eq(resolve.output, EDO_ENORUNTIME);
+}
+
+/* B27. What is no name is refused before libuv sees it: nobody is asked, and no allocation made. */
+Test(resolve, hostile_names_are_refused)
+{
+    char long_name[256];
+    for (size_t i = 0; i < sizeof long_name; i++)
+        long_name[i] = i % 32 == 31 ? '.' : 'a';
+    long_name[254] = 'a';
+    long_name[255] = '\0';
+    static const char *const wrong[] = {
+        "",
+        ".",
+        "..",
+        "localhost..",
+        /* Numbers that the C library would take for addresses. */
+        "1",
+        "127.1",
+        "127.0.1",
+        "1.2.3",
+        "2130706433",
+        "0x7f000001",
+        "0X7F000001",
+        "0x7f.0.0.1",
+        "0x7f.1",
+        "0177.0.0.1",
+        "017700000001",
+        "127.0.0.0x1",
+        "0x",
+        "a.0x",
+        "1.2.3.4.5",
+        "256.1.1.1",
+        "1.2.3.256",
+        "999999999999",
+        "127.0.0.1.",
+        "127.1.",
+        "0.",
+        "example.1",
+        "example.0x1f",
+        /* Characters that names do not have. */
+        " ",
+        " localhost",
+        "localhost ",
+        "local host",
+        "localhost\n",
+        "localhost\t",
+        "localhost\r\nHost: x",
+        "\x01",
+        "\x7f",
+        "localhost:80",
+        "[::1]",
+        "::1 ",
+        "::g",
+        ":::",
+        "1::2::3",
+        "localhost/",
+        "//localhost",
+        "http://localhost",
+        "user@localhost",
+        "localhost#",
+        "localhost?",
+        "localhost%00",
+        "localhost\\",
+        "*",
+        "*.localhost",
+        "local,host",
+        "local;host",
+        "$(localhost)",
+        "`localhost`",
+        "'localhost'",
+        "\"localhost\"",
+        "local|host",
+        "local<host",
+        "local>host",
+        "local=host",
+        "local+host",
+        "local!host",
+        "local~host",
+        "{localhost}",
+        "local&host",
+        "local^host",
+    };
+    struct baseline start = baseline();
+    for (size_t i = 0; i <= COUNT_OF(wrong); i++) {
+        const char *host = i < COUNT_OF(wrong) ? wrong[i] : long_name;
+        int error = RUN(NEW(resolves, .host = host));
+        cr_assert_eq(error, UV_EINVAL, "%s: %s", host, edo_strerror(error));
+    }
+    check_baseline(&start);
+}
+
+/* What has the shape of a name goes to libuv, which refuses it, or the C library, which does. */
+Test(resolve, names_that_cannot_be_are_errors)
+{
+    char label[66];
+    memset(label, 'a', 65);
+    label[65] = '\0';
+    const char *const wrong[] = {label, "a..b", ".a", "\xff\xfe", "\xc0\xaf", "\xed\xa0\x80"};
+    for (size_t i = 0; i < COUNT_OF(wrong); i++)
+        cr_assert_lt(RUN(NEW(resolves, .host = wrong[i])), 0, "%s", wrong[i]);
+}
+
+/* The name may change once the look-up is under way. */
+struct reuses_name {
+    FUTURE(int);
+    char name[16];
+    struct edo_resolve resolve;
+};
+
+ASYNC(reuses_name)
+{
+    ASYNC_BEGIN;
+    strcpy(self->name, "localhost");
+    self->resolve = edo_resolve(self->name, 1);
+    cr_assert_eq(edo_future_poll(&self->resolve.future_, cx), EDO_PENDING);
+    memset(self->name, '!', sizeof self->name);
+    AWAIT_REF(self->resolve);
+    RETURN(self->resolve.output);
+    ASYNC_END;
+}
+
+Test(resolve, the_name_is_copied_by_the_first_poll)
+{
+    cr_assert_geq(RUN(NEW(reuses_name)), 1);
+}
+
+/* ---- Dropped while under way ---- */
+
+/* libuv's threads are kept busy, so that look-ups wait in its queue, or are let go at once. */
+struct drops {
+    FUTURE(int);
+    struct edo_runtime *runtime;
+    bool busy;
+    int busy_left;
+    uv_sem_t go;
+    uv_work_t work[4];
+    struct edo_resolve resolves[8];
+    struct edo_yield_now yield;
+};
+
+static void be_busy(uv_work_t *work)
+{
+    uv_sem_wait(&((struct drops *)work->data)->go);
+}
+
+static void after_busy(uv_work_t *work, int status)
+{
+    (void)status;
+    ((struct drops *)work->data)->busy_left--;
+}
+
+ASYNC(drops)
+{
+    ASYNC_BEGIN;
+    uv_sem_init(&self->go, 0);
+    for (int i = 0; i < 4 && self->busy; i++) {
+        self->work[i].data = self;
+        self->busy_left++;
+        cr_assert_eq(
+            uv_queue_work(edo_runtime_loop(self->runtime), &self->work[i], be_busy, after_busy), 0);
+    }
+    for (int i = 0; i < 8; i++) {
+        self->resolves[i] = edo_resolve("localhost", 1);
+        if (i > 0)
+            cr_assert_eq(edo_future_poll(&self->resolves[i].future_, cx), EDO_PENDING);
+    }
+    AWAIT(self->yield, edo_yield_now());
+    for (int i = 0; i < 8; i++)
+        edo_future_drop(&self->resolves[i].future_, cx);
+    for (int i = 0; i < 4; i++)
+        uv_sem_post(&self->go);
+    ASYNC_END;
+}
+
+static void check_drops(bool busy, bool background)
+{
+    struct baseline start = baseline();
+    struct edo_runtime *runtime;
+    cr_assert_eq(edo_runtime_new(&runtime), 0);
+    struct drops future = NEW(drops, .runtime = runtime, .busy = busy);
+    cr_assert_eq(edo_block_on(runtime, &future), 0);
+    if (background)
+        edo_runtime_shutdown_background(runtime);
+    else
+        edo_runtime_drop(runtime);
+    /* In the background a thread ends it; the census says when. */
+    for (int i = 0; background && i < 10000; i++) {
+        if (edo_census_now().live[EDO_CENSUS_BLOCKS] == start.census.live[EDO_CENSUS_BLOCKS] &&
+            fd_count() == start.fds)
+            break;
+        usleep(1000);
+    }
+    check_baseline(&start);
+    uv_sem_destroy(&future.go);
+}
+
+Test(resolve, a_look_up_that_is_dropped_ends_by_itself)
+{
+    for (int i = 0; i < 20; i++)
+        check_drops(false, false);
+    for (int i = 0; i < 20; i++)
+        check_drops(true, false);
+}
+
+Test(resolve, a_look_up_outlives_a_runtime_that_does_not_wait)
+{
+    for (int i = 0; i < 20; i++)
+        check_drops(i % 2 == 0, true);
+}
+
+/* ---- Connecting by name ---- */
+
+struct connects {
+    FUTURE(int);
+    const char *host;
+    uint16_t port;
+    struct edo_tcp_connect_name connect;
+    struct edo_write_all write;
+};
+
+ASYNC(connects)
+{
+    ASYNC_BEGIN;
+    AWAIT(self->connect, edo_tcp_connect_name(self->host, self->port));
+    if (self->connect.output < 0)
+        RETURN(self->connect.output);
+    AWAIT(self->write, edo_write_all(self->connect.stream, "hi", 2));
+    RETURN((int)self->write.output);
+ASYNC_FINALLY:
+    edo_tcp_close(self->connect.stream);
+    ASYNC_END;
+}
+
+Test(resolve, connects_to_a_name)
+{
+    struct edo_addr addr;
+    int listener = raw_listener(&addr);
+    cr_assert_eq(RUN(NEW(connects, .host = "localhost", .port = edo_addr_port(&addr))), 2);
+    cr_assert_eq(RUN(NEW(connects, .host = "127.0.0.1", .port = edo_addr_port(&addr))), 2);
+    close(listener);
+    cr_assert_eq(RUN(NEW(connects, .host = "localhost", .port = edo_addr_port(&addr))),
+                 UV_ECONNREFUSED);
+    cr_assert_eq(RUN(NEW(connects, .host = "local host", .port = 1)), UV_EINVAL);
+}
+
+Test(resolve, a_connection_by_name_may_be_dropped_at_every_await)
+{
+    struct edo_addr addr;
+    int listener = raw_listener(&addr);
+    cr_assert_eq(listen(listener, 4096), 0);
+    SWEEP(NEW(connects, .host = "localhost", .port = edo_addr_port(&addr)), .real_time = true);
+    SWEEP(NEW(connects, .host = "localhost", .port = 1), .real_time = true);
+    close(listener);
+}

@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: MIT */
+/* Every await of every example is cancelled, at each point where it can be suspended: nothing leaks,
+ * nothing is lost, FINALLY ran once. */
+#include "support/sweep.h"
+
+#include "io_helpers.h"
+
+/* The examples' own futures, their main under another name. */
+int sweep_hello(int argc, char **argv);
+int sweep_two_awaits(int argc, char **argv);
+int sweep_by_hand(int argc, char **argv);
+int sweep_delay(int argc, char **argv);
+int sweep_mini_tokio(void);
+int sweep_echo_server(int argc, char **argv);
+int sweep_echo_client(int argc, char **argv);
+int sweep_embed(void);
+int sweep_recursive(int argc, char **argv);
+int sweep_graceful(int argc, char **argv);
+#define main sweep_hello
+#include "examples/hello.c"
+#undef main
+#define main sweep_two_awaits
+#include "examples/two_awaits.c"
+#undef main
+#define main sweep_by_hand
+#include "examples/by_hand.c"
+#undef main
+#define main sweep_delay
+#include "examples/delay.c"
+#undef main
+#define main sweep_mini_tokio
+#include "examples/mini_tokio.c"
+#undef main
+#define main sweep_echo_server
+#include "examples/echo_server.c"
+#undef main
+#define main sweep_echo_client
+#include "examples/echo_client.c"
+#undef main
+#define main sweep_embed
+#include "examples/embed.c"
+#undef main
+#define main sweep_recursive
+#include "examples/recursive.c"
+#undef main
+#define main sweep_graceful
+#include "examples/graceful.c"
+#undef main
+
+Test(sweep, hello)
+{
+    SWEEP(NEW(greet, .name = "sweep"));
+    sweep_covered("examples/hello.c");
+}
+
+Test(sweep, two_awaits)
+{
+    SWEEP(NEW(breakfast));
+    sweep_covered("examples/two_awaits.c");
+}
+
+Test(sweep, by_hand)
+{
+    SWEEP(NEW(compare));
+    sweep_covered("examples/by_hand.c");
+}
+
+Test(sweep, delay)
+{
+    SWEEP(NEW(patience), .real_time = true);
+    sweep_covered("examples/delay.c");
+}
+
+Test(sweep, mini_tokio)
+{
+    SWEEP(NEW(sleeper, .name = "sweep", .ms = 1), .real_time = true);
+    sweep_covered("examples/mini_tokio.c");
+}
+
+Test(sweep, recursive)
+{
+    SWEEP(NEW(show_sum));
+    sweep_covered("examples/recursive.c");
+}
+
+/* A raw peer, which gets back a prefix of what it sent, and then the end. */
+struct echo_scene {
+    int peer;
+    size_t sent, received;
+};
+
+static void peer_drain(struct echo_scene *scene, int flags)
+{
+    char buffer[8192];
+    for (ssize_t n; (n = recv(scene->peer, buffer, sizeof buffer, flags)) > 0;)
+        for (ssize_t i = 0; i < n; i++)
+            cr_assert_eq(buffer[i], stream_byte(scene->received++));
+    cr_assert_leq(scene->received, scene->sent);
+}
+
+static void peer_send(struct echo_scene *scene, size_t size)
+{
+    char buffer[65536];
+    for (size_t i = 0; i < size; i++)
+        buffer[i] = stream_byte(scene->sent + i);
+    ssize_t n = send(scene->peer, buffer, size, MSG_NOSIGNAL | MSG_DONTWAIT);
+    cr_assert_gt(n, 0);
+    scene->sent += (size_t)n;
+}
+
+/* Its connection was closed: the peer comes to an end. */
+static void peer_end(struct echo_scene *scene, bool completed)
+{
+    struct timeval patience = {.tv_sec = 20};
+    setsockopt(scene->peer, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    errno = 0;
+    peer_drain(scene, 0);
+    cr_assert(errno != EAGAIN, "the peer waits for the end of a connection that was cancelled");
+    if (completed)
+        cr_assert_eq(scene->received, scene->sent);
+    close(scene->peer);
+}
+
+static void echo_begin(void *data, void *frame, struct edo_runtime *runtime)
+{
+    (void)runtime;
+    ((struct echo *)frame)->conn = half_raw_pair(&((struct echo_scene *)data)->peer);
+}
+
+static void echo_suspended(void *data, void *frame, unsigned n)
+{
+    struct echo_scene *scene = data;
+    (void)frame;
+    if (n == 1)
+        peer_send(scene, 100);
+    else if (n == 2)
+        shutdown(scene->peer, SHUT_WR);
+}
+
+static void echo_ended(void *data, const void *frame, bool completed)
+{
+    (void)frame;
+    peer_end(data, completed);
+}
+
+/* A peer that sends much and reads when the server is stuck: it waits in its write. A socket of one
+ * buffer, without the windows and timers of TCP. */
+static void flood_begin(void *data, void *frame, struct edo_runtime *runtime)
+{
+    struct echo_scene *scene = data;
+    struct echo *echo = frame;
+    int fds[2];
+    (void)runtime;
+    cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+    cr_assert_eq(edo_tcp_from_fd(fds[0], &echo->conn), 0);
+    edo_tcp_set_send_buffer(echo->conn, 4096);
+    scene->peer = fds[1];
+    peer_send(scene, 32 * 1024);
+    shutdown(scene->peer, SHUT_WR);
+}
+
+static void flood_suspended(void *data, void *frame, unsigned n)
+{
+    (void)frame, (void)n;
+    peer_drain(data, MSG_DONTWAIT);
+}
+
+/* The server has printed where it listens: the client comes. */
+static void server_suspended(void *data, void *frame, unsigned n)
+{
+    struct echo_scene *scene = data;
+    if (n != 1)
+        return;
+    scene->peer = raw_connect(&((struct echo_server *)frame)->addr);
+    peer_send(scene, 100);
+    shutdown(scene->peer, SHUT_WR);
+}
+
+static void server_end(void *data)
+{
+    struct echo_scene *scene = data;
+    if (scene->peer != 0)
+        peer_end(scene, false);
+}
+
+Test(sweep, echo_server)
+{
+    SWEEP(NEW(echo), .real_time = true, .data_size = sizeof(struct echo_scene), .begin = echo_begin,
+          .suspended = echo_suspended, .ended = echo_ended);
+    SWEEP(NEW(echo), .real_time = true, .data_size = sizeof(struct echo_scene),
+          .begin = flood_begin, .suspended = flood_suspended, .ended = echo_ended);
+    SWEEP(NEW(echo_server, .once = true), .real_time = true, .data_size = sizeof(struct echo_scene),
+          .suspended = server_suspended, .end = server_end);
+    SWEEP(NEW(echo_server), .real_time = true, .rounds = 3, .data_size = sizeof(struct echo_scene),
+          .suspended = server_suspended, .end = server_end);
+    sweep_covered("examples/echo_server.c");
+}
+
+/* The client's server: accepts once, and echoes. */
+struct one_echo {
+    FUTURE(int);
+    struct edo_tcp_listener *listener;
+    struct edo_tcp_accept accept;
+    struct echo echo;
+};
+
+ASYNC(one_echo)
+{
+    ASYNC_BEGIN;
+    TRY_AWAIT(self->accept, edo_tcp_accept(self->listener));
+    TRY_AWAIT(self->echo, NEW(echo, .conn = self->accept.stream));
+ASYNC_FINALLY:
+    edo_tcp_listener_close(self->listener);
+    ASYNC_END;
+}
+
+static void client_begin(void *data, void *frame, struct edo_runtime *runtime)
+{
+    struct edo_tcp_listener *listener;
+    struct edo_addr addr = loopback(0);
+    (void)data, (void)runtime;
+    cr_assert_eq(edo_tcp_listen(&listener, &addr), 0);
+    cr_assert_eq(edo_tcp_listener_local(listener, &addr), 0);
+    ((struct echo_client *)frame)->port = edo_addr_port(&addr);
+    edo_task_detach(SPAWN(NEW(one_echo, .listener = listener)));
+}
+
+static void client_ended(void *data, const void *frame, bool completed)
+{
+    (void)data;
+    if (completed)
+        cr_assert_eq(((const struct echo_client *)frame)->output, 0);
+}
+
+Test(sweep, echo_client)
+{
+    SWEEP(NEW(echo_client, .text = "sweep"), .real_time = true, .begin = client_begin,
+          .ended = client_ended);
+    sweep_covered("examples/echo_client.c");
+}
+
+static void embed_begin(void *data, void *frame, struct edo_runtime *runtime)
+{
+    (void)data;
+    ((struct add_up *)frame)->loop = edo_runtime_loop(runtime);
+}
+
+Test(sweep, embed)
+{
+    SWEEP(NEW(add_up, .n = 10), .begin = embed_begin);
+    SWEEP(NEW(add_up, .n = 10), .begin = embed_begin, .real_time = true, .attached = true);
+    sweep_covered("examples/embed.c");
+}
+
+static void graceful_begin(void *data, void *frame, struct edo_runtime *runtime)
+{
+    uv_signal_t *handle = data;
+    struct edo_completion *interrupted = edo_completion_new(0);
+    cr_assert_not_null(interrupted);
+    uv_signal_init(edo_runtime_loop(runtime), handle);
+    handle->data = interrupted;
+    uv_signal_start_oneshot(handle, on_interrupt, SIGINT);
+    ((struct graceful *)frame)->interrupt = edo_completion_wait(interrupted);
+}
+
+static void graceful_ended(void *data, const void *frame, bool completed)
+{
+    uv_signal_t *handle = data;
+    if (completed)
+        cr_assert_eq(((const struct graceful *)frame)->output, 0);
+    if (handle->data != NULL)
+        edo_completion_complete(handle->data, UV_ECANCELED);
+    handle->data = NULL;
+    uv_close((uv_handle_t *)handle, NULL);
+}
+
+Test(sweep, graceful)
+{
+    SWEEP(NEW(job, .number = 1));
+    SWEEP(NEW(graceful, .demo = true), .real_time = true, .data_size = sizeof(uv_signal_t),
+          .begin = graceful_begin, .ended = graceful_ended);
+    sweep_covered("examples/graceful.c");
+}
+
+/* The sweep itself: what is wrong must be noticed. */
+
+static int complaints;
+static char complaint[512];
+
+static void count_complaint(const char *what)
+{
+    if (complaints++ == 0)
+        snprintf(complaint, sizeof complaint, "%s", what);
+}
+
+Test(sweep, an_await_that_was_not_cancelled_is_missed)
+{
+    cr_assert_eq(sweep_missed("examples/two_awaits.c", NULL), 4);
+    SWEEP(NEW(prepare, .what = "tea", .ms = 1));
+    cr_assert_eq(sweep_missed("examples/two_awaits.c", NULL), 3);
+    sweep_complain = count_complaint;
+    sweep_covered("examples/two_awaits.c");
+    cr_assert_eq(complaints, 1);
+}
+
+/* Allocates, and frees at its end only, not in a FINALLY. */
+struct forgetful {
+    FUTURE(int);
+    void *block;
+};
+
+/* What was forgotten: for the leak checker, which is not what is tested here. */
+static void *forgotten[64];
+static int forgotten_count;
+
+static void forgetful_clean(void)
+{
+    while (forgotten_count > 0)
+        edo_free(forgotten[--forgotten_count]);
+}
+
+ASYNC(forgetful)
+{
+    ASYNC_BEGIN;
+    self->block = edo_malloc(1);
+    cr_assert_lt(forgotten_count, 64);
+    forgotten[forgotten_count++] = self->block;
+    YIELD_NOW();
+    forgotten_count--;
+    edo_free(self->block);
+    ASYNC_END;
+}
+
+Test(sweep, a_leak_on_cancellation_is_noticed)
+{
+    sweep_complain = count_complaint;
+    SWEEP(NEW(forgetful));
+    forgetful_clean();
+    cr_assert_eq(complaints, 4 * 2 * 2, "%d", complaints); /* bytes and blocks, each way, twice */
+    cr_assert_str_eq(complaint, "drop after 1 suspensions: bytes: 1 more than before");
+}
+
+/* Written by hand, and not passing the drop on to its child. */
+struct careless {
+    FUTURE(int);
+    struct forgetful child;
+};
+
+static enum edo_poll careless_poll(struct edo_future *future, struct edo_context *cx)
+{
+    struct careless *self = (struct careless *)future;
+    if (cx->walk != EDO_WALK_POLL)
+        return edo_walk_leaf(cx, "careless");
+    if (future->state == EDO_STATE_FRESH)
+        self->child = NEW(forgetful);
+    future->state = 1;
+    return edo_future_poll(&self->child.future_, cx);
+}
+
+Test(sweep, a_child_that_is_not_dropped_is_noticed)
+{
+    sweep_complain = count_complaint;
+    SWEEP(NEW(careless));
+    forgetful_clean();
+    cr_assert_str_eq(complaint,
+                     "drop after 1 suspensions: forgetful was neither completed nor dropped");
+}
