@@ -53,7 +53,7 @@ SOAKS := $(basename $(wildcard tests/soak/*.c))
 FUZZERS := $(basename $(wildcard tests/fuzz/*_fuzz.c))
 BENCH := $(wildcard bench/*.c)
 
-SOURCES := $(LIB) $(wildcard examples/*.c examples/*/*.c) $(BENCH) \
+SOURCES := $(LIB) $(wildcard docs/*.c examples/*.c examples/*/*.c) $(BENCH) \
 	$(TESTS) $(wildcard tests/support/*.c tests/soak/*.c tests/fuzz/*.c)
 # Not tests/compile_fail: two awaits on one line are meant there.
 FORMATTED := $(SOURCES) $(HEADERS) $(wildcard examples/*/*.h bench/*.h tests/*.h tests/support/*.h)
@@ -214,7 +214,7 @@ test: $(call test-binary,test) examples  ## install Criterion if it is missing, 
 
 # In this order, one at a time, so that nothing else takes the time of a test that is running; what
 # they need is built before, on all cores.
-CHECKS := format-check check-arrows check-headers check-strict check-compile-fail check-runner \
+CHECKS := format-check check-arrows check-expansion check-headers check-strict check-compile-fail check-runner \
 	check-test check-asan check-tsan check-clang check-fuzz check-examples check-install
 CHECK_BUILDS := $(foreach f,$(TEST_FLAVORS),$(call test-binary,$f)) all examples $(EXAMPLES:%=build/asan/%) \
 	$(FUZZERS:tests/%=build/%) build/bench/edo-bench
@@ -235,6 +235,10 @@ heading = @echo "== $@: $1"
 check-arrows: $(call objects,strict-gcc,$(LIB))
 	$(call heading,who may include and call whom)
 	$(Q)scripts/arrows.sh build/obj/strict-gcc
+
+check-expansion: | $(NEEDS)
+	$(call heading,docs/expansion.md is what the preprocessor makes)
+	$(Q)GCC='$(GCC)' CLANG_FORMAT='$(CLANG_FORMAT)' scripts/expansion.sh --check
 
 check-headers: | $(NEEDS)
 	$(call heading,each header compiles alone; both compilers; with and without the short names)
