@@ -44,6 +44,22 @@ static int grow_table(uv_loop_t *loop)
     return error;
 }
 
+/* Whether uv_loop_init will find the descriptors it needs: an epoll, an eventfd, a pipe, and for the
+ * process's first loop another pipe. It aborts when the last cannot be had, and loses the first when
+ * the others cannot. */
+static int try_descriptors(void)
+{
+    int fds[6], count = 0, error = 0;
+    for (; count < 6 && error == 0; count += error == 0) {
+        fds[count] = eventfd(0, EFD_CLOEXEC);
+        if (fds[count] < 0)
+            error = uv_translate_sys_error(errno);
+    }
+    while (count > 0)
+        close(fds[--count]);
+    return error;
+}
+
 static void on_signal(uv_async_t *async)
 {
     /* Its work is done: the loop is awake, and what follows looks at the inject list. */
@@ -128,7 +144,9 @@ int edo_driver_new(struct edo_runtime *runtime, uv_loop_t *host, struct edo_driv
     driver->loop = host != NULL ? host : &driver->own;
     edo_list_init(&driver->registrations);
     edo_wheel_init(&driver->wheel, edo_clock_ns() / NS_PER_MS);
-    int error = host != NULL ? 0 : uv_loop_init(&driver->own);
+    int error = host != NULL ? 0 : try_descriptors();
+    if (host == NULL && error == 0)
+        error = uv_loop_init(&driver->own);
     if (error < 0) {
         edo_free(driver);
         return error;

@@ -167,7 +167,7 @@ ASYNC_FINALLY:
 /* How long it took, in seconds; or a negative error. */
 static double run(unsigned long total, unsigned at_a_time)
 {
-    struct edo_runtime *runtime;
+    struct edo_runtime *runtime = NULL;
     struct soak soak = NEW(soak, .total = total, .at_a_time = at_a_time);
     soak.handles = calloc(at_a_time, sizeof *soak.handles);
     int error = soak.handles == NULL ? UV_ENOMEM : edo_runtime_new(&runtime);

@@ -288,7 +288,7 @@ int main(int argc, char **argv)
     close(down[0]);
     close(up[1]);
     struct edo_census before = edo_census_now();
-    struct edo_runtime *runtime;
+    struct edo_runtime *runtime = NULL;
     struct server server = NEW(server, .seconds = seconds, .to_clients = down[1],
                                .from_clients = up[0], .thief = &thief);
     int error = child < 0 ? -errno : edo_runtime_new(&runtime);

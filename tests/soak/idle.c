@@ -174,7 +174,7 @@ int main(int argc, char **argv)
         _exit(clients(count, tell[0], port[0]));
     }
     struct edo_census before = edo_census_now();
-    struct edo_runtime *runtime;
+    struct edo_runtime *runtime = NULL;
     struct idle idle = NEW(idle, .count = count, .tell = tell[1], .port_to = port[1]);
     int error = child < 0 ? -errno : edo_runtime_new(&runtime), status = -1;
     if (error == 0) {

@@ -45,9 +45,8 @@ static void complain(const char *format, ...)
     char text[512];
     int n = 0;
     if (current != NULL)
-        n = snprintf(text, sizeof text,
-                     "%s after %u suspensions%s: ", killer_names[current->killer], current->until,
-                     current->tight ? ", tight budget" : "");
+        n = snprintf(text, sizeof text, "%s at suspension %u%s: ", killer_names[current->killer],
+                     current->until, current->tight ? ", tight budget" : "");
     va_list args;
     va_start(args, format);
     vsnprintf(text + n, sizeof text - (size_t)n, format, args);

@@ -1,0 +1,102 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Runs the examples as a newcomer does, and looks at what they print and how they end; the echo
+# server and its client together, on a port that the kernel picks.
+set -uo pipefail
+examples=${EDO_BUILD:-build}/examples
+work=$(mktemp -d)
+server=
+trap '[ -z "$server" ] || kill -9 "$server" 2>/dev/null; rm -rf "$work"' EXIT
+failed=0
+count=0
+
+complain() {
+    echo "$1" >&2
+    failed=1
+}
+
+# Where two things go on at once, a busy machine may turn the order of their lines: `sorted` runs a
+# program whose lines are compared without it.
+check() { # expected output, then the program and its arguments
+    local want=$1 got status=0
+    shift
+    got=$(timeout 20 "$examples/$@" 2>&1) || status=$?
+    count=$((count + 1))
+    [ "$sorting" = no ] || got=$(sort <<<"$got") want=$(sort <<<"$want")
+    [ $status -eq 0 ] || complain "$*: status $status"
+    [ "$got" = "$want" ] || complain "$*: expected"$'\n'"$want"$'\n'"and got"$'\n'"$got"
+}
+expect() { sorting=no check "$@"; }
+sorted() { sorting=yes check "$@"; }
+
+expect 'hello, Edo
+on return, on error, on cancellation: once' hello
+sorted 'one after the other:
+  tea
+  toast
+  200 ms
+both at once:
+  toast
+  tea' two_awaits
+expect 'by macro 42, by hand 42' by_hand
+expect 'woken by a thread
+woken by two' delay
+sorted 'short slept 10 ms
+middling slept 50 ms
+long slept 90 ms
+all are up' mini_tokio
+sorted 'task: the sum up to 1000 is 500500
+task: slept
+timer: tick 1
+timer: tick 2
+timer: tick 3
+idle: 100 turns
+closed: 0' embed
+expect "the tree's sum is 15" recursive
+sorted 'job 1 is done
+job 2 is done
+job 3 is done
+stopping
+in order' graceful --demo
+
+# The server says where it listens when it does.
+serve() { # its arguments
+    exec 4< <(exec "$examples/echo_server" 0 "$@" 2>"$work/err")
+    server=$!
+    line=
+    read -r -t 20 line <&4
+    [[ $line =~ ^listening\ on\ 127\.0\.0\.1:[0-9]+$ ]] || complain "echo_server said: $line"
+    port=${line##*:}
+}
+left() { # the status that is expected
+    local status=0
+    wait "$server" || status=$?
+    server=
+    count=$((count + 1))
+    [ $status -eq "$1" ] || complain "echo_server: status $status, not $1"
+    [ ! -s "$work/err" ] || complain "echo_server: $(cat "$work/err")"
+}
+
+serve --once
+expect 'hello' echo_client "$port"
+left 0
+
+serve
+long=$(printf 'lantern %.0s' {1..4000}) # 32000 bytes: several reads
+for text in one two three "$long"; do
+    expect "$text" echo_client "$port" "$text"
+done
+exec 3<>"/dev/tcp/127.0.0.1/$port" # one that stays, while another comes
+expect 'beside it' echo_client "$port" 'beside it'
+printf 'still here\n' >&3
+read -r -t 20 got <&3
+[ "$got" = 'still here' ] || complain "the first connection got: $got"
+kill -INT "$server"
+left 130
+
+# Nobody listens there any more.
+timeout 20 "$examples/echo_client" "$port" >/dev/null 2>"$work/err" && complain "echo_client: status 0"
+grep -q 'connection refused' "$work/err" || complain "echo_client said: $(cat "$work/err")"
+
+[ $failed -eq 0 ] && echo "ok: $count runs of the examples print what they should"
+exit $failed

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: MIT */
+#include "poll_harness.h"
+
+struct joining {
+    FUTURE(int);
+    struct leaf a, b, c;
+};
+
+ASYNC(joining)
+{
+    ASYNC_BEGIN;
+    JOIN(&self->a, &self->b, &self->c);
+    RETURN(self->a.output + self->b.output + self->c.output);
+    ASYNC_END;
+}
+
+Test(join, polls_each_until_it_is_ready_and_leaves_the_outputs_in_place)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    struct leaf_log logs[3] = {{0}};
+    struct joining joining = NEW(joining, .a = LEAF(&logs[0], 3, 1), .b = LEAF(&logs[1], 0, 10),
+                                 .c = LEAF(&logs[2], 5, 100));
+    cr_assert_eq(RUN(joining), 6);
+    cr_assert_eq(joining.output, 111);
+    cr_assert_eq(logs[0].polls, 4);
+    cr_assert_eq(logs[1].polls, 1);
+    cr_assert_eq(logs[2].polls, 6);
+    for (int i = 0; i < 3; i++)
+        cr_assert_eq(logs[i].drops + logs[i].polled_after_ready, 0);
+    bench_end(&bench);
+}
+
+Test(join, those_that_are_done_already_are_not_polled)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    struct leaf_log logs[3] = {{0}};
+    struct joining joining = NEW(joining, .a = LEAF(&logs[0], 0, 1), .b = LEAF(&logs[1], 0, 10),
+                                 .c = LEAF(&logs[2], 0, 100));
+    cr_assert_eq(POLL(joining.a), EDO_READY);
+    RUN(joining);
+    cr_assert_eq(joining.output, 111);
+    cr_assert_eq(logs[0].polls, 1);
+    bench_end(&bench);
+}
+
+/* Every set of durations of three, dropped after each number of polls. */
+Test(join, dropped_anywhere_it_drops_those_that_are_not_done_once)
+{
+    for (int mix = 0; mix < 64; mix++) {
+        int left[3] = {mix & 3, mix >> 2 & 3, mix >> 4};
+        for (int polls = 0;; polls++) {
+            struct bench bench;
+            bench_begin(&bench);
+            struct leaf_log logs[3] = {{0}};
+            struct joining joining =
+                NEW(joining, .a = LEAF(&logs[0], left[0], 1), .b = LEAF(&logs[1], left[1], 1),
+                    .c = LEAF(&logs[2], left[2], 1));
+            bool done = false;
+            for (int i = 0; i < polls && !done; i++)
+                done = POLL(joining) == EDO_READY;
+            DROP_IT(joining);
+            for (int i = 0; i < 3; i++) {
+                cr_assert_eq(logs[i].drops, polls > 0 && !done && left[i] >= polls,
+                             "mix %d, %d polls, branch %d", mix, polls, i);
+                cr_assert_eq(logs[i].polled_after_ready, 0);
+            }
+            bench_end(&bench);
+            if (done)
+                break;
+        }
+    }
+}
+
+struct trying {
+    FUTURE(int);
+    struct leaf a, b, c;
+    int status;
+    bool to;
+};
+
+ASYNC(trying)
+{
+    ASYNC_BEGIN;
+    if (self->to) {
+        TRY_JOIN_TO(self->status, &self->a, &self->b, &self->c);
+    } else {
+        TRY_JOIN(&self->a, &self->b, &self->c);
+    }
+    RETURN(1000);
+    ASYNC_END;
+}
+
+Test(join, try_join_stops_at_the_first_error_and_drops_the_others_at_once)
+{
+    for (int to = 0; to < 2; to++) {
+        struct bench bench;
+        bench_begin(&bench);
+        struct leaf_log logs[3] = {{0}};
+        struct trying trying = NEW(trying, .to = to, .a = LEAF(&logs[0], 9, 1),
+                                   .b = LEAF(&logs[1], 2, -5), .c = LEAF(&logs[2], 9, 1));
+        cr_assert_eq(RUN(trying), 3);
+        cr_assert_eq(trying.output, to ? 1000 : -5);
+        cr_assert_eq(trying.status, to ? -5 : 0);
+        cr_assert_eq(logs[0].polls, 3);
+        cr_assert_eq(logs[2].polls, 2, "none is polled after the error");
+        cr_assert_eq(logs[0].drops + logs[2].drops, 2);
+        cr_assert_eq(logs[1].drops, 0);
+        bench_end(&bench);
+    }
+}
+
+Test(join, try_join_without_an_error_waits_for_all)
+{
+    for (int to = 0; to < 2; to++) {
+        struct bench bench;
+        bench_begin(&bench);
+        struct leaf_log logs[3] = {{0}};
+        struct trying trying = NEW(trying, .to = to, .status = 77, .a = LEAF(&logs[0], 1, 0),
+                                   .b = LEAF(&logs[1], 2, 5), .c = LEAF(&logs[2], 0, 1));
+        cr_assert_eq(RUN(trying), 3);
+        cr_assert_eq(trying.output, 1000);
+        cr_assert_eq(trying.status, to ? 0 : 77);
+        bench_end(&bench);
+    }
+}
+
+Test(join, try_join_is_dropped_with_its_branches)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    struct leaf_log logs[3] = {{0}};
+    struct trying trying = NEW(trying, .a = LEAF(&logs[0], 1, 0), .b = LEAF(&logs[1], 9, 5),
+                               .c = LEAF(&logs[2], 9, 1));
+    POLL(trying);
+    POLL(trying);
+    edo_future_trace(&trying.future_, &bench.cx);
+    cr_assert_eq(strncmp(bench.trace, "trying (join_test.c:", 20), 0);
+    cr_assert_not_null(strstr(bench.trace, ")\n leaf\n leaf\n"), "%s", bench.trace);
+    DROP_IT(trying);
+    cr_assert_eq(logs[0].drops, 0);
+    cr_assert_eq(logs[1].drops + logs[2].drops, 2);
+    bench_end(&bench);
+}
+
+struct failing {
+    FUTURE(int);
+};
+
+ASYNC(failing)
+{
+    ASYNC_BEGIN;
+    PANIC("a branch fails");
+    ASYNC_END;
+}
+
+struct with_panic {
+    FUTURE(int);
+    struct leaf before;
+    struct failing failing;
+    struct leaf after;
+};
+
+ASYNC(with_panic)
+{
+    ASYNC_BEGIN;
+    JOIN(&self->before, &self->failing, &self->after);
+    cr_assert_fail("a panic does not return");
+    ASYNC_END;
+}
+
+Test(join, a_panic_in_a_branch_stops_the_others_where_they_are)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    struct leaf_log logs[2] = {{0}};
+    struct with_panic future = NEW(with_panic, .before = LEAF(&logs[0], 5, 0),
+                                   .failing = NEW(failing), .after = LEAF(&logs[1], 5, 0));
+    cr_assert_eq(POLL(future), EDO_PENDING);
+    cr_assert_str_eq(bench.cx.panic.message, "a branch fails");
+    cr_assert_eq(logs[0].polls, 1);
+    cr_assert_eq(logs[1].polls, 0);
+    DROP_IT(future);
+    cr_assert_eq(logs[0].drops, 1);
+    cr_assert_eq(logs[1].drops, 1);
+    bench_end(&bench);
+}
+
+struct crowd {
+    FUTURE(int);
+    struct leaf l[64];
+};
+
+#define FOUR(i)    &self->l[i], &self->l[i + 1], &self->l[i + 2], &self->l[i + 3]
+#define SIXTEEN(i) FOUR(i), FOUR(i + 4), FOUR(i + 8), FOUR(i + 12)
+
+ASYNC(crowd)
+{
+    ASYNC_BEGIN;
+    JOIN(SIXTEEN(0), SIXTEEN(16), SIXTEEN(32), SIXTEEN(48));
+    for (int i = 0; i < 64; i++)
+        self->output += self->l[i].output;
+    ASYNC_END;
+}
+
+Test(join, takes_sixty_four)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    struct leaf_log log = {0};
+    struct crowd crowd = NEW(crowd);
+    for (int i = 0; i < 64; i++)
+        crowd.l[i] = LEAF(&log, i, i);
+    cr_assert_eq(RUN(crowd), 64);
+    cr_assert_eq(crowd.output, 63 * 32);
+    bench_end(&bench);
+}
