@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+/* What stops the program, and says which future and where. Each happens in a child process, whose
+ * last words are read; so a sanitizer's abort is not taken for ours. */
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "poll_harness.h"
+
+/* The child's standard error, after it was ended by SIGABRT. */
+static char *last_words(void (*act)(struct bench *))
+{
+    static char text[4096];
+    int ends[2];
+    cr_assert_eq(pipe(ends), 0);
+    fflush(NULL);
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct bench bench;
+        signal(SIGABRT, SIG_DFL);
+        dup2(ends[1], STDERR_FILENO);
+        bench_begin(&bench);
+        act(&bench);
+        _exit(0);
+    }
+    close(ends[1]);
+    size_t length = 0;
+    for (ssize_t n; (n = read(ends[0], text + length, sizeof text - 1 - length)) > 0;)
+        length += (size_t)n;
+    text[length] = '\0';
+    close(ends[0]);
+    int status;
+    cr_assert_eq(waitpid(pid, &status, 0), pid);
+    cr_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT, "it was not stopped: %s", text);
+    cr_assert_null(strstr(text, "Sanitizer"), "%s", text);
+    return text;
+}
+
+#define SAYS(act, what)                                                \
+    do {                                                               \
+        char *text_ = last_words(act);                                 \
+        cr_assert_not_null(strstr(text_, what), "it said: %s", text_); \
+    } while (0)
+
+struct short_one {
+    FUTURE(int);
+};
+
+ASYNC(short_one)
+{
+    ASYNC_BEGIN;
+    RETURN(1);
+    ASYNC_END;
+}
+
+static void poll_again(struct bench *bench)
+{
+    struct short_one future = NEW(short_one);
+    edo_future_poll(&future.future_, &bench->cx);
+    edo_future_poll(&future.future_, &bench->cx);
+}
+
+/* Without the checks of EDO_DEBUG: the function itself notices. */
+static void call_again(struct bench *bench)
+{
+    struct short_one future = NEW(short_one);
+    future.future_.poll(&future.future_, &bench->cx);
+    future.future_.poll(&future.future_, &bench->cx);
+}
+
+Test(trap, a_poll_after_completion_is_stopped_with_the_futures_name)
+{
+    SAYS(poll_again, "short_one");
+    SAYS(poll_again, "after it completed");
+    SAYS(call_again, "future short_one was polled after it completed");
+    SAYS(call_again, "trap_test.c:");
+}
+
+struct long_one {
+    FUTURE(int);
+};
+
+ASYNC(long_one)
+{
+    ASYNC_BEGIN;
+    YIELD_NOW();
+    YIELD_NOW();
+    ASYNC_END;
+}
+
+static void move(struct bench *bench)
+{
+    static struct long_one here, there;
+    here = NEW(long_one);
+    edo_future_poll(&here.future_, &bench->cx);
+    there = here;
+    edo_future_poll(&there.future_, &bench->cx);
+}
+
+Test(trap, a_future_that_was_moved_is_stopped_with_its_name_and_line)
+{
+    SAYS(move, "long_one");
+    SAYS(move, "trap_test.c:");
+    SAYS(move, "moved after its first poll");
+}
+
+static void poll_nothing(struct bench *bench)
+{
+    struct long_one zero = {.output = 0};
+    edo_future_poll(&zero.future_, &bench->cx);
+}
+
+Test(trap, a_future_that_was_never_made_is_stopped)
+{
+    SAYS(poll_nothing, "never made");
+}
+
+/* A switch over 64 bits takes the label of the await, and the compiler says nothing. */
+struct wide_switch {
+    FUTURE(int);
+    uint64_t kind;
+};
+
+ASYNC(wide_switch)
+{
+    ASYNC_BEGIN;
+    switch (self->kind) {
+    case 7:
+        YIELD_NOW();
+        break;
+    default:
+        break;
+    }
+    RETURN(1);
+    ASYNC_END;
+}
+
+static void resume_in_switch(struct bench *bench)
+{
+    struct wide_switch future = NEW(wide_switch, .kind = 7);
+    edo_future_poll(&future.future_, &bench->cx);
+    edo_future_poll(&future.future_, &bench->cx);
+}
+
+Test(trap, a_resume_inside_a_wide_switch_is_stopped_with_name_and_line)
+{
+    SAYS(resume_in_switch, "future wide_switch cannot resume here");
+    SAYS(resume_in_switch, "trap_test.c:");
+}
