@@ -90,20 +90,23 @@ bool edo_runnable(struct edo_runtime *runtime)
 }
 
 /* The end of all tasks, in this order:
- *  1. No task is queued any more (closing), and the inject list is closed and taken: what was on it
- *     is now only among the runtime's tasks, or complete. A foreign waker that comes later finds
- *     it closed and does nothing.
- *  2. The queue is emptied: a complete task that was waiting in it gives up its memory here.
+ *  1. No task is queued any more (closing), and the queue is emptied: a complete task that was
+ *     waiting in it gives up its memory, unless the inject list has it as well.
+ *  2. The inject list is closed and taken: what was on it is now only among the runtime's tasks, or
+ *     complete, and released. A foreign waker that comes later finds it closed; were the queue not
+ *     empty by then, it could release a task that is still queued (task_wake).
  *  3. Each task is dropped where it is suspended. One that its FINALLY spawns joins the list's
  *     end, and is dropped in its turn.
  */
 void edo_drop_all(struct edo_runtime *runtime)
 {
     runtime->closing = true;
-    take_injected(runtime, true);
-    for (struct edo_task *task; (task = pop(runtime)) != NULL;)
-        if (edo_task_state_peek(&task->state) & EDO_TASK_COMPLETE)
+    for (struct edo_task *task; (task = pop(runtime)) != NULL;) {
+        uint32_t state = edo_task_state_peek(&task->state);
+        if ((state & EDO_TASK_COMPLETE) && !(state & EDO_TASK_LINKED))
             edo_task_release(task, 0);
+    }
+    take_injected(runtime, true);
     while (!edo_list_empty(&runtime->tasks))
         edo_task_cancel(runtime, edo_container_of(runtime->tasks.next, struct edo_task, owned));
 }

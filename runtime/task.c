@@ -19,8 +19,11 @@ static void task_wake(struct edo_waker *waker)
     struct edo_task *task = (struct edo_task *)waker;
     if (edo_handle_mine(task->home))
         edo_schedule(task->home->runtime, task);
-    else if (edo_task_state_wake(&task->state))
-        edo_handle_inject(task->home, task);
+    else if (edo_task_state_wake(&task->state) && !edo_handle_inject(task->home, task) &&
+             (edo_task_state_unlink(&task->state) & EDO_TASK_COMPLETE))
+        /* It completed while LINKED, which left the runtime's reference to us; and the runtime has
+         * shut down, so no queue holds it (edo_drop_all). */
+        edo_task_release(task, 0);
 }
 
 static struct edo_waker *task_clone(struct edo_waker *waker)
@@ -98,8 +101,8 @@ static void finish(struct edo_runtime *runtime, struct edo_task *task, uint32_t 
         edo_wake(task->joiner);
         edo_waker_drop(task->joiner);
     }
-    /* Somebody's list still leads to it: whoever takes it off there releases it. */
-    if (task->next != NULL || (runtime != NULL && !runtime->closing && (old & EDO_TASK_LINKED)))
+    /* Somebody's list still leads to it, or is about to: whoever takes it off there releases it. */
+    if (task->next != NULL || (old & EDO_TASK_LINKED))
         return;
     edo_task_release(task, 0);
 }
@@ -232,10 +235,12 @@ void edo_task_start_(struct edo_task *task, struct edo_future *future)
         edo_future_drop(future, &cx);
         return;
     }
-    if (!(edo_task_state_peek(&task->state) & EDO_TASK_LINKED))
+    if (!(edo_task_state_peek(&task->state) & EDO_TASK_LINKED)) {
         edo_adopt(task->home->runtime, task);
-    else if (!edo_handle_inject(task->home, task))
+    } else if (!edo_handle_inject(task->home, task)) {
+        edo_task_state_unlink(&task->state);
         drop_future(task, NULL, false, NULL);
+    }
 }
 
 /* Handles. */

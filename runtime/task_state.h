@@ -10,7 +10,8 @@
  * JOINER    task->joiner holds a waker, which    the handle's owner, while  the handle's owner, while
  *           the completing thread takes          not COMPLETE               not COMPLETE
  * LINKED    the task is on its runtime's inject  a waking thread, while     the runtime's thread, taking
- *           list, or about to be                 not COMPLETE               it off
+ *           list, or about to be                 not COMPLETE               it off; or the waking one,
+ *                                                                           finding the list closed
  * WOKEN     a foreign wake since the last poll   with LINKED                the runtime's thread, before
  *           began                                                           it polls
  * the rest  references: the runtime until the task is complete and on no list, the join handle,

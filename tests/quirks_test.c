@@ -71,22 +71,24 @@ Test(quirks, libuvs_streams_are_not_used)
 
 /* ---- uv_async_send spins against a close of its handle (#3879): ours is let go of first ---- */
 
+enum { WAKING = 3 };
+
 struct waking {
-    pthread_t thread;
+    pthread_t threads[WAKING];
     struct edo_waker *waker;
-    atomic_bool begun, stop;
-    uint64_t wakes;
+    atomic_int begun;
+    atomic_bool stop;
 };
 
 static void *wake_on(void *arg)
 {
     struct waking *waking = arg;
-    while (!atomic_load(&waking->stop)) {
-        edo_wake(waking->waker);
-        waking->wakes++;
-        atomic_store(&waking->begun, true);
-    }
-    edo_waker_drop(waking->waker);
+    struct edo_waker *waker = edo_waker_clone(waking->waker);
+    edo_wake(waker);
+    atomic_fetch_add(&waking->begun, 1);
+    while (!atomic_load(&waking->stop))
+        edo_wake(waker);
+    edo_waker_drop(waker);
     return NULL;
 }
 
@@ -100,15 +102,16 @@ ASYNC(woken_from_outside)
 {
     ASYNC_BEGIN;
     self->waking->waker = edo_waker_clone(cx->waker);
-    cr_assert_eq(pthread_create(&self->waking->thread, NULL, wake_on, self->waking), 0);
-    while (!atomic_load(&self->waking->begun))
+    for (int i = 0; i < WAKING; i++)
+        cr_assert_eq(pthread_create(&self->waking->threads[i], NULL, wake_on, self->waking), 0);
+    while (atomic_load(&self->waking->begun) < WAKING)
         AWAIT(self->sleep, edo_sleep(1));
     ASYNC_END;
 }
 
 Test(quirks, a_runtime_ends_while_others_wake_it)
 {
-    for (int i = 0; i < 200; i++) {
+    for (int i = 0; i < 300; i++) {
         struct baseline start = baseline();
         struct edo_runtime *runtime;
         struct waking waking = {.stop = false};
@@ -117,7 +120,9 @@ Test(quirks, a_runtime_ends_while_others_wake_it)
         cr_assert_eq(edo_block_on(runtime, &future), 0);
         edo_runtime_drop(runtime);
         atomic_store(&waking.stop, true);
-        pthread_join(waking.thread, NULL);
+        for (int j = 0; j < WAKING; j++)
+            pthread_join(waking.threads[j], NULL);
+        edo_waker_drop(waking.waker);
         check_baseline(&start);
     }
 }
@@ -282,7 +287,7 @@ Test(quirks, the_table_of_descriptors_does_not_grow_later)
 /* In a child, where no loop has been made: the exit status, or minus the signal that ended it. */
 static int in_child(int (*run)(int), int argument)
 {
-    int status;
+    int status = 0;
     pid_t child = fork();
     if (child == 0)
         _exit(run(argument));
@@ -308,9 +313,9 @@ static int build_with(int spare)
         int error = edo_runtime_new(&runtime);
         if (error == 0)
             edo_runtime_drop(runtime);
-        /* libuv keeps a pipe for the process, once. */
+        /* libuv keeps a pipe for the process, from the first loop that it makes. */
         int kept = fd_count() - before;
-        if (kept != (round == 0 && error == 0 ? 2 : 0))
+        if (kept != 0 && (round > 0 || kept != 2))
             return 200 + kept;
         if (error < 0)
             return -error;

@@ -25,8 +25,9 @@ struct round {
     unsigned suspended; /* so often */
     bool stopped;       /* it has come so far: not polled any more */
     bool completed;
+    bool over; /* completed, or dropped */
     void *data;
-    struct edo_future *frame; /* NULL: freed */
+    struct edo_future *frame;
     struct edo_runtime *runtime;
     uv_loop_t *loop; /* attached to it */
     struct edo_waker *director;
@@ -165,8 +166,9 @@ static void subject_end(struct round *round, bool completed)
     round->completed = completed;
     if (round->scene->ended != NULL)
         round->scene->ended(round->data, round->frame, completed);
-    free(round->frame);
-    round->frame = NULL;
+    if (!round->scene->lasting)
+        free(round->frame);
+    round->over = true;
 }
 
 static void subject_suspended(struct round *round, const struct edo_context *cx)
@@ -250,7 +252,7 @@ static enum edo_poll end_by_timeout(struct director *self, struct edo_context *c
 
 static enum edo_poll end_by_abort(struct director *self, struct edo_context *cx)
 {
-    if (self->round->frame != NULL && !self->round->stopped)
+    if (!self->round->over && !self->round->stopped)
         return EDO_PENDING;
     if (!self->joining) {
         edo_task_abort(self->task);
@@ -266,7 +268,7 @@ static enum edo_poll end_by_abort(struct director *self, struct edo_context *cx)
 
 static enum edo_poll end_by_shutdown(struct director *self)
 {
-    if (self->round->frame != NULL && !self->round->stopped)
+    if (!self->round->over && !self->round->stopped)
         return EDO_PENDING;
     self->round->left = self->task;
     return EDO_READY;
@@ -368,7 +370,7 @@ static void run_attached(struct round *round)
 
 static void compare(struct round *round)
 {
-    if (round->frame != NULL)
+    if (!round->over)
         complain("the future was neither completed nor dropped");
     for (; life_count > 0; life_count--)
         complain("%s was neither completed nor dropped", lives[life_count - 1].name);
@@ -406,6 +408,8 @@ static bool play(const struct sweep_scene *scene, enum killer killer, bool tight
     if (scene->end != NULL)
         scene->end(round.data);
     free(round.data);
+    if (scene->lasting)
+        free(round.frame);
     compare(&round);
     current = NULL;
     return round.completed;

@@ -36,13 +36,14 @@ struct sweep_scene {
     bool real_time;  /* the clock is not paused: for other threads, and for sockets */
     bool attached;   /* on a loop of the test's, with edo_runtime_attach; needs real_time */
     unsigned rounds; /* suspensions to go to, for a future that never completes */
+    bool lasting;    /* tasks that it spawns use its frame: freed with the data, not when it ends */
     size_t data_size;
     /* In the runtime, before the future is polled: may change it, spawn peers, … `data` is zeroed,
      * data_size bytes that live until `end`. */
     void (*begin)(void *data, void *frame, struct edo_runtime *runtime);
     /* After its n-th suspension: the world goes on. */
     void (*suspended)(void *data, void *frame, unsigned n);
-    /* It has completed, or was dropped; its memory goes next. */
+    /* It has completed, or was dropped; its memory goes next, unless it is `lasting`. */
     void (*ended)(void *data, const void *frame, bool completed);
     /* The runtime is gone. */
     void (*end)(void *data);
