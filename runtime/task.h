@@ -85,6 +85,8 @@ struct edo_task;
  *   EDO_EPANIC       it panicked
  *   UV_ENOMEM, …     it was never spawned (edo_task_error)
  * `value` is a pointer to the task's output type, alive as long as the join; NULL: not wanted.
+ * A handle that FINALLY detaches is set to NULL when a join has taken it, before the await: detached
+ * twice, it would be used after it is gone.
  * Cancel safety: dropping it detaches the task. To wait in a SELECT and go on waiting, make it once
  * and borrow it (WHEN_REF). It may be awaited on any executor and thread. */
 #define edo_join(handle, value) edo_join_report(handle, value, NULL, 0)

@@ -106,7 +106,8 @@ void edo_interval_reset_at(struct edo_interval *interval, uint64_t instant);
 
 /* The clock of the runtime this thread runs, for tests. While it is paused, time moves only by
  * edo_time_advance, and by itself when nothing can run and nothing is under way: then to the next
- * timer. So a test of an hour takes no time. Each returns 0; EDO_ENORUNTIME outside of a task;
+ * timer. A look-up or an awaited completion is under way until it ends. So a test of an hour takes no
+ * time. Each returns 0; EDO_ENORUNTIME outside of a task;
  * UV_EALREADY when paused already; UV_EINVAL when not paused, or embedded in a host's loop. */
 int edo_time_pause(void);
 int edo_time_resume(void);

@@ -334,7 +334,8 @@ ASYNC(drops)
 Test(time, a_million_timers_armed_and_dropped_leave_nothing)
 {
     struct edo_sleep *sleeps = malloc(100000 * sizeof *sleeps);
-    RUN(NEW(drops, .rounds = 10, .count = 100000, .sleeps = sleeps));
+    /* Paused: none is due before it is dropped, however slow the machine. */
+    RUN_PAUSED(NEW(drops, .rounds = 10, .count = 100000, .sleeps = sleeps));
     free(sleeps);
 }
 

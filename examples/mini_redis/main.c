@@ -210,8 +210,9 @@ ASYNC(app)
     AWAIT_REF(self->serve);
     self->output = self->serve.output;
     if (self->options->demo && self->output == 0) {
-        AWAIT(self->join, edo_join(self->demo, &self->output));
-        self->demo = NULL;
+        self->join = edo_join(self->demo, &self->output);
+        self->demo = NULL; /* the join's now, also in FINALLY */
+        AWAIT_REF(self->join);
         if (self->join.output < 0)
             self->output = self->join.output;
     }
