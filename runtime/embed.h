@@ -26,10 +26,8 @@ extern "C" {
  * ours), or libuv's error. On the loop's thread, as edo_runtime_drop later, which closes Edo's
  * handles the way uv_close does: they are gone when the loop has turned once more. Code outside of
  * tasks spawns with SPAWN_ON, or after edo_enter. */
-#define edo_runtime_attach(loop, runtime, ...)                                                \
-    edo_builder_attach(                                                                       \
-        &(const struct edo_builder){.flavor = EDO_CURRENT_THREAD __VA_OPT__(, ) __VA_ARGS__}, \
-        (loop), (runtime))
+#define edo_runtime_attach(loop, runtime, ...) \
+    edo_builder_attach(&(const struct edo_builder){__VA_ARGS__}, (loop), (runtime))
 int edo_builder_attach(const struct edo_builder *builder, uv_loop_t *loop,
                        struct edo_runtime **runtime);
 

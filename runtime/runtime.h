@@ -56,10 +56,8 @@ struct edo_builder {
 int edo_builder_build(const struct edo_builder *builder, struct edo_runtime **runtime);
 
 /* edo_runtime_new(&runtime, .event_interval = 31, …): the same with the builder's fields named. */
-#define edo_runtime_new(runtime, ...)                                                         \
-    edo_builder_build(                                                                        \
-        &(const struct edo_builder){.flavor = EDO_CURRENT_THREAD __VA_OPT__(, ) __VA_ARGS__}, \
-        (runtime))
+#define edo_runtime_new(runtime, ...) \
+    edo_builder_build(&(const struct edo_builder){__VA_ARGS__}, (runtime))
 
 /* edo_block_on(runtime, &future): runs the future, and the runtime's tasks meanwhile, on this
  * thread until the future completes. The future stays where it is, its output in it. Returns 0; or
