@@ -1,0 +1,557 @@
+/* SPDX-License-Identifier: MIT */
+/* The current-thread runtime: block_on, handles, other threads. */
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdatomic.h>
+
+#include "io_helpers.h"
+
+static atomic_int finals;
+
+struct work {
+    FUTURE(int);
+    int yields, result;
+};
+
+ASYNC(work)
+{
+    ASYNC_BEGIN;
+    while (self->yields-- > 0)
+        YIELD_NOW();
+    RETURN(self->result);
+ASYNC_FINALLY:
+    atomic_fetch_add(&finals, 1);
+    ASYNC_END;
+}
+
+Test(runtime, block_on_leaves_the_output_in_the_future)
+{
+    cr_assert_eq(RUN(NEW(work, .yields = 5, .result = 12)), 12);
+}
+
+Test(runtime, tasks_stay_as_they_are_between_two_block_ons)
+{
+    struct baseline start = baseline();
+    struct edo_runtime *runtime;
+    cr_assert_eq(edo_runtime_new(&runtime), 0);
+    struct edo_guard guard = edo_enter(edo_runtime_handle(runtime));
+    finals = 0;
+    JOIN_HANDLE(int) handle = SPAWN(NEW(work, .yields = 4, .result = 3));
+    edo_leave(guard);
+    struct work root = NEW(work, .yields = 2);
+    cr_assert_eq(edo_block_on(runtime, &root), 0);
+    cr_assert_eq(finals, 1);
+    int value = 0;
+    struct edo_join join = edo_join(handle, &value);
+    cr_assert_eq(edo_block_on(runtime, &join), 0);
+    cr_assert_eq(value, 3);
+    edo_runtime_drop(runtime);
+    check_baseline(&start);
+}
+
+struct nesting {
+    FUTURE(int);
+    struct edo_runtime *other;
+};
+
+ASYNC(nesting)
+{
+    ASYNC_BEGIN;
+    struct work inner;
+    inner = NEW(work);
+    RETURN(edo_block_on(self->other, &inner));
+    ASYNC_END;
+}
+
+Test(runtime, block_on_inside_a_task_is_an_error)
+{
+    struct edo_runtime *other;
+    cr_assert_eq(edo_runtime_new(&other), 0);
+    finals = 0;
+    cr_assert_eq(RUN(NEW(nesting, .other = other)), EDO_ENESTED);
+    cr_assert_eq(finals, 1, "the future was dropped");
+    edo_runtime_drop(other);
+}
+
+struct second {
+    struct edo_runtime *runtime;
+    int error;
+    sem_t entered;
+};
+
+static void *block_too(void *arg)
+{
+    struct second *second = arg;
+    struct work work = NEW(work);
+    second->error = edo_block_on(second->runtime, &work);
+    return NULL;
+}
+
+struct host_of_second {
+    FUTURE(int);
+    struct second *second;
+};
+
+ASYNC(host_of_second)
+{
+    pthread_t thread;
+    ASYNC_BEGIN;
+    cr_assert_eq(pthread_create(&thread, NULL, block_too, self->second), 0);
+    pthread_join(thread, NULL);
+    RETURN(self->second->error);
+    ASYNC_END;
+}
+
+Test(runtime, a_second_thread_in_block_on_is_told_that_it_is_busy)
+{
+    struct baseline start = baseline();
+    struct second second = {.error = 0};
+    cr_assert_eq(edo_runtime_new(&second.runtime), 0);
+    struct host_of_second host = NEW(host_of_second, .second = &second);
+    cr_assert_eq(edo_block_on(second.runtime, &host), 0);
+    cr_assert_eq(host.output, UV_EBUSY);
+    edo_runtime_drop(second.runtime);
+    check_baseline(&start);
+}
+
+struct fails {
+    FUTURE(int);
+};
+
+ASYNC(fails)
+{
+    ASYNC_BEGIN;
+    YIELD_NOW();
+    PANIC("the root");
+ASYNC_FINALLY:
+    atomic_fetch_add(&finals, 1);
+    ASYNC_END;
+}
+
+Test(runtime, a_panic_of_the_root_is_block_ons_error_and_the_runtime_goes_on)
+{
+    struct baseline start = baseline();
+    struct edo_runtime *runtime;
+    cr_assert_eq(edo_runtime_new(&runtime, .name = "a name that is longer than it may be, by far"),
+                 0);
+    cr_assert_eq(strlen(edo_runtime_name(runtime)), 31);
+    finals = 0;
+    struct fails root = NEW(fails);
+    cr_assert_eq(edo_block_on(runtime, &root), EDO_EPANIC);
+    cr_assert_eq(finals, 1);
+    struct work work = NEW(work, .result = 2);
+    cr_assert_eq(edo_block_on(runtime, &work), 0);
+    cr_assert_eq(work.output, 2);
+    edo_runtime_drop(runtime);
+    check_baseline(&start);
+}
+
+Test(runtime, guards_nest_and_a_handle_outlives_its_runtime)
+{
+    struct baseline start = baseline();
+    struct edo_runtime *a, *b;
+    cr_assert_eq(edo_runtime_new(&a), 0);
+    cr_assert_eq(edo_runtime_new(&b), 0);
+    struct edo_handle *handle = edo_handle_clone(edo_runtime_handle(a));
+    cr_assert_null(edo_handle_current());
+    struct edo_guard outer = edo_enter(handle);
+    struct edo_guard inner = edo_enter(edo_runtime_handle(b));
+    cr_assert_eq(edo_handle_current(), edo_runtime_handle(b));
+    edo_leave(inner);
+    cr_assert_eq(edo_handle_current(), handle);
+    edo_leave(outer);
+    cr_assert_null(edo_handle_current());
+    edo_runtime_drop(a);
+    edo_runtime_drop(b);
+    finals = 0;
+    outer = edo_enter(handle);
+    JOIN_HANDLE(int) late = SPAWN(NEW(work));
+    edo_leave(outer);
+    cr_assert_eq(edo_task_error(late), 0);
+    cr_assert(edo_task_is_finished(late), "a spawn after the end is cancelled at once");
+    cr_assert_eq(finals, 1);
+    edo_task_detach(late);
+    edo_handle_drop(handle);
+    check_baseline(&start);
+}
+
+/* Hooks. */
+struct hooks {
+    int start, stop, park, unpark;
+};
+
+static void on_start(void *arg)
+{
+    ((struct hooks *)arg)->start++;
+}
+
+static void on_stop(void *arg)
+{
+    ((struct hooks *)arg)->stop++;
+}
+
+static void on_park(void *arg)
+{
+    ((struct hooks *)arg)->park++;
+}
+
+static void on_unpark(void *arg)
+{
+    ((struct hooks *)arg)->unpark++;
+}
+
+Test(runtime, hooks_are_called_around_running_and_sleeping)
+{
+    struct hooks hooks = {0};
+    struct edo_runtime *runtime;
+    cr_assert_eq(edo_runtime_new(&runtime, .on_thread_start = on_start, .on_thread_stop = on_stop,
+                                 .on_thread_park = on_park, .on_thread_unpark = on_unpark,
+                                 .hook_arg = &hooks),
+                 0);
+    struct edo_sleep sleep = edo_sleep(5);
+    cr_assert_eq(edo_block_on(runtime, &sleep), 0);
+    cr_assert_eq(hooks.start, 1);
+    cr_assert_eq(hooks.stop, 1);
+    cr_assert_geq(hooks.park, 1);
+    cr_assert_eq(hooks.park, hooks.unpark);
+    edo_runtime_drop(runtime);
+}
+
+Test(runtime, an_unknown_flavor_is_an_error)
+{
+    struct edo_runtime *runtime;
+    cr_assert_eq(edo_runtime_new(&runtime, .flavor = (enum edo_flavor)7), UV_EINVAL);
+}
+
+Test(runtime, idle_it_uses_no_processor)
+{
+    uint64_t before = cpu_ns();
+    RUN(edo_sleep(300));
+    cr_assert_lt(cpu_ns() - before, 150 * MS);
+}
+
+/* Other threads. */
+
+enum { THREADS = 8, SPAWNS = 2000 };
+
+struct crowd {
+    struct edo_handle *handle;
+    atomic_int done;
+    struct edo_waker *waker;
+};
+
+static void *spawn_many(void *arg)
+{
+    struct crowd *crowd = arg;
+    for (int i = 0; i < SPAWNS; i++) {
+        JOIN_HANDLE(int) handle = SPAWN_ON(crowd->handle, NEW(work, .yields = i % 3, .result = i));
+        if (i % 4 == 0)
+            edo_task_abort(handle);
+        edo_task_detach(handle);
+    }
+    atomic_fetch_add(&crowd->done, 1);
+    edo_wake(crowd->waker);
+    return NULL;
+}
+
+struct hosts {
+    FUTURE(int);
+    struct crowd *crowd;
+    pthread_t threads[THREADS];
+    int expected;
+};
+
+static enum edo_poll hosts_poll(struct edo_future *future, struct edo_context *cx)
+{
+    struct hosts *self = (struct hosts *)future;
+    if (cx->walk != EDO_WALK_POLL)
+        return edo_walk_leaf(cx, "hosts");
+    if (future->state == EDO_STATE_FRESH) {
+        future->state = 1;
+        self->crowd->waker = edo_waker_clone(cx->waker);
+        for (int i = 0; i < THREADS; i++)
+            cr_assert_eq(pthread_create(&self->threads[i], NULL, spawn_many, self->crowd), 0);
+    }
+    if (atomic_load(&self->crowd->done) == THREADS && finals == THREADS * SPAWNS)
+        return EDO_READY;
+    /* The last task to end does not wake us: look again behind the others. */
+    if (atomic_load(&self->crowd->done) == THREADS)
+        edo_wake(cx->waker);
+    return EDO_PENDING;
+}
+
+Test(runtime, what_other_threads_spawn_runs_exactly_once)
+{
+    struct baseline start = baseline();
+    struct edo_runtime *runtime;
+    cr_assert_eq(edo_runtime_new(&runtime), 0);
+    struct crowd crowd = {.handle = edo_runtime_handle(runtime)};
+    finals = 0;
+    struct hosts hosts = NEW(hosts, .crowd = &crowd);
+    cr_assert_eq(edo_block_on(runtime, &hosts), 0);
+    for (int i = 0; i < THREADS; i++)
+        pthread_join(hosts.threads[i], NULL);
+    edo_waker_drop(crowd.waker);
+    cr_assert_eq(finals, THREADS * SPAWNS);
+    edo_runtime_drop(runtime);
+    check_baseline(&start);
+}
+
+/* Spawns race with the end of the runtime: each future is run or dropped, once. */
+static void *spawn_into_the_end(void *arg)
+{
+    struct edo_handle *handle = arg;
+    for (int i = 0; i < 300; i++)
+        edo_task_detach(SPAWN_ON(handle, NEW(work, .yields = i % 3)));
+    edo_handle_drop(handle);
+    return NULL;
+}
+
+Test(runtime, spawns_that_race_with_its_end_are_run_or_dropped)
+{
+    for (int round = 0; round < 50; round++) {
+        struct baseline start = baseline();
+        struct edo_runtime *runtime;
+        pthread_t threads[4];
+        finals = 0;
+        cr_assert_eq(edo_runtime_new(&runtime), 0);
+        for (int i = 0; i < 4; i++)
+            cr_assert_eq(pthread_create(&threads[i], NULL, spawn_into_the_end,
+                                        edo_handle_clone(edo_runtime_handle(runtime))),
+                         0);
+        struct work work = NEW(work, .yields = 20);
+        cr_assert_eq(edo_block_on(runtime, &work), 0);
+        edo_runtime_drop(runtime);
+        for (int i = 0; i < 4; i++)
+            pthread_join(threads[i], NULL);
+        cr_assert_eq(finals, 1 + 4 * 300);
+        check_baseline(&start);
+    }
+}
+
+/* A task whose waker several threads use, before, while and after it ends. */
+struct woken {
+    FUTURE(int);
+    int polls, enough;
+    struct edo_waker **out;
+};
+
+static enum edo_poll woken_poll(struct edo_future *future, struct edo_context *cx)
+{
+    struct woken *self = (struct woken *)future;
+    if (cx->walk != EDO_WALK_POLL)
+        return edo_walk_leaf(cx, "woken");
+    if (self->polls++ == 0)
+        *self->out = edo_waker_clone(cx->waker);
+    return self->polls > self->enough ? EDO_READY : EDO_PENDING;
+}
+
+static void *wake_much(void *arg)
+{
+    struct edo_waker *waker = arg;
+    for (int i = 0; i < 20000; i++) {
+        edo_wake(waker);
+        if (i % 16 == 0)
+            edo_waker_drop(edo_waker_clone(waker));
+    }
+    edo_waker_drop(waker);
+    return NULL;
+}
+
+struct waking {
+    FUTURE(int);
+    JOIN_HANDLE(int) task;
+    struct edo_waker *waker;
+    pthread_t threads[THREADS];
+    struct edo_join join;
+};
+
+ASYNC(waking)
+{
+    ASYNC_BEGIN;
+    self->task = SPAWN(NEW(woken, .enough = 500, .out = &self->waker));
+    YIELD_NOW();
+    for (int i = 0; i < THREADS; i++)
+        cr_assert_eq(
+            pthread_create(&self->threads[i], NULL, wake_much, edo_waker_clone(self->waker)), 0);
+    while (!edo_task_is_finished(self->task)) {
+        edo_wake(self->waker);
+        YIELD_NOW();
+    }
+    AWAIT(self->join, edo_join(self->task, NULL));
+    RETURN(self->join.output);
+    ASYNC_END;
+}
+
+Test(runtime, wakes_from_other_threads_race_with_completion_and_with_the_end)
+{
+    for (int round = 0; round < 3; round++) {
+        struct baseline start = baseline();
+        struct edo_runtime *runtime;
+        cr_assert_eq(edo_runtime_new(&runtime), 0);
+        struct waking waking = NEW(waking);
+        cr_assert_eq(edo_block_on(runtime, &waking), 0);
+        cr_assert_eq(waking.output, 0);
+        edo_runtime_drop(runtime);
+        for (int i = 0; i < THREADS; i++)
+            pthread_join(waking.threads[i], NULL);
+        edo_wake(waking.waker);
+        edo_waker_drop(waking.waker);
+        check_baseline(&start);
+    }
+}
+
+/* Each wake is answered by a poll that sees what was written before it. */
+struct mailbox {
+    atomic_int value; /* relaxed on purpose: the wake has to order it */
+    struct edo_waker *waker;
+    sem_t ready;
+};
+
+struct reader {
+    FUTURE(int);
+    struct mailbox *box;
+    int last;
+};
+
+static enum edo_poll reader_poll(struct edo_future *future, struct edo_context *cx)
+{
+    struct reader *self = (struct reader *)future;
+    if (cx->walk != EDO_WALK_POLL)
+        return edo_walk_leaf(cx, "reader");
+    if (self->box->waker == NULL) {
+        self->box->waker = edo_waker_clone(cx->waker);
+        sem_post(&self->box->ready);
+    }
+    self->last = atomic_load_explicit(&self->box->value, memory_order_relaxed);
+    return self->last == 50000 ? EDO_READY : EDO_PENDING;
+}
+
+static void *write_and_wake(void *arg)
+{
+    struct mailbox *box = arg;
+    while (sem_wait(&box->ready) != 0)
+        ;
+    for (int i = 1; i <= 50000; i++) {
+        atomic_store_explicit(&box->value, i, memory_order_relaxed);
+        edo_wake(box->waker);
+    }
+    edo_waker_drop(box->waker);
+    return NULL;
+}
+
+Test(runtime, no_wake_is_lost_between_a_poll_and_the_sleep_after_it)
+{
+    struct mailbox box = {.waker = NULL};
+    sem_init(&box.ready, 0, 0);
+    pthread_t thread;
+    cr_assert_eq(pthread_create(&thread, NULL, write_and_wake, &box), 0);
+    struct edo_runtime *runtime;
+    cr_assert_eq(edo_runtime_new(&runtime), 0);
+    struct reader reader = NEW(reader, .box = &box);
+    cr_assert_eq(edo_block_on(runtime, &reader), 0);
+    pthread_join(thread, NULL);
+    edo_runtime_drop(runtime);
+    sem_destroy(&box.ready);
+}
+
+struct own_wakes {
+    FUTURE(int);
+    int polls;
+    struct edo_waker *waker;
+};
+
+static enum edo_poll own_wakes_poll(struct edo_future *future, struct edo_context *cx)
+{
+    struct own_wakes *self = (struct own_wakes *)future;
+    if (cx->walk != EDO_WALK_POLL)
+        return edo_walk_leaf(cx, "own_wakes");
+    /* Many wakes while it is polled: one more poll. */
+    for (int i = 0; i < 10 && self->polls < 3; i++)
+        edo_wake(cx->waker);
+    return ++self->polls == 4 ? EDO_READY : EDO_PENDING;
+}
+
+Test(runtime, many_wakes_before_a_poll_cause_one)
+{
+    struct edo_runtime *runtime;
+    cr_assert_eq(edo_runtime_new(&runtime), 0);
+    struct own_wakes future = NEW(own_wakes);
+    cr_assert_eq(edo_block_on(runtime, &future), 0);
+    cr_assert_eq(future.polls, 4);
+    edo_runtime_drop(runtime);
+}
+
+Test(runtime, shutting_down_in_the_background_returns_at_once)
+{
+    struct baseline start = baseline();
+    struct edo_runtime *runtime;
+    cr_assert_eq(edo_runtime_new(&runtime), 0);
+    finals = 0;
+    edo_task_detach(SPAWN_ON(edo_runtime_handle(runtime), NEW(work, .yields = 10)));
+    edo_runtime_shutdown_background(runtime);
+    cr_assert_eq(finals, 1);
+    edo_runtime_drop(NULL);
+    check_baseline(&start);
+}
+
+struct fails_sometimes {
+    FUTURE(int);
+    JOIN_HANDLE(int) handles[3];
+    int i, errors;
+    char report[64];
+    struct edo_join join;
+    struct edo_completion *done;
+    struct edo_completion_wait wait;
+};
+
+static const int outcomes[3] = {0, EDO_EPANIC, UV_ECANCELED};
+
+/* Spawns, joins, a panic's report, a completion: each may find no memory. */
+ASYNC(fails_sometimes)
+{
+    ASYNC_BEGIN;
+    self->handles[0] = SPAWN(NEW(work, .yields = 2, .result = 1));
+    self->handles[1] = SPAWN(NEW(fails));
+    self->handles[2] = SPAWN(NEW(work, .yields = 100));
+    edo_task_abort(self->handles[2]);
+    for (; self->i < 3; self->i++) {
+        AWAIT(self->join,
+              edo_join_report(self->handles[self->i], NULL, self->report, sizeof self->report));
+        cr_assert(self->join.output == UV_ENOMEM || self->join.output == outcomes[self->i],
+                  "task %d: %d", self->i, self->join.output);
+        self->errors += self->join.output == UV_ENOMEM;
+    }
+    self->done = edo_completion_new(100);
+    if (self->done == NULL)
+        RETURN(UV_ENOMEM);
+    edo_completion_complete(self->done, 7);
+    AWAIT(self->wait, edo_completion_wait(self->done));
+    RETURN(self->wait.output);
+    ASYNC_END;
+}
+
+/* The n-th allocation fails, and then, sticky, all that follow, for every n. */
+Test(runtime, without_memory_each_call_says_so_and_nothing_is_lost)
+{
+    for (int sticky = 0; sticky < 2; sticky++) {
+        bool fired = true;
+        for (uint64_t n = 1; fired; n++) {
+            cr_assert_lt(n, 1000);
+            struct baseline start = baseline();
+            struct edo_runtime *runtime;
+            edo_alloc_fail(n, sticky);
+            int error = edo_runtime_new(&runtime);
+            cr_assert(error == 0 || error == UV_ENOMEM);
+            if (error == 0) {
+                struct fails_sometimes future = NEW(fails_sometimes);
+                error = edo_block_on(runtime, &future);
+                cr_assert(error == 0 || error == UV_ENOMEM);
+                cr_assert(error < 0 || future.output == 7 || future.output == UV_ENOMEM);
+                edo_runtime_drop(runtime);
+            }
+            fired = edo_alloc_fail(0, false);
+            check_baseline(&start);
+        }
+    }
+}
