@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: MIT */
+/* Edo on a host's loop, and callbacks as futures. */
+#include <fcntl.h>
+#include <pthread.h>
+
+#include "io_helpers.h"
+
+static int finals;
+
+struct nap {
+    FUTURE(int);
+    int times, ms;
+    struct edo_sleep sleep;
+};
+
+ASYNC(nap)
+{
+    ASYNC_BEGIN;
+    while (self->times-- > 0)
+        AWAIT(self->sleep, edo_sleep((uint64_t)self->ms));
+ASYNC_FINALLY:
+    finals++;
+    ASYNC_END;
+}
+
+/* What a host has: a loop, a timer of its own. */
+struct host {
+    struct baseline start;
+    uv_loop_t loop;
+    uv_timer_t timer;
+    struct edo_runtime *runtime;
+    int ticks;
+};
+
+static void host_begin(struct host *host)
+{
+    /* libuv opens a pair of descriptors of its own with the first loop of a process. */
+    cr_assert_eq(uv_loop_init(&host->loop), 0);
+    cr_assert_eq(uv_loop_close(&host->loop), 0);
+    finals = 0;
+    host->ticks = 0;
+    host->start = baseline();
+    cr_assert_eq(uv_loop_init(&host->loop), 0);
+    host->loop.data = host;
+    cr_assert_eq(edo_runtime_attach(&host->loop, &host->runtime), 0);
+}
+
+static void host_end(struct host *host)
+{
+    edo_runtime_drop(host->runtime);
+    uv_run(&host->loop, UV_RUN_DEFAULT);
+    cr_assert_eq(uv_loop_close(&host->loop), 0);
+    check_baseline(&host->start);
+}
+
+static struct edo_handle *handle_of(struct host *host)
+{
+    return edo_runtime_handle(host->runtime);
+}
+
+Test(embed, tasks_run_inside_the_hosts_loop_which_ends_with_the_last)
+{
+    struct host host;
+    host_begin(&host);
+    for (int i = 1; i <= 3; i++)
+        edo_task_detach(SPAWN_ON(handle_of(&host), NEW(nap, .times = 3, .ms = i)));
+    cr_assert_eq(uv_run(&host.loop, UV_RUN_DEFAULT), 0);
+    cr_assert_eq(finals, 3);
+    /* And again, without tasks: it does not hold the loop. */
+    cr_assert_eq(uv_run(&host.loop, UV_RUN_DEFAULT), 0);
+    host_end(&host);
+}
+
+Test(embed, a_runtime_without_tasks_leaves_the_loop_closable)
+{
+    struct host host;
+    host_begin(&host);
+    host_end(&host);
+}
+
+Test(embed, tasks_left_over_are_dropped_with_the_runtime)
+{
+    struct host host;
+    host_begin(&host);
+    edo_task_detach(SPAWN_ON(handle_of(&host), NEW(nap, .times = 1, .ms = 1000000)));
+    uv_run(&host.loop, UV_RUN_NOWAIT);
+    cr_assert_eq(finals, 0);
+    edo_task_detach(SPAWN_ON(handle_of(&host), NEW(nap, .times = 1, .ms = 1)));
+    host_end(&host);
+    cr_assert_eq(finals, 2);
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+    struct host *host = timer->loop->data;
+    if (++host->ticks == 5)
+        uv_close((uv_handle_t *)timer, NULL);
+    edo_task_detach(SPAWN_ON(handle_of(host), NEW(nap, .times = 1, .ms = 1)));
+}
+
+Test(embed, the_hosts_callbacks_go_on_and_may_spawn)
+{
+    struct host host;
+    host_begin(&host);
+    uv_timer_init(&host.loop, &host.timer);
+    uv_timer_start(&host.timer, on_tick, 1, 1);
+    edo_task_detach(SPAWN_ON(handle_of(&host), NEW(nap, .times = 20, .ms = 1)));
+    cr_assert_eq(uv_run(&host.loop, UV_RUN_DEFAULT), 0);
+    cr_assert_eq(host.ticks, 5);
+    cr_assert_eq(finals, 6);
+    host_end(&host);
+}
+
+static void on_idle(uv_idle_t *idle)
+{
+    if (finals == 1)
+        uv_close((uv_handle_t *)idle, NULL);
+}
+
+struct busy {
+    FUTURE(void);
+    int yields;
+};
+
+ASYNC(busy)
+{
+    ASYNC_BEGIN;
+    while (self->yields-- > 0)
+        YIELD_NOW();
+ASYNC_FINALLY:
+    finals++;
+    ASYNC_END;
+}
+
+Test(embed, a_busy_task_shares_the_loop_with_a_busy_host)
+{
+    struct host host;
+    uv_idle_t idle;
+    host_begin(&host);
+    uv_idle_init(&host.loop, &idle);
+    uv_idle_start(&idle, on_idle);
+    edo_task_detach(SPAWN_ON(handle_of(&host), NEW(busy, .yields = 10000)));
+    cr_assert_eq(uv_run(&host.loop, UV_RUN_DEFAULT), 0);
+    cr_assert_eq(finals, 1);
+    host_end(&host);
+}
+
+Test(embed, two_runtimes_share_a_loop)
+{
+    struct host host;
+    struct edo_runtime *other;
+    host_begin(&host);
+    cr_assert_eq(edo_runtime_attach(&host.loop, &other), 0);
+    edo_task_detach(SPAWN_ON(handle_of(&host), NEW(nap, .times = 3, .ms = 2)));
+    edo_task_detach(SPAWN_ON(edo_runtime_handle(other), NEW(nap, .times = 2, .ms = 3)));
+    cr_assert_eq(uv_run(&host.loop, UV_RUN_DEFAULT), 0);
+    cr_assert_eq(finals, 2);
+    edo_runtime_drop(other);
+    host_end(&host);
+}
+
+Test(embed, block_on_is_refused_and_paused_time_too)
+{
+    struct host host;
+    struct edo_runtime *paused;
+    host_begin(&host);
+    struct nap nap = NEW(nap);
+    cr_assert_eq(edo_block_on(host.runtime, &nap), UV_EBUSY);
+    cr_assert_eq(finals, 1, "the future was dropped");
+    cr_assert_eq(edo_runtime_attach(&host.loop, &paused, .start_paused = true), UV_EINVAL);
+    host_end(&host);
+}
+
+/* A wake from another thread reaches a loop that sleeps. */
+struct waits_for_thread {
+    FUTURE(void);
+    struct edo_completion *done;
+    struct edo_completion_wait wait;
+};
+
+static void *complete_later(void *arg)
+{
+    edo_completion_complete(arg, 4);
+    return NULL;
+}
+
+ASYNC(waits_for_thread)
+{
+    ASYNC_BEGIN;
+    AWAIT(self->wait, edo_completion_wait(self->done));
+    cr_assert_eq(self->wait.output, 4);
+ASYNC_FINALLY:
+    finals++;
+    ASYNC_END;
+}
+
+Test(embed, a_wake_from_another_thread_reaches_a_loop_that_sleeps)
+{
+    for (int i = 0; i < 50; i++) {
+        struct host host;
+        pthread_t thread;
+        host_begin(&host);
+        struct edo_completion *done = edo_completion_new(0);
+        edo_task_detach(SPAWN_ON(handle_of(&host), NEW(waits_for_thread, .done = done)));
+        if (i % 2)
+            uv_run(&host.loop, UV_RUN_NOWAIT);
+        cr_assert_eq(pthread_create(&thread, NULL, complete_later, done), 0);
+        cr_assert_eq(uv_run(&host.loop, UV_RUN_DEFAULT), 0);
+        pthread_join(thread, NULL);
+        cr_assert_eq(finals, 1);
+        host_end(&host);
+    }
+}
+
+/* Completions. */
+
+static int opened; /* the descriptor, also when nobody waits for it any more */
+
+static void on_open(uv_fs_t *request)
+{
+    struct edo_completion *done = request->data;
+    opened = (int)request->result;
+    uv_fs_req_cleanup(request);
+    edo_completion_complete(done, opened);
+}
+
+static uv_loop_t *current_loop;
+
+struct opens_null {
+    FUTURE(int);
+    struct edo_completion *done;
+    struct edo_completion_wait wait;
+};
+
+ASYNC(opens_null)
+{
+    uv_fs_t *request;
+    int error;
+    ASYNC_BEGIN;
+    self->done = edo_completion_new(sizeof(uv_fs_t));
+    request = edo_completion_data(self->done);
+    request->data = self->done;
+    error = uv_fs_open(current_loop, request, "/dev/null", O_RDONLY, 0, on_open);
+    if (error < 0)
+        edo_completion_complete(self->done, error);
+    AWAIT(self->wait, edo_completion_wait(self->done));
+    RETURN(self->wait.output);
+ASYNC_FINALLY:
+    finals++;
+    ASYNC_END;
+}
+
+Test(completion, a_request_of_libuvs_becomes_a_future)
+{
+    struct host host;
+    host_begin(&host);
+    current_loop = &host.loop;
+    JOIN_HANDLE(int) handle = SPAWN_ON(handle_of(&host), NEW(opens_null));
+    cr_assert_eq(uv_run(&host.loop, UV_RUN_DEFAULT), 0);
+    cr_assert(edo_task_is_finished(handle));
+    int fd = -1;
+    struct edo_runtime *runtime;
+    cr_assert_eq(edo_runtime_new(&runtime), 0);
+    struct edo_join join = edo_join(handle, &fd);
+    cr_assert_eq(edo_block_on(runtime, &join), 0);
+    edo_runtime_drop(runtime);
+    cr_assert_geq(fd, 0);
+    cr_assert_eq(fd, opened);
+    close(fd);
+    host_end(&host);
+}
+
+Test(completion, dropped_while_under_way_its_memory_waits_for_the_callback)
+{
+    struct host host;
+    host_begin(&host);
+    current_loop = &host.loop;
+    JOIN_HANDLE(int) handle = SPAWN_ON(handle_of(&host), NEW(opens_null));
+    /* Polled in this turn, which does not wait for the answer; then dropped. */
+    uv_run(&host.loop, UV_RUN_NOWAIT);
+    edo_task_abort(handle);
+    edo_task_detach(handle);
+    edo_runtime_drop(host.runtime);
+    cr_assert_eq(finals, 1);
+    uv_run(&host.loop, UV_RUN_DEFAULT);
+    cr_assert_eq(uv_loop_close(&host.loop), 0);
+    close(opened);
+    check_baseline(&host.start);
+}
+
+struct waits {
+    FUTURE(int);
+    struct edo_completion *done;
+    struct edo_completion_wait wait;
+};
+
+ASYNC(waits)
+{
+    ASYNC_BEGIN;
+    AWAIT(self->wait, edo_completion_wait(self->done));
+    RETURN(self->wait.output);
+    ASYNC_END;
+}
+
+/* Its output, without a look at the census: the completion goes meanwhile. */
+static int wait_for(struct edo_completion *done)
+{
+    struct edo_runtime *runtime;
+    struct waits waits = NEW(waits, .done = done);
+    cr_assert_eq(edo_runtime_new(&runtime), 0);
+    cr_assert_eq(edo_block_on(runtime, &waits), 0);
+    edo_runtime_drop(runtime);
+    return waits.output;
+}
+
+Test(completion, completed_before_or_after_the_wait_begins_or_never_waited_for)
+{
+    struct edo_runtime *first; /* libuv's own descriptors come with it */
+    cr_assert_eq(edo_runtime_new(&first), 0);
+    edo_runtime_drop(first);
+    struct baseline start = baseline();
+    struct edo_completion *before = edo_completion_new(8), *never = edo_completion_new(8);
+    edo_completion_complete(before, 3);
+    cr_assert_eq(wait_for(before), 3);
+    edo_completion_drop(never);
+    edo_completion_complete(never, 1);
+    struct edo_completion *held = edo_completion_hold(edo_completion_new(8));
+    memcpy(edo_completion_data(held), "result", 7);
+    edo_completion_complete(held, 0);
+    cr_assert_eq(wait_for(held), 0);
+    cr_assert_str_eq(edo_completion_data(held), "result");
+    edo_completion_drop(held);
+    check_baseline(&start);
+}
+
+Test(completion, dropping_the_wait_leaves_the_callback_harmless)
+{
+    struct baseline start = baseline();
+    struct edo_completion *done = edo_completion_new(64);
+    struct edo_runtime *runtime;
+    cr_assert_eq(edo_runtime_new(&runtime), 0);
+    edo_task_detach(SPAWN_ON(edo_runtime_handle(runtime), NEW(waits, .done = done)));
+    struct edo_yield_now yield = edo_yield_now();
+    cr_assert_eq(edo_block_on(runtime, &yield), 0);
+    edo_runtime_drop(runtime);
+    memset(edo_completion_data(done), 1, 64);
+    edo_completion_complete(done, 0);
+    check_baseline(&start);
+}
