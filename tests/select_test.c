@@ -441,3 +441,88 @@ Test(select, its_trace_names_the_branches_that_are_on)
     DROP_IT(racing);
     bench_end(&bench);
 }
+
+/* The remaining forms of a branch: condition and pattern together, borrowed with a pattern. */
+struct more_forms {
+    FUTURE(int);
+    struct leaf_log *logs;
+    struct leaf kept, both;
+    bool enabled;
+    int want_both, want_kept;
+};
+
+ASYNC(more_forms)
+{
+    ASYNC_BEGIN;
+    self->kept = LEAF(&self->logs[0], 1, 7);
+    SELECT_BIASED {
+        WHEN_REF_MATCH(self->kept.output == self->want_kept, self->kept) {
+            RETURN(1);
+        }
+        WHEN_IF_MATCH(self->enabled, self->both.output == self->want_both, self->both,
+                      LEAF(&self->logs[1], 0, 4)) {
+            RETURN(2);
+        }
+        OTHERWISE {
+            RETURN(3);
+        }
+    }
+ASYNC_FINALLY:
+    DROP(self->kept);
+    ASYNC_END;
+}
+
+Test(select, a_condition_and_a_pattern_must_both_hold)
+{
+    for (int mix = 0; mix < 8; mix++) {
+        struct bench bench;
+        bench_begin(&bench);
+        struct leaf_log logs[2] = {{0}};
+        struct more_forms future = NEW(more_forms, .logs = logs, .enabled = mix & 1,
+                                       .want_both = mix & 2 ? 4 : 5, .want_kept = mix & 4 ? 7 : 8);
+        RUN(future);
+        /* `both` is ready at the first poll, `kept` at the second. */
+        cr_assert_eq(future.output,
+                     (mix & 3) == 3 ? 2
+                     : mix & 4      ? 1
+                                    : 3,
+                     "mix %d: %d", mix, future.output);
+        cr_assert_eq(logs[1].polls, mix & 1);
+        cr_assert_eq(logs[0].drops, (mix & 3) == 3);
+        bench_end(&bench);
+    }
+}
+
+struct done_before {
+    FUTURE(int);
+    struct leaf_log *log;
+    struct leaf done, other;
+};
+
+ASYNC(done_before)
+{
+    ASYNC_BEGIN;
+    self->done = LEAF(self->log, 0, 1);
+    AWAIT_REF(self->done);
+    SELECT_BIASED {
+        WHEN_REF(self->done) {
+            RETURN(1);
+        }
+        WHEN(self->other, LEAF(self->log, 1, 0)) {
+            RETURN(2);
+        }
+    }
+    ASYNC_END;
+}
+
+Test(select, a_borrowed_future_that_is_done_is_off)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    struct leaf_log log = {0};
+    struct done_before future = NEW(done_before, .log = &log);
+    RUN(future);
+    cr_assert_eq(future.output, 2);
+    cr_assert_eq(log.polled_after_ready, 0);
+    bench_end(&bench);
+}
