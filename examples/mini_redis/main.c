@@ -171,9 +171,8 @@ struct app {
     struct edo_tcp_listener *listener;
     struct edo_addr addr;
     char text[EDO_ADDR_TEXT];
-    JOIN_HANDLE(int) demo;
-    struct edo_join join;
     struct serve serve;
+    struct demo demo;
 };
 
 static int listen_on(struct app *self)
@@ -203,25 +202,20 @@ ASYNC(app)
         RETURN(error);
     printf("listening on %s\n", edo_addr_format(&self->addr, self->text));
     fflush(stdout);
-    if (self->options->demo)
-        self->demo = SPAWN(NEW(demo, .addr = self->addr, .stop = &self->server.stop));
     self->serve = NEW(serve, .server = &self->server, .listener = self->listener);
     self->listener = NULL;
-    AWAIT_REF(self->serve);
-    self->output = self->serve.output;
-    if (self->options->demo && self->output == 0) {
-        self->join = edo_join(self->demo, &self->output);
-        self->demo = NULL; /* the join's now, also in FINALLY */
-        AWAIT_REF(self->join);
-        if (self->join.output < 0)
-            self->output = self->join.output;
+    if (self->options->demo) {
+        self->demo = NEW(demo, .addr = self->addr, .stop = &self->server.stop);
+        JOIN(&self->serve, &self->demo);
+    } else {
+        AWAIT_REF(self->serve);
     }
+    self->output = self->serve.output < 0 ? self->serve.output : self->demo.output;
     printf("served %llu clients, %llu commands, %zu keys left\n",
            (unsigned long long)self->server.accepted, (unsigned long long)self->server.commands,
            self->server.store.count);
 ASYNC_FINALLY:
     edo_tcp_listener_close(self->listener);
-    edo_task_detach(self->demo);
     ASYNC_END;
 }
 

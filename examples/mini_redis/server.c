@@ -37,16 +37,9 @@ void server_free(struct server *server)
     store_free(&server->store);
 }
 
-/* Removes keys whose time has come, a bounded number per turn. */
-struct purge {
-    FUTURE(void);
-    struct server *server;
-    struct edo_sleep sleep;
-};
-
 enum { PURGE_MS = 100, PURGE_MOST = 1000 };
 
-ASYNC(purge)
+ASYNC_EXTERN(purge)
 {
     int64_t now;
     ASYNC_BEGIN;

@@ -45,6 +45,14 @@ int server_init(struct server *server, const struct limits *limits);
 /* Frees the keys. When no task uses it any more. */
 void server_free(struct server *server);
 
+/* Removes keys whose time has come, a bounded number per turn, for ever. */
+struct purge {
+    FUTURE(void);
+    struct server *server;
+    struct edo_sleep sleep;
+};
+ASYNC_DECLARE(purge);
+
 /* Accepts until the server's stop is set; then tells the clients, waits for them to leave, and ends
  * with 0, or an error of the listener, which it takes. */
 struct serve {
