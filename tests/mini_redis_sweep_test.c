@@ -131,7 +131,7 @@ static void demo_ended(void *data, const void *frame, bool completed)
     cr_assert(scene->server.stop.happened, "whatever becomes of it, it ends the server");
 }
 
-Test(mini_redis_sweep, the_demo, .timeout = 300)
+Test(mini_redis_sweep, the_demo)
 {
     SWEEP(NEW(demo), .real_time = true, .data_size = sizeof(struct scene), .begin = demo_begin,
           .ended = demo_ended, .end = free_server);
@@ -162,7 +162,7 @@ static void purge_begin(void *data, void *frame, struct edo_runtime *runtime)
                      1);
 }
 
-Test(mini_redis_sweep, the_server, .timeout = 300)
+Test(mini_redis_sweep, the_server)
 {
     SWEEP(NEW(serve), .real_time = true, .data_size = sizeof(struct scene), .begin = serve_begin,
           .end = free_server);
@@ -206,7 +206,7 @@ static void app_end(void *data)
     server_free(&(*(struct app **)data)->server);
 }
 
-Test(mini_redis_sweep, the_program, .timeout = 300)
+Test(mini_redis_sweep, the_program)
 {
     for (int demo = 0; demo < 2; demo++) {
         demo_options.demo = demo;
