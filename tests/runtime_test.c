@@ -555,3 +555,79 @@ Test(runtime, without_memory_each_call_says_so_and_nothing_is_lost)
         }
     }
 }
+
+/* The intervals. */
+
+struct spins {
+    FUTURE(int);
+    struct edo_runtime *runtime;
+    int yields;
+    struct turns turns;
+};
+
+ASYNC(spins)
+{
+    ASYNC_BEGIN;
+    turns_start(&self->turns, self->runtime);
+    while (self->yields-- > 0)
+        YIELD_NOW();
+ASYNC_FINALLY:
+    turns_stop(&self->turns);
+    ASYNC_END;
+}
+
+Test(runtime, the_loop_is_looked_at_every_event_interval)
+{
+    static const struct {
+        uint32_t interval;
+        int turns;
+    } cases[] = {{0, 1000 / 61}, {1, 1000}, {100, 10}, {5000, 0}};
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct edo_runtime *runtime;
+        cr_assert_eq(edo_runtime_new(&runtime, .event_interval = cases[i].interval), 0);
+        struct spins spins = NEW(spins, .runtime = runtime, .yields = 1000);
+        cr_assert_eq(edo_block_on(runtime, &spins), 0);
+        cr_assert(spins.turns.count >= (uint64_t)cases[i].turns &&
+                      spins.turns.count <= (uint64_t)cases[i].turns + 2,
+                  "interval %u: %" PRIu64 " turns", cases[i].interval, spins.turns.count);
+        edo_runtime_drop(runtime);
+    }
+}
+
+static void *spawn_one(void *handle)
+{
+    edo_task_detach(SPAWN_ON((struct edo_handle *)handle, NEW(work)));
+    return NULL;
+}
+
+struct notices {
+    FUTURE(int);
+    struct edo_handle *handle;
+};
+
+/* How often it yields before it sees that what another thread spawned has run. */
+ASYNC(notices)
+{
+    pthread_t thread;
+    ASYNC_BEGIN;
+    finals = 0;
+    cr_assert_eq(pthread_create(&thread, NULL, spawn_one, self->handle), 0);
+    pthread_join(thread, NULL);
+    for (; finals == 0; self->output++)
+        YIELD_NOW();
+    ASYNC_END;
+}
+
+Test(runtime, foreign_spawns_are_looked_at_every_global_queue_interval)
+{
+    for (uint32_t interval = 1; interval <= 100; interval += 33) {
+        struct edo_runtime *runtime;
+        cr_assert_eq(
+            edo_runtime_new(&runtime, .event_interval = 100000, .global_queue_interval = interval),
+            0);
+        struct notices notices = NEW(notices, .handle = edo_runtime_handle(runtime));
+        cr_assert_eq(edo_block_on(runtime, &notices), 0);
+        cr_assert_leq(notices.output, (int)interval + 1);
+        edo_runtime_drop(runtime);
+    }
+}
