@@ -54,9 +54,9 @@ FUZZERS := $(basename $(wildcard tests/fuzz/*_fuzz.c))
 BENCH := $(wildcard bench/*.c)
 
 SOURCES := $(LIB) $(wildcard docs/*.c examples/*.c examples/*/*.c) $(BENCH) \
-	$(TESTS) $(wildcard tests/support/*.c tests/soak/*.c tests/fuzz/*.c)
+	$(TESTS) $(wildcard tests/support/*.c tests/soak/*.c tests/fuzz/*.c tests/model/*.c tests/model/models/*.c)
 # Not tests/compile_fail: two awaits on one line are meant there.
-FORMATTED := $(SOURCES) $(HEADERS) $(wildcard examples/*.h examples/*/*.h bench/*.h tests/*.h tests/support/*.h)
+FORMATTED := $(SOURCES) $(HEADERS) $(wildcard examples/*.h examples/*/*.h bench/*.h tests/*.h tests/support/*.h tests/model/*.h)
 
 # ---- Warnings ------------------------------------------------------------------------------------
 
@@ -124,7 +124,16 @@ fuzz := $(CLANG) $(BASE) $(TEST_FLAGS) $(ASAN_FLAGS) -fsanitize=fuzzer-no-link $
 strict-gcc := $(GCC) $(BASE) -O2 -g $(WARNINGS_gcc) -Werror
 strict-clang := $(CLANG) $(BASE) -O2 -g $(WARNINGS_clang) -Werror
 
-FLAVORS := release shared bench test asan tsan clang fuzz strict-gcc strict-clang
+# The model checker. `checker` is itself; `model` is what it checks: the library and the models, whose
+# atomics are its steps, whose plain accesses call it (it is the runtime of -fsanitize=thread), and
+# whose thread-locals it keeps, one set for each of its threads.
+MODEL_FLAGS := -g -fno-omit-frame-pointer -DEDO_SYS_ATOMICS=\"tests/model/atomics.h\"
+checker := $(CLANG) $(BASE) -O2 $(MODEL_FLAGS) $(WARNINGS_clang) -Werror
+model := $(CLANG) $(BASE) -O1 $(MODEL_FLAGS) \
+	-fsanitize=thread -mllvm -tsan-instrument-func-entry-exit=0 -mllvm -tsan-instrument-atomics=0 \
+	-femulated-tls $(WARNINGS_clang) -Werror
+
+FLAVORS := release shared bench test asan tsan clang fuzz strict-gcc strict-clang checker model
 
 # Objects are in build/obj/FLAVOR/, programs in build/FLAVOR/; those of release in build/ itself.
 objects = $(patsubst %.c,build/obj/$1/%.o,$2)
@@ -134,6 +143,7 @@ NEEDS := $(if $(filter test,$(MAKECMDGOALS)),install-deps-test) \
 	$(if $(filter run,$(MAKECMDGOALS)),install-deps-run) \
 	$(if $(filter fuzz,$(MAKECMDGOALS)),install-deps-fuzz) \
 	$(if $(filter format,$(MAKECMDGOALS)),install-deps-format) \
+	$(if $(filter model mutants,$(MAKECMDGOALS)),install-deps-model) \
 	$(if $(filter check check-% format-check,$(MAKECMDGOALS)),install-deps-check)
 
 # A flavor's flags are kept in a file that changes with them, so that its objects do too.
@@ -218,7 +228,7 @@ CHECKS := format-check check-arrows check-expansion check-headers check-strict c
 	check-test check-asan check-tsan check-clang check-fuzz check-examples check-install
 CHECK_BUILDS := $(foreach f,$(TEST_FLAVORS),$(call test-binary,$f)) all examples $(EXAMPLES:%=build/asan/%) \
 	$(FUZZERS:tests/%=build/%) build/bench/edo-bench
-check-strict-objects := $(foreach f,strict-gcc strict-clang,$(call objects,$f,$(filter-out tests/soak/% tests/fuzz/%,$(SOURCES))))
+check-strict-objects := $(foreach f,strict-gcc strict-clang,$(call objects,$f,$(filter-out tests/soak/% tests/fuzz/% tests/model/%,$(SOURCES))))
 
 .PHONY: check $(filter check-%,$(CHECKS)) check-builds
 check: $(CHECKS)  ## everything: warnings as errors, sanitizers, both compilers, examples, headers, format
@@ -312,6 +322,27 @@ soak: $(SOAKS:tests/%=build/%) examples  ## run each tests/soak/*.c, for at most
 		EDO_BUILD=build SOAK_SECONDS=$(SOAK_SECONDS) timeout --kill-after=10 $$(($(SOAK_SECONDS) + 60)) \
 		build/soak/$s &&) true
 
+# ---- Model checking ------------------------------------------------------------------------------
+
+CHECKER := $(wildcard tests/model/*.c)
+MODELS := $(wildcard tests/model/models/*.c)
+MODEL_OBJECTS := $(call objects,checker,$(CHECKER)) \
+	$(call objects,model,$(MODELS) $(filter-out internal/sys.c,$(LIB)))
+# The system calls of edo_driver_new, and what copies memory without the compiler's report.
+MODEL_WRAPS := memcpy memmove memset eventfd fcntl close getrlimit
+
+build/model/edo-model: $(MODEL_OBJECTS) build/obj/sources
+	@echo "  model  $@"
+	$(Q)mkdir -p $(@D)
+	$(Q)$(checker) $(LDFLAGS) -o $@ $(filter %.o,$^) $(MODEL_WRAPS:%=-Wl,--wrap=%) $(UV_LIBS)
+
+.PHONY: model mutants
+model: build/model/edo-model  ## every interleaving of the library's concurrent code: tests/model/
+	$(Q)build/model/edo-model
+
+mutants: build/model/edo-model  ## weaken each memory order of the library by a step: do the models notice?
+	$(Q)build/model/edo-model --mutants
+
 # ---- Format, install, the rest -------------------------------------------------------------------
 
 .PHONY: format format-check install clean help FORCE
@@ -348,7 +379,7 @@ check-install: all
 	$(call install-recipe,,$(CURDIR)/build/stage)
 	$(Q)scripts/check-install.sh build/stage
 
-INSTALL_DEPS := $(addprefix install-deps-,run test check fuzz format)
+INSTALL_DEPS := $(addprefix install-deps-,run test check model fuzz format)
 .PHONY: $(INSTALL_DEPS)
 $(INSTALL_DEPS):
 	$(Q)scripts/install-deps.sh $(@:install-deps-%=%)

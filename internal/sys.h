@@ -17,7 +17,12 @@
 
 #include "census.h"
 
-/* Atomics. The order is the bare word: edo_load(&task->state, acquire). */
+/* Atomics. The order is the bare word: edo_load(&task->state, acquire). A checking build names a
+ * header of its own in EDO_SYS_ATOMICS, which puts a scheduler behind each of them. */
+#ifdef EDO_SYS_ATOMICS
+#include EDO_SYS_ATOMICS
+#else
+#define edo_init(p, v)             atomic_init((p), (v))
 #define edo_load(p, order)         atomic_load_explicit((p), memory_order_##order)
 #define edo_store(p, v, order)     atomic_store_explicit((p), (v), memory_order_##order)
 #define edo_exchange(p, v, order)  atomic_exchange_explicit((p), (v), memory_order_##order)
@@ -31,6 +36,7 @@
 #define edo_cas_weak(p, expected, v, order, fail)                                     \
     atomic_compare_exchange_weak_explicit((p), (expected), (v), memory_order_##order, \
                                           memory_order_##fail)
+#endif
 
 #define edo_likely(x)   __builtin_expect(!!(x), 1)
 #define edo_unlikely(x) __builtin_expect(!!(x), 0)

@@ -19,7 +19,7 @@ struct edo_completion *edo_completion_new(size_t size)
         size < SIZE_MAX - sizeof *completion ? edo_calloc(1, sizeof *completion + size) : NULL;
     if (completion == NULL)
         return NULL;
-    atomic_init(&completion->refs, 2);
+    edo_init(&completion->refs, 2);
     edo_lock_init(&completion->lock);
     return completion;
 }

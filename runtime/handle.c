@@ -16,7 +16,7 @@ struct edo_handle *edo_handle_new(struct edo_runtime *runtime)
     if (handle == NULL)
         return NULL;
     EDO_COUNT(RUNTIMES, 1);
-    atomic_init(&handle->refs, 1);
+    edo_init(&handle->refs, 1);
     edo_lock_init(&handle->lock);
     handle->runtime = runtime;
     return handle;

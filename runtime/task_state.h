@@ -47,7 +47,7 @@ typedef _Atomic(uint32_t) edo_task_state;
 /* A new task: the runtime's reference and the join handle's. */
 static inline void edo_task_state_init(edo_task_state *state, bool linked)
 {
-    atomic_init(state, EDO_TASK_HANDLE | 2 * EDO_TASK_REF | (linked ? EDO_TASK_LINKED : 0));
+    edo_init(state, EDO_TASK_HANDLE | 2 * EDO_TASK_REF | (linked ? EDO_TASK_LINKED : 0));
 }
 
 /* Relaxed: for bits that this thread set itself, or as a hint. */

@@ -3,7 +3,7 @@
 # Installs what a job of the Makefile needs and this machine lacks, through apt; says so first.
 # Looks for the headers and commands themselves, so that what came from elsewhere counts too.
 #
-#     scripts/install-deps.sh run|test|check|fuzz|format
+#     scripts/install-deps.sh run|test|check|model|fuzz|format
 set -euo pipefail
 
 exec 9<"$0" # one at a time: the second finds what the first installed
@@ -33,7 +33,7 @@ need_fuzzer() {
 }
 
 need_header uv.h libuv1-dev
-case ${1:?run, test, check, fuzz or format} in
+case ${1:?run, test, check, model, fuzz or format} in
 run) ;;
 test)
     need_header criterion/criterion.h libcriterion-dev
@@ -46,6 +46,9 @@ check)
     need_command redis-cli redis-tools
     need_command redis-benchmark redis-tools
     need_fuzzer
+    ;;
+model)
+    need_command clang clang
     ;;
 fuzz)
     need_command clang clang

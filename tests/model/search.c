@@ -1,0 +1,499 @@
+/* SPDX-License-Identifier: MIT */
+/* Which executions are run: a depth-first search without states. Each execution runs from the start,
+ * repeats what the last one did up to the point where there is something left to try, and goes on.
+ *
+ * Exhaustive: dynamic partial-order reduction (Flanagan and Godefroid, POPL 2005) with source sets
+ * (Abdulla, Aronis, Jonsson and Sagonas, "Optimal Dynamic Partial Order Reduction", POPL 2014; their
+ * Source-DPOR) and sleep sets (Godefroid 1996). When a step conflicts with an earlier one of another
+ * thread that is not ordered before it, the search will come back to before that one, and let a
+ * thread go first that leads to the other order.
+ *
+ * Because a load may return old stores, loads and stores conflict in one direction only. "Store, then
+ * load" includes, among the load's ways, all that "load, then store" could return, so the order need
+ * not be reversed; "load, then store" lacks the store's value, so it must be. A sleeping load that
+ * wakes up because of a store has only the new store left to read (node.explored). Where the memory
+ * model forbids the old value, when both are seq_cst, the conflict goes both ways. What tells one
+ * execution from another is then: who reads from whom, the order of stores to a location, of seq_cst
+ * loads and stores to a location, and of the uses of a lock and an event.
+ *
+ * Bounded: at most so many preemptions (Musuvathi and Qadeer, "Iterative Context Bounding", PLDI
+ * 2007), with the reduction of Coons, Musuvathi and McKinley ("Bounded Partial-Order Reduction",
+ * OOPSLA 2013): conflicts go both ways, there are no sleep sets, and each reversal is also tried where
+ * the thread began to run, where a switch may cost nothing.
+ *
+ * PCT: random priorities that change at a few random steps (Burckhardt, Kothari, Musuvathi and
+ * Nagarakatte, "A Randomized Scheduler with Probabilistic Guarantees of Finding Bugs", ASPLOS 2010).
+ *
+ * Naive: every order, every way. It is what the others are tested against.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "checker.h"
+
+struct search *search;
+struct node nodes[MAX_STEPS];
+
+double now_seconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/* ---- PCT ---- */
+
+enum { CHANGES = 3 };
+static struct {
+    uint64_t random;
+    int priority[THREADS], changes[CHANGES], left, longest;
+} pct;
+
+static uint64_t pct_random(void)
+{
+    /* splitmix64 */
+    uint64_t z = pct.random += 0x9e3779b97f4a7c15u;
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+    return z ^ (z >> 31);
+}
+
+static void pct_begin(uint64_t seed)
+{
+    pct.random = seed;
+    for (int i = 0; i < THREADS; i++)
+        pct.priority[i] = CHANGES + (int)(pct_random() % 1000);
+    for (int i = 0; i < CHANGES; i++)
+        pct.changes[i] = (int)(pct_random() % (uint64_t)(pct.longest + 1));
+    pct.left = CHANGES;
+}
+
+static int pct_choose(unsigned enabled, int last)
+{
+    for (int i = 0; i < CHANGES; i++)
+        if (pct.changes[i] == x.depth && pct.left > 0)
+            pct.priority[last] = --pct.left;
+    int best = -1;
+    for (int i = 0; i < x.count; i++)
+        if (enabled & 1u << i && (best < 0 || pct.priority[i] > pct.priority[best]))
+            best = i;
+    return best;
+}
+
+/* ---- A new point ---- */
+
+static bool is_load(enum op_kind kind)
+{
+    return kind == OP_LOAD;
+}
+
+/* Whether what the sleeping thread would do next could tell that the step has been taken. */
+static bool wakes(const struct node *step, const struct op *op)
+{
+    if (step->loc == NULL || step->loc != op->loc)
+        return false;
+    if (step->wrote)
+        return true;
+    /* A spurious failure read what the newest store wrote; after another it could not. */
+    return !is_load(op->kind) && ((step->sc && op->sc) || step->spurious);
+}
+
+static void inherit_sleep(struct node *node, const struct node *before)
+{
+    unsigned asleep = (before->sleep | before->done) & ~(1u << before->thread);
+    for (int i = 0; i < x.count; i++) {
+        if (i != before->thread)
+            node->explored[i] = before->explored[i];
+        if (!(asleep & 1u << i))
+            continue;
+        const struct op *op = &x.threads[i].op;
+        /* Tried from there: whatever a load could read then has been. One that was asleep before had
+         * nothing new to read either. */
+        if (is_load(op->kind) && before->loc == op->loc && before->wrote)
+            node->explored[i] = (uint16_t)(op->loc->count - 1);
+        else if (is_load(op->kind))
+            node->explored[i] = (uint16_t)op->loc->count;
+        if (!wakes(before, op))
+            node->sleep |= (uint8_t)(1u << i);
+    }
+}
+
+static bool within_bound(const struct node *node, int thread)
+{
+    if (search->mode != MODE_BOUNDED || node->preemptions < search->bound)
+        return true;
+    return thread == node->last || !(node->enabled & 1u << node->last);
+}
+
+/* Who goes first here; -1 when all of them would only repeat. */
+static int first_choice(const struct node *node)
+{
+    if (search->mode == MODE_PCT)
+        return pct_choose(node->enabled, node->last);
+    unsigned candidates = node->enabled & ~(unsigned)node->sleep;
+    if (candidates & 1u << node->last)
+        return node->last;
+    return candidates ? __builtin_ctz(candidates) : -1;
+}
+
+static bool node_new(struct node *node, unsigned enabled, bool forced)
+{
+    const struct node *before = x.depth > 0 ? node - 1 : NULL;
+    *node = (struct node){.enabled = (uint8_t)enabled, .variants = 1, .forced = forced};
+    node->last = before != NULL ? before->thread : 0;
+    if (before != NULL) {
+        unsigned preempted =
+            before->thread != before->last && before->enabled & 1u << before->last && !before->forced;
+        node->preemptions = (uint8_t)(before->preemptions + (preempted ? 1 : 0));
+        if (search->mode == MODE_EXHAUSTIVE)
+            inherit_sleep(node, before);
+    }
+    int first = forced ? x.current : first_choice(node);
+    if (first < 0)
+        return false;
+    node->thread = (uint8_t)first;
+    node->backtrack = (uint8_t)(1u << first);
+    if (!forced && (search->mode == MODE_NAIVE || search->naive_bound))
+        node->backtrack = (uint8_t)enabled;
+    return true;
+}
+
+static _Noreturn void stuck(void)
+{
+    int parked = -1;
+    for (int i = 0; i < x.count; i++)
+        if (!x.threads[i].ended && x.threads[i].op.kind == OP_WAIT)
+            parked = i;
+    if (parked >= 0)
+        fail(NULL, "lost wake-up: thread %d waits, and nobody is left to wake it", parked);
+    fail(NULL, "deadlock: every thread waits for another");
+}
+
+void schedule(void)
+{
+    struct thread *me = self();
+    unsigned enabled = 0, alive = 0;
+    for (int i = 0; i < x.count; i++) {
+        alive |= (unsigned)!x.threads[i].ended << i;
+        if (thread_enabled(&x.threads[i]))
+            enabled |= 1u << i;
+    }
+    if (alive == 0) {
+        races_check_leaks();
+        execution_end(PASSED);
+    }
+    if (enabled == 0)
+        stuck();
+    unsigned limit = search->model->steps ? search->model->steps : 2000;
+    if (x.depth == (int)limit || x.depth == MAX_STEPS)
+        fail(NULL, "step limit: more than %d steps: a livelock?", x.depth);
+    struct node *node = &nodes[x.depth];
+    bool forced = me->op.kind == OP_CHOOSE && !me->ended;
+    if (x.depth <= x.fresh) {
+        if (!(enabled & 1u << node->thread))
+            fail(NULL, "the model is not deterministic, or the replay is of another program");
+    } else if (!node_new(node, enabled, forced)) {
+        execution_end(REDUNDANT);
+    }
+    x.depth++;
+    int next = node->thread;
+    if (next != x.current) {
+        x.current = next;
+        fiber_switch(&me->sp, x.threads[next].sp);
+    }
+}
+
+int choose_variant(int variants)
+{
+    struct node *node = &nodes[x.depth - 1];
+    if (variants < 1 || variants > 255)
+        fail(NULL, "a step with %d ways", variants);
+    node->variants = (uint8_t)variants;
+    /* A new node's is 0. By chance, the first way is the likely one. */
+    if (x.depth - 1 > x.fresh && search->mode == MODE_PCT && pct_random() % 4 == 0)
+        node->variant = (uint8_t)(pct_random() % (uint64_t)variants);
+    if (node->variant >= variants)
+        fail(NULL, "the model is not deterministic, or the replay is of another program");
+    return node->variant;
+}
+
+/* ---- Conflicts ---- */
+
+/* Step i and the one just taken by `thread` conflict and are not ordered: come back to before i, and
+ * let one of those go first that can lead to the other order. */
+static void reverse(int i, int thread)
+{
+    struct node *at = &nodes[i];
+    if (search->mode == MODE_BOUNDED) {
+        /* There, and where the thread that took it began to run. */
+        int begin = i;
+        while (begin > 0 && nodes[begin - 1].thread == at->thread)
+            begin--;
+        int points[2] = {i, begin};
+        for (int p = 0; p < 2; p++) {
+            struct node *node = &nodes[points[p]];
+            if (node->forced)
+                continue;
+            if (node->enabled & 1u << thread)
+                node->backtrack |= (uint8_t)(1u << thread);
+            else
+                node->backtrack |= node->enabled;
+        }
+        return;
+    }
+    /* Those after i that do not depend on it, in their order, and this one: who could begin? */
+    unsigned seen = 0, initials = 0;
+    uint16_t first[THREADS + 1] = {0};
+    uint16_t time = at->order[at->thread];
+    for (int k = i + 1; k < x.depth; k++) {
+        const struct node *node = &nodes[k];
+        if (k < x.depth - 1 && node->order[at->thread] >= time)
+            continue;
+        if (seen & 1u << node->thread)
+            continue;
+        bool begins = true;
+        for (unsigned rest = seen; rest; rest &= rest - 1) {
+            int other = __builtin_ctz(rest);
+            if (node->order[other] >= first[other])
+                begins = false;
+        }
+        seen |= 1u << node->thread;
+        first[node->thread] = node->order[node->thread];
+        if (begins)
+            initials |= 1u << node->thread;
+    }
+    initials &= at->enabled;
+    if (initials & (at->backtrack | at->sleep | at->done))
+        return;
+    if (initials == 0)
+        at->backtrack |= at->enabled;
+    else if (initials & 1u << thread)
+        at->backtrack |= (uint8_t)(1u << thread);
+    else
+        at->backtrack |= (uint8_t)(initials & -initials);
+}
+
+/* Whether step i of another thread is unknown to a thread with this dependency clock. */
+static bool unordered(int i, int thread, clock_vec before)
+{
+    if (i < 0 || nodes[i].thread == thread)
+        return false;
+    const struct node *node = &nodes[i];
+    return node->order[node->thread] > before[node->thread];
+}
+
+void step_taken(enum op_kind kind, struct loc *loc, bool wrote, bool sc, clock_vec before)
+{
+    int at = x.depth - 1, me = x.current;
+    struct node *node = &nodes[at];
+    struct thread *thread = self();
+    bool both_ways = search->mode == MODE_BOUNDED;
+    node->kind = (uint8_t)kind;
+    node->loc = loc;
+    node->wrote = wrote;
+    node->sc = sc;
+    if (loc == NULL) {
+        node->order = thread->order;
+        return;
+    }
+    bool may_write = kind != OP_LOAD;
+    if (kind <= OP_CAS) {
+        if (wrote && (sc || both_ways))
+            thread->order = clock_join(thread->order, both_ways ? loc->reads : loc->sc_reads);
+        if (!wrote && sc && loc->sc_write >= 0)
+            thread->order = clock_join(thread->order, nodes[loc->sc_write].order);
+        if (!wrote && both_ways && loc->write >= 0)
+            thread->order = clock_join(thread->order, nodes[loc->write].order);
+    }
+    node->order = thread->order;
+    if (kind > OP_CAS) /* their uses are in one order */
+        loc->order = thread->order;
+    if (at >= x.fresh && (search->mode == MODE_EXHAUSTIVE || both_ways) && !search->naive_bound) {
+        if (may_write || both_ways) {
+            if (unordered(loc->write, me, before))
+                reverse(loc->write, me);
+        } else if (sc && unordered(loc->sc_write, me, before)) {
+            reverse(loc->sc_write, me);
+        }
+        if (may_write)
+            for (int i = 0; i < x.count; i++)
+                if (unordered(loc->read[i], me, before))
+                    reverse(loc->read[i], me);
+    }
+    if (wrote) {
+        loc->write = at;
+        if (sc)
+            loc->sc_write = at;
+    } else {
+        loc->read[me] = at;
+        loc->reads = clock_join(loc->reads, thread->order);
+        if (sc)
+            loc->sc_reads = clock_join(loc->sc_reads, thread->order);
+    }
+}
+
+/* ---- The search ---- */
+
+static void outcome_add(struct outcomes *outcomes, const char *text)
+{
+    int low = 0, high = outcomes->count;
+    while (low < high) {
+        int middle = (low + high) / 2, order = strcmp(outcomes->text[middle], text);
+        if (order == 0)
+            return;
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (outcomes->count == outcomes->room) {
+        outcomes->room = outcomes->room ? 2 * outcomes->room : 16;
+        outcomes->text = realloc(outcomes->text, (size_t)outcomes->room * sizeof *outcomes->text);
+        if (outcomes->text == NULL)
+            abort();
+    }
+    memmove(outcomes->text[low + 1], outcomes->text[low],
+            (size_t)(outcomes->count - low) * sizeof *outcomes->text);
+    snprintf(outcomes->text[low], sizeof outcomes->text[low], "%s", text);
+    outcomes->count++;
+}
+
+static void body(void *arg)
+{
+    (void)arg;
+    search->model->body();
+}
+
+/* The nodes up to `fresh` are given. */
+void execute(int fresh)
+{
+    x.generation++;
+    x.depth = 0;
+    x.fresh = fresh;
+    x.verdict = RUNNING;
+    x.spurious = 0;
+    x.now = 1000000000;
+    x.outcome_length = 0;
+    x.outcome[0] = '\0';
+    races_reset();
+    memory_reset();
+    thread_reset_locals();
+    thread_start_first(body);
+    races_restore();
+}
+
+/* Sets up the next execution: the deepest point with something left. -1: there is none. */
+static int next_execution(int depth)
+{
+    while (depth > 0) {
+        struct node *node = &nodes[--depth];
+        if (node->variant + 1 < node->variants) {
+            node->variant++;
+            return depth;
+        }
+        node->done |= (uint8_t)(1u << node->thread);
+        unsigned left = node->backtrack & ~(unsigned)node->done & ~(unsigned)node->sleep;
+        for (; left != 0; left &= left - 1) {
+            int thread = __builtin_ctz(left);
+            if (!within_bound(node, thread))
+                continue;
+            node->thread = (uint8_t)thread;
+            node->variant = 0;
+            node->variants = 1;
+            return depth;
+        }
+    }
+    return -1;
+}
+
+static void check_outcomes(void)
+{
+    const char *expected = search->model->outcomes;
+    if (expected == NULL)
+        return;
+    struct outcomes *seen = &search->outcomes;
+    char words[1024];
+    snprintf(words, sizeof words, " %s ", expected);
+    int count = 0;
+    for (const char *p = expected; *p; p++)
+        count += *p != ' ' && (p[1] == ' ' || p[1] == '\0');
+    size_t length = 0;
+    bool wrong = count != seen->count;
+    char text[160] = "";
+    for (int i = 0; i < seen->count; i++) {
+        char word[70];
+        snprintf(word, sizeof word, " %s ", seen->text[i]);
+        wrong |= strstr(words, word) == NULL;
+        if (length < sizeof text - 40)
+            length += (size_t)snprintf(text + length, sizeof text - length, "%s ", seen->text[i]);
+    }
+    if (wrong) {
+        search->failed = true;
+        snprintf(search->message, sizeof search->message, "outcomes %s; expected %.80s", text,
+                 expected);
+    }
+}
+
+void search_run(struct search *s)
+{
+    search = s;
+    double start = now_seconds();
+    int fresh = -1;
+    if (s->replay != NULL) {
+        int count = replay_parse(s->replay);
+        if (count < 0) {
+            s->failed = true;
+            snprintf(s->message, sizeof s->message, "no replay string: %s", s->replay);
+            return;
+        }
+        x.tracing = true;
+        execute(count - 1);
+        x.tracing = false;
+        s->failed = x.verdict == FAILED;
+        s->complete = true;
+        s->executions = 1;
+        return;
+    }
+    pct.longest = 100;
+    for (;;) {
+        if (s->mode == MODE_PCT) {
+            pct_begin(s->seed + s->executions);
+            fresh = -1;
+        }
+        execute(fresh);
+        if (x.depth > s->deepest)
+            s->deepest = pct.longest = x.depth;
+        if (x.verdict == REDUNDANT) {
+            s->redundant++;
+        } else {
+            s->executions++;
+            if (x.verdict == FAILED) {
+                s->failed = true;
+                snprintf(s->message, sizeof s->message, "%s", x.message);
+                break;
+            }
+            if (x.outcome_length > 0)
+                outcome_add(&s->outcomes, x.outcome);
+        }
+        if (s->mode != MODE_PCT) {
+            /* What is left to try. */
+            fresh = next_execution(x.depth);
+            if (fresh < 0) {
+                s->complete = true;
+                break;
+            }
+        }
+        if (s->limit > 0 && s->executions >= s->limit) {
+            s->complete = s->mode == MODE_PCT;
+            break;
+        }
+        if (s->seconds > 0 && ((s->executions + s->redundant) & 255) == 0 &&
+            now_seconds() - start > s->seconds)
+            break;
+    }
+    s->took = now_seconds() - start;
+    if (s->complete && !s->failed && s->mode != MODE_PCT)
+        check_outcomes();
+}

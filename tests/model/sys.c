@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+/* internal/sys.h for models: the checker's blocks, threads and clock in place of the system's. Locks
+ * are in thread.c, atomics in memory.c. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "checker.h"
+
+void *edo_malloc(size_t size)
+{
+    return block_new(size, false, true, __builtin_return_address(0));
+}
+
+void *edo_calloc(size_t count, size_t size)
+{
+    size_t bytes;
+    if (__builtin_mul_overflow(count, size, &bytes))
+        return NULL;
+    return block_new(bytes, true, true, __builtin_return_address(0));
+}
+
+void *edo_realloc(void *block, size_t size)
+{
+    void *pc = __builtin_return_address(0);
+    void *moved = block_new(size, false, true, pc);
+    if (block != NULL) {
+        size_t old = block_size(block);
+        memcpy(moved, block, old < size ? old : size);
+        block_free(block, pc);
+    }
+    return moved;
+}
+
+void edo_free(void *block)
+{
+    if (block != NULL)
+        block_free(block, __builtin_return_address(0));
+}
+
+bool edo_alloc_fail(uint64_t n, bool sticky)
+{
+    (void)n;
+    (void)sticky;
+    return false;
+}
+
+void *model_new(size_t size)
+{
+    return block_new(size, true, false, __builtin_return_address(0));
+}
+
+uint64_t edo_clock_ns(void)
+{
+    return x.now;
+}
+
+/* The same in every execution. */
+bool edo_random(void *block, size_t size)
+{
+    memset(block, 0x5a, size);
+    return true;
+}
+
+struct start {
+    void *(*run)(void *);
+    void *arg;
+};
+
+static void run_started(void *arg)
+{
+    struct start start = *(struct start *)arg;
+    start.run(start.arg);
+}
+
+bool edo_thread_start_detached(void *(*run)(void *), void *arg)
+{
+    struct start *start = model_new(sizeof *start);
+    *start = (struct start){run, arg};
+    model_thread(run_started, start);
+    return true;
+}
+
+_Noreturn void edo_bug(const char *file, int line, const char *format, ...)
+{
+    char message[200];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(message, sizeof message, format, args);
+    va_end(args);
+    model_fail(file, line, message);
+}
