@@ -52,7 +52,8 @@ struct model_site {
 void model_atomic_init(const volatile void *at, size_t size, uint64_t value);
 uint64_t model_atomic_load(struct model_site *site, const volatile void *at, size_t size);
 void model_atomic_store(struct model_site *site, volatile void *at, size_t size, uint64_t value);
-uint64_t model_atomic_rmw(struct model_site *site, volatile void *at, size_t size, uint64_t operand);
+uint64_t model_atomic_rmw(struct model_site *site, volatile void *at, size_t size,
+                          uint64_t operand);
 bool model_atomic_cas(struct model_site *site, volatile void *at, size_t size, uint64_t *expected,
                       uint64_t desired);
 
@@ -64,37 +65,37 @@ bool model_atomic_cas(struct model_site *site, volatile void *at, size_t size, u
 #define MODEL_BITS_(p, v) ((uint64_t)(uintptr_t)(MODEL_TYPE_(p))(v))
 
 #define edo_init(p, v) model_atomic_init((p), sizeof *(p), MODEL_BITS_(p, v))
-#define edo_load(p, order)                                                                  \
-    __extension__({                                                                         \
-        MODEL_SITE_(LOAD, order, relaxed, #p);                                              \
-        (MODEL_TYPE_(p))(uintptr_t) model_atomic_load(&model_site_, (p), sizeof *(p));      \
-    })
-#define edo_store(p, v, order)                                                         \
+#define edo_load(p, order)                                                             \
     __extension__({                                                                    \
-        MODEL_SITE_(STORE, order, relaxed, #p);                                        \
-        model_atomic_store(&model_site_, (p), sizeof *(p), MODEL_BITS_(p, v));         \
+        MODEL_SITE_(LOAD, order, relaxed, #p);                                         \
+        (MODEL_TYPE_(p))(uintptr_t) model_atomic_load(&model_site_, (p), sizeof *(p)); \
     })
-#define MODEL_RMW_(op, p, v, order)                                                           \
-    __extension__({                                                                           \
-        MODEL_SITE_(op, order, relaxed, #p);                                                  \
-        (MODEL_TYPE_(p))(uintptr_t)                                                           \
-            model_atomic_rmw(&model_site_, (p), sizeof *(p), MODEL_BITS_(p, v));              \
+#define edo_store(p, v, order)                                                 \
+    __extension__({                                                            \
+        MODEL_SITE_(STORE, order, relaxed, #p);                                \
+        model_atomic_store(&model_site_, (p), sizeof *(p), MODEL_BITS_(p, v)); \
+    })
+#define MODEL_RMW_(op, p, v, order)                                              \
+    __extension__({                                                              \
+        MODEL_SITE_(op, order, relaxed, #p);                                     \
+        (MODEL_TYPE_(p))(uintptr_t)                                              \
+            model_atomic_rmw(&model_site_, (p), sizeof *(p), MODEL_BITS_(p, v)); \
     })
 #define edo_exchange(p, v, order)  MODEL_RMW_(EXCHANGE, p, v, order)
 #define edo_fetch_add(p, v, order) MODEL_RMW_(FETCH_ADD, p, v, order)
 #define edo_fetch_sub(p, v, order) MODEL_RMW_(FETCH_SUB, p, v, order)
 #define edo_fetch_or(p, v, order)  MODEL_RMW_(FETCH_OR, p, v, order)
 #define edo_fetch_and(p, v, order) MODEL_RMW_(FETCH_AND, p, v, order)
-#define MODEL_CAS_(op, p, e, v, order, fail)                                                 \
-    __extension__({                                                                          \
-        MODEL_SITE_(op, order, fail, #p);                                                    \
-        __auto_type model_expected_ = (e);                                                   \
-        uint64_t model_was_ = (uint64_t)(uintptr_t)*model_expected_;                         \
-        bool model_done_ = model_atomic_cas(&model_site_, (p), sizeof *(p), &model_was_,     \
-                                            MODEL_BITS_(p, v));                              \
-        if (!model_done_)                                                                    \
-            *model_expected_ = (MODEL_TYPE_(p))(uintptr_t)model_was_;                        \
-        model_done_;                                                                         \
+#define MODEL_CAS_(op, p, e, v, order, fail)                                                  \
+    __extension__({                                                                           \
+        MODEL_SITE_(op, order, fail, #p);                                                     \
+        __auto_type model_expected_ = (e);                                                    \
+        uint64_t model_was_ = (uint64_t)(uintptr_t)*model_expected_;                          \
+        bool model_done_ =                                                                    \
+            model_atomic_cas(&model_site_, (p), sizeof *(p), &model_was_, MODEL_BITS_(p, v)); \
+        if (!model_done_)                                                                     \
+            *model_expected_ = (MODEL_TYPE_(p))(uintptr_t)model_was_;                         \
+        model_done_;                                                                          \
     })
 #define edo_cas(p, expected, v, order, fail)      MODEL_CAS_(CAS, p, expected, v, order, fail)
 #define edo_cas_weak(p, expected, v, order, fail) MODEL_CAS_(CAS_WEAK, p, expected, v, order, fail)

@@ -36,7 +36,8 @@ static int place_count;
 
 static int compare_sites(const void *a, const void *b)
 {
-    const struct model_site *s = *(struct model_site *const *)a, *t = *(struct model_site *const *)b;
+    const struct model_site *s = *(struct model_site *const *)a,
+                            *t = *(struct model_site *const *)b;
     int order = strcmp(s->file, t->file);
     if (order == 0)
         order = s->line - t->line;
@@ -165,7 +166,8 @@ void command_run(const struct model *model, struct result *result)
     if (s.replay != NULL) {
         printf("%s\n", s.failed ? "failed" : "passed");
     } else if (s.failed && x.verdict == FAILED &&
-               (model->fails == NULL || strstr(s.message, model->fails) == NULL || command.verbose)) {
+               (model->fails == NULL || strstr(s.message, model->fails) == NULL ||
+                command.verbose)) {
         report_failure(&s);
     }
     give_verdict(&s, result);
@@ -234,7 +236,8 @@ static void print_result(const struct model *model, const struct result *result)
     const char *verdict = result->passed ? model->fails != NULL ? "found" : "passed" : "FAILED";
     printf("%-34s %-10s %10llu %10llu %6d %8.2f  %s%s%s\n", model->name, how,
            (unsigned long long)result->executions, (unsigned long long)result->redundant,
-           result->deepest, result->took, verdict, result->passed && model->fails == NULL ? "" : ": ",
+           result->deepest, result->took, verdict,
+           result->passed && model->fails == NULL ? "" : ": ",
            result->passed && model->fails == NULL ? ""
            : result->mode < 0                     ? "the process died"
                                                   : result->message);

@@ -211,7 +211,8 @@ static struct loc *begin(struct model_site *site, const volatile void *at, size_
     loc = loc_of(at, size);
     struct thread *thread = self();
     if (!epoch_known(loc->init, thread))
-        fail(NULL, "data race: %s:%d: atomic access to %s against the plain write of its first value",
+        fail(NULL,
+             "data race: %s:%d: atomic access to %s against the plain write of its first value",
              site->file, site->line, site->text);
     loc->accessed[x.current] = thread->hb[x.current];
     return loc;
@@ -311,8 +312,8 @@ bool model_atomic_cas(struct model_site *site, volatile void *at, size_t size, u
     int low = oldest(loc, thread, fail_sc);
     bool can = loc->stores[newest].value == want;
     unsigned most = search->model->spurious ? search->model->spurious : 1;
-    bool spurious = can && site->op == MODEL_CAS_WEAK && thread->spurious == 0 &&
-                    x.spurious < (int)most;
+    bool spurious =
+        can && site->op == MODEL_CAS_WEAK && thread->spurious == 0 && x.spurious < (int)most;
     int ways = can + spurious;
     for (int i = low; i <= newest; i++)
         ways += loc->stores[i].value != want;

@@ -71,12 +71,12 @@ struct model {
 };
 
 /* MODEL(name, .setting = …) { body } */
-#define MODEL(name_, ...)                                                                      \
-    static void model_body_##name_(void);                                                      \
-    static const struct model model_##name_ = {                                                \
-        .name = #name_, .file = __FILE__, .body = model_body_##name_, ##__VA_ARGS__};          \
-    static const struct model *const model_entry_##name_                                       \
-        __attribute__((section("model_list"), used)) = &model_##name_;                         \
+#define MODEL(name_, ...)                                                             \
+    static void model_body_##name_(void);                                             \
+    static const struct model model_##name_ = {                                       \
+        .name = #name_, .file = __FILE__, .body = model_body_##name_, ##__VA_ARGS__}; \
+    static const struct model *const model_entry_##name_                              \
+        __attribute__((section("model_list"), used)) = &model_##name_;                \
     static void model_body_##name_(void)
 
 /* A zeroed block that the checker frees itself when the execution is over. */
@@ -110,8 +110,8 @@ _Noreturn void model_fail(const char *file, int line, const char *message);
 
 /* Adds digits to the execution's outcome: model_outcome(r1, r2). In any thread; for the order to be
  * one and the same, after the joins. */
-#define model_outcome(...)                                                       \
-    model_outcome_((const int[]){__VA_ARGS__},                                   \
+#define model_outcome(...)                     \
+    model_outcome_((const int[]){__VA_ARGS__}, \
                    (int)(sizeof((const int[]){__VA_ARGS__}) / sizeof(int)))
 void model_outcome_(const int *digits, int count);
 

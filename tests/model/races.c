@@ -71,8 +71,8 @@ extern char __start_model_bss[] __attribute__((weak)), __stop_model_bss[] __attr
 
 static void *map(size_t size)
 {
-    void *at = mmap(NULL, size, PROT_READ | PROT_WRITE,
-                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+                    -1, 0);
     if (at == MAP_FAILED) {
         perror("edo-model: mmap");
         exit(2);
@@ -292,12 +292,13 @@ void atomic_access(uintptr_t at, size_t size, const char *file, int line)
         touch(region, at, NULL);
         return;
     }
-    const char *what = granule->tag == TAG(FREED | (granule->tag & FLAGS)) ? "use after free"
-                                                                          : "out of bounds";
+    const char *what =
+        granule->tag == TAG(FREED | (granule->tag & FLAGS)) ? "use after free" : "out of bounds";
     if (file != NULL)
         fail(NULL, "%s: thread %d at %p, by the atomic operation at %s:%d", what, x.current,
              (void *)at, file, line);
-    fail(NULL, "%s: thread %d uses the lock at %p, of %zu bytes", what, x.current, (void *)at, size);
+    fail(NULL, "%s: thread %d uses the lock at %p, of %zu bytes", what, x.current, (void *)at,
+         size);
 }
 
 uint32_t atomic_begin(uintptr_t at, size_t size)
@@ -413,9 +414,7 @@ HOOK(8)
 HOOK(16)
 
 void __tsan_init(void);
-void __tsan_init(void)
-{
-}
+void __tsan_init(void) {}
 
 /* Copying is not reported by the compiler; the linker sends these here (--wrap). */
 void *__real_memcpy(void *to, const void *from, size_t n);

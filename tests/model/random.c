@@ -10,7 +10,7 @@
 
 #include "command.h"
 
-enum { MAX_THREADS = 3, MAX_OPS = 4, LOCATIONS = 2, NAIVE_LIMIT = 300000 };
+enum { MAX_THREADS = 3, MAX_OPS = 4, LOCATIONS = 2, NAIVE_LIMIT = 2000000 };
 
 enum action { LOAD, STORE, EXCHANGE, ADD, CAS, CAS_WEAK, LOCKED, SIGNAL, WAIT, ACTIONS };
 
@@ -157,9 +157,10 @@ static void print_program(void)
         for (int i = 0; i < program.ops[t]; i++) {
             struct step *step = &program.steps[t][i];
             if (step->action > CAS_WEAK) {
-                printf("  %s(%d);", step->action == LOCKED   ? "locked"
-                                    : step->action == SIGNAL ? "signal"
-                                                             : "wait",
+                printf("  %s(%d);",
+                       step->action == LOCKED   ? "locked"
+                       : step->action == SIGNAL ? "signal"
+                                                : "wait",
                        step->action == LOCKED ? step->value : step->location);
                 continue;
             }
@@ -173,6 +174,34 @@ static void print_program(void)
         }
         printf("\n");
     }
+}
+
+/* Whether the searches still disagree. */
+static bool disagree(unsigned bound)
+{
+    struct search s[] = {run(MODE_NAIVE, 0, false), run(MODE_EXHAUSTIVE, 0, false),
+                         run(MODE_BOUNDED, bound, true), run(MODE_BOUNDED, bound, false)};
+    bool different =
+        s[0].outcomes.count != s[1].outcomes.count || s[2].outcomes.count != s[3].outcomes.count;
+    for (int i = 0; i < 4; i++)
+        free(s[i].outcomes.text);
+    return different;
+}
+
+/* Takes away what is not needed for the disagreement. */
+static void shrink(unsigned bound)
+{
+    for (int t = 0; t < program.threads; t++)
+        for (int i = 0; i < program.ops[t];) {
+            struct program whole = program;
+            program.ops[t]--;
+            memmove(&program.steps[t][i], &program.steps[t][i + 1],
+                    (size_t)(program.ops[t] - i) * sizeof(struct step));
+            if (disagree(bound))
+                continue;
+            program = whole;
+            i++;
+        }
 }
 
 static bool same(const struct search *a, const char *a_name, const struct search *b,
@@ -226,6 +255,9 @@ static void check(uint64_t seed, struct tally *tally)
             !same(&bounded_naive, "naive within the bound", &bounded, "bounded")) {
             printf("program %llu, bound %u:\n", (unsigned long long)seed, bounded.bound);
             print_program();
+            shrink(bounded.bound);
+            printf("the least of it:\n");
+            print_program();
             tally->failed++;
         }
         free(reduced.outcomes.text);
@@ -258,11 +290,12 @@ int random_run(uint64_t first, uint64_t count)
         all.redundant += job.tallies[i].redundant;
         all.outcomes += job.tallies[i].outcomes;
     }
-    printf("%llu random programs (%llu too large for naive search): naive %llu executions, exhaustive "
-           "%llu and %llu redundant, outcomes %llu\n",
-           (unsigned long long)all.programs, (unsigned long long)all.skipped,
-           (unsigned long long)all.naive, (unsigned long long)all.reduced,
-           (unsigned long long)all.redundant, (unsigned long long)all.outcomes);
+    printf(
+        "%llu random programs (%llu too large for naive search): naive %llu executions, exhaustive "
+        "%llu and %llu redundant, outcomes %llu\n",
+        (unsigned long long)all.programs, (unsigned long long)all.skipped,
+        (unsigned long long)all.naive, (unsigned long long)all.reduced,
+        (unsigned long long)all.redundant, (unsigned long long)all.outcomes);
     printf("%llu passed, %llu failed\n", (unsigned long long)(all.programs - all.failed),
            (unsigned long long)all.failed);
     return all.failed == 0 && all.programs > 0 ? 0 : 1;

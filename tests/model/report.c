@@ -23,8 +23,9 @@ const char *order_name(int order)
 
 const char *op_name(int op)
 {
-    static const char *const names[] = {"load",     "store",     "exchange", "fetch_add", "fetch_sub",
-                                        "fetch_or", "fetch_and", "cas",      "cas_weak"};
+    static const char *const names[] = {"load",      "store",     "exchange",
+                                        "fetch_add", "fetch_sub", "fetch_or",
+                                        "fetch_and", "cas",       "cas_weak"};
     return names[op];
 }
 

@@ -144,8 +144,8 @@ static bool node_new(struct node *node, unsigned enabled, bool forced)
     *node = (struct node){.enabled = (uint8_t)enabled, .variants = 1, .forced = forced};
     node->last = before != NULL ? before->thread : 0;
     if (before != NULL) {
-        unsigned preempted =
-            before->thread != before->last && before->enabled & 1u << before->last && !before->forced;
+        unsigned preempted = before->thread != before->last &&
+                             before->enabled & 1u << before->last && !before->forced;
         node->preemptions = (uint8_t)(before->preemptions + (preempted ? 1 : 0));
         if (search->mode == MODE_EXHAUSTIVE)
             inherit_sleep(node, before);
@@ -222,8 +222,9 @@ int choose_variant(int variants)
 /* ---- Conflicts ---- */
 
 /* Step i and the one just taken by `thread` conflict and are not ordered: come back to before i, and
- * let one of those go first that can lead to the other order. */
-static void reverse(int i, int thread)
+ * let one of those go first that can lead to the other order. `order`: all that the step taken could
+ * depend on; a compare-exchange that failed may succeed there. */
+static void reverse(int i, int thread, clock_vec order)
 {
     struct node *at = &nodes[i];
     if (search->mode == MODE_BOUNDED) {
@@ -256,7 +257,7 @@ static void reverse(int i, int thread)
         bool begins = true;
         for (unsigned rest = seen; rest; rest &= rest - 1) {
             int other = __builtin_ctz(rest);
-            if (node->order[other] >= first[other])
+            if ((k < x.depth - 1 ? node->order : order)[other] >= first[other])
                 begins = false;
         }
         seen |= 1u << node->thread;
@@ -310,17 +311,23 @@ void step_taken(enum op_kind kind, struct loc *loc, bool wrote, bool sc, clock_v
     node->order = thread->order;
     if (kind > OP_CAS) /* their uses are in one order */
         loc->order = thread->order;
+    clock_vec could = thread->order;
+    if (kind == OP_CAS && !wrote) {
+        if (loc->write >= 0)
+            could = clock_join(could, nodes[loc->write].order);
+        could = clock_join(could, loc->sc_reads);
+    }
     if (at >= x.fresh && (search->mode == MODE_EXHAUSTIVE || both_ways) && !search->naive_bound) {
         if (may_write || both_ways) {
             if (unordered(loc->write, me, before))
-                reverse(loc->write, me);
+                reverse(loc->write, me, could);
         } else if (sc && unordered(loc->sc_write, me, before)) {
-            reverse(loc->sc_write, me);
+            reverse(loc->sc_write, me, could);
         }
         if (may_write)
             for (int i = 0; i < x.count; i++)
                 if (unordered(loc->read[i], me, before))
-                    reverse(loc->read[i], me);
+                    reverse(loc->read[i], me, could);
     }
     if (wrote) {
         loc->write = at;
