@@ -327,14 +327,14 @@ soak: $(SOAKS:tests/%=build/%) examples  ## run each tests/soak/*.c, for at most
 CHECKER := $(wildcard tests/model/*.c)
 MODELS := $(wildcard tests/model/models/*.c)
 MODEL_OBJECTS := $(call objects,checker,$(CHECKER)) \
-	$(call objects,model,$(MODELS) $(filter-out internal/sys.c,$(LIB)))
+	$(call objects,model,$(MODELS) $(filter-out internal/sys.c io/%,$(LIB)))
 # The system calls of edo_driver_new, and what copies memory without the compiler's report.
 MODEL_WRAPS := memcpy memmove memset eventfd fcntl close getrlimit
 
 build/model/edo-model: $(MODEL_OBJECTS) build/obj/sources
 	@echo "  model  $@"
 	$(Q)mkdir -p $(@D)
-	$(Q)$(checker) $(LDFLAGS) -o $@ $(filter %.o,$^) $(MODEL_WRAPS:%=-Wl,--wrap=%) $(UV_LIBS)
+	$(Q)$(checker) $(LDFLAGS) -o $@ $(filter %.o,$^) $(MODEL_WRAPS:%=-Wl,--wrap=%)
 
 .PHONY: model mutants
 model: build/model/edo-model  ## every interleaving of the library's concurrent code: tests/model/

@@ -192,6 +192,8 @@ static inline struct thread *self(void)
 void step_begin(struct op op);
 /* One that needs no turn: nothing that others do can tell when it happened. */
 void step_inline(void);
+/* Whether it is signalled, and not any more. */
+bool event_poll(const void *event);
 void thread_start_first(void (*run)(void *));
 bool thread_enabled(const struct thread *thread);
 void thread_reset_locals(void);

@@ -97,7 +97,8 @@ static bool wakes(const struct node *step, const struct op *op)
     if (step->wrote)
         return true;
     /* A spurious failure read what the newest store wrote; after another it could not. */
-    return !is_load(op->kind) && ((step->sc && op->sc) || step->spurious);
+    return (step->sc && op->sc && (!is_load(op->kind) || step->kind == OP_CAS)) ||
+           (!is_load(op->kind) && step->spurious);
 }
 
 static void inherit_sleep(struct node *node, const struct node *before)
@@ -222,9 +223,8 @@ int choose_variant(int variants)
 /* ---- Conflicts ---- */
 
 /* Step i and the one just taken by `thread` conflict and are not ordered: come back to before i, and
- * let one of those go first that can lead to the other order. `order`: all that the step taken could
- * depend on; a compare-exchange that failed may succeed there. */
-static void reverse(int i, int thread, clock_vec order)
+ * let one of those go first that can lead to the other order. */
+static void reverse(int i, int thread)
 {
     struct node *at = &nodes[i];
     if (search->mode == MODE_BOUNDED) {
@@ -257,7 +257,7 @@ static void reverse(int i, int thread, clock_vec order)
         bool begins = true;
         for (unsigned rest = seen; rest; rest &= rest - 1) {
             int other = __builtin_ctz(rest);
-            if ((k < x.depth - 1 ? node->order : order)[other] >= first[other])
+            if (node->order[other] >= first[other])
                 begins = false;
         }
         seen |= 1u << node->thread;
@@ -294,16 +294,19 @@ void step_taken(enum op_kind kind, struct loc *loc, bool wrote, bool sc, clock_v
     node->kind = (uint8_t)kind;
     node->loc = loc;
     node->wrote = wrote;
-    node->sc = sc;
     if (loc == NULL) {
         node->order = thread->order;
         return;
     }
     bool may_write = kind != OP_LOAD;
+    /* A compare-exchange that failed, and would have been seq_cst, keeps its place among the seq_cst
+     * reads as if it had written: elsewhere it does. */
+    bool sc_writes = kind == OP_CAS ? thread->op.sc : wrote && sc;
+    node->sc = sc || sc_writes;
     if (kind <= OP_CAS) {
-        if (wrote && (sc || both_ways))
+        if (sc_writes || (wrote && both_ways))
             thread->order = clock_join(thread->order, both_ways ? loc->reads : loc->sc_reads);
-        if (!wrote && sc && loc->sc_write >= 0)
+        if (!wrote && (sc || sc_writes) && loc->sc_write >= 0)
             thread->order = clock_join(thread->order, nodes[loc->sc_write].order);
         if (!wrote && both_ways && loc->write >= 0)
             thread->order = clock_join(thread->order, nodes[loc->write].order);
@@ -311,28 +314,20 @@ void step_taken(enum op_kind kind, struct loc *loc, bool wrote, bool sc, clock_v
     node->order = thread->order;
     if (kind > OP_CAS) /* their uses are in one order */
         loc->order = thread->order;
-    clock_vec could = thread->order;
-    if (kind == OP_CAS && !wrote) {
-        if (loc->write >= 0)
-            could = clock_join(could, nodes[loc->write].order);
-        could = clock_join(could, loc->sc_reads);
-    }
     if (at >= x.fresh && (search->mode == MODE_EXHAUSTIVE || both_ways) && !search->naive_bound) {
-        if (may_write || both_ways) {
-            if (unordered(loc->write, me, before))
-                reverse(loc->write, me, could);
-        } else if (sc && unordered(loc->sc_write, me, before)) {
-            reverse(loc->sc_write, me, could);
-        }
+        if ((may_write || both_ways) && unordered(loc->write, me, before))
+            reverse(loc->write, me);
+        if (!may_write && sc && unordered(loc->sc_write, me, before))
+            reverse(loc->sc_write, me);
         if (may_write)
             for (int i = 0; i < x.count; i++)
                 if (unordered(loc->read[i], me, before))
-                    reverse(loc->read[i], me, could);
+                    reverse(loc->read[i], me);
     }
+    if (sc_writes)
+        loc->sc_write = at;
     if (wrote) {
         loc->write = at;
-        if (sc)
-            loc->sc_write = at;
     } else {
         loc->read[me] = at;
         loc->reads = clock_join(loc->reads, thread->order);

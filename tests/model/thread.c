@@ -156,16 +156,19 @@ unsigned model_choose(unsigned n)
 
 /* ---- Events: they order the search, and nothing in the model ---- */
 
-static bool wait(const void *event, bool timed, void *pc)
+/* timed: 0, 1, or 2 for one that only looks. */
+static bool wait(const void *event, int timed, void *pc)
 {
     struct loc *loc = loc_of(event, 0);
     step_begin((struct op){.kind = timed ? OP_WAIT_TIMED : OP_WAIT, .loc = loc});
     struct thread *thread = self();
     clock_vec before = thread->order;
-    bool signalled = loc->signalled && (!timed || choose_variant(2) == 0);
+    bool signalled = loc->signalled && (timed != 1 || choose_variant(2) == 0);
     if (signalled)
         loc->signalled = false;
-    trace_step(NULL, 0, pc, signalled ? "wakes up: signalled" : "wakes up: time has run out");
+    trace_step(NULL, 0, pc, signalled ? "is signalled"
+                                      : timed == 1 ? "runs out of time"
+                                                   : "is not signalled");
     thread->order = clock_join(thread->order, loc->order);
     loc->order = thread->order;
     step_taken(timed ? OP_WAIT_TIMED : OP_WAIT, loc, true, false, before);
@@ -174,12 +177,17 @@ static bool wait(const void *event, bool timed, void *pc)
 
 void model_wait(const void *event)
 {
-    wait(event, false, __builtin_return_address(0));
+    wait(event, 0, __builtin_return_address(0));
 }
 
 bool model_wait_timed(const void *event)
 {
-    return wait(event, true, __builtin_return_address(0));
+    return wait(event, 1, __builtin_return_address(0));
+}
+
+bool event_poll(const void *event)
+{
+    return wait(event, 2, __builtin_return_address(0));
 }
 
 void model_signal(const void *event)
