@@ -65,6 +65,12 @@ static struct {
 } undo[UNDO];
 static int undo_count;
 
+/* Of a byte of a granule that is behind its block's end. */
+static const uint32_t OUTSIDE = (uint32_t)NOBODY << 16 | UINT16_MAX;
+
+/* The linker sends the others' memset to the one below (--wrap). */
+void *__real_memset(void *at, int byte, size_t n);
+
 /* Where the library's and the models' static storage is (atomics.h). */
 extern char __start_model_data[] __attribute__((weak)), __stop_model_data[] __attribute__((weak));
 extern char __start_model_bss[] __attribute__((weak)), __stop_model_bss[] __attribute__((weak));
@@ -104,7 +110,7 @@ void races_reset(void)
         x.generation = 1;
         struct region *regions[] = {&heap, &statics[0], &statics[1]};
         for (int i = 0; i < 3; i++)
-            memset(regions[i]->granules, 0, regions[i]->size / 8 * sizeof(struct granule));
+            __real_memset(regions[i]->granules, 0, regions[i]->size / 8 * sizeof(struct granule));
     }
     block_count = 0;
     vector_count = 0;
@@ -136,6 +142,9 @@ static struct region *region_of(uintptr_t at)
 static _Noreturn void race(uintptr_t at, size_t size, bool write, unsigned other, bool other_writes,
                            void *pc)
 {
+    if (other == NOBODY)
+        fail(pc, "out of bounds: thread %d %s %zu bytes at %p, more than the block has", x.current,
+             write ? "writes" : "reads", size, (void *)at);
     fail(pc, "data race: thread %d %s %zu bytes at %p, which thread %u %s, unordered", x.current,
          write ? "writes" : "reads", size, (void *)at, other, other_writes ? "wrote" : "read");
 }
@@ -332,7 +341,13 @@ void *block_new(size_t size, bool zero, bool leaks, void *pc)
     struct granule is = {TAG(LIVE), epoch_now()};
     for (size_t i = 0; i < (size + 7) / 8; i++)
         granule[i] = is;
-    memset(at, zero ? 0 : 0xa5, size);
+    if (size % 8 != 0) {
+        struct granule *last = touch(&heap, (uintptr_t)at + size, pc);
+        size_t g = (size_t)(last - heap.granules);
+        for (size_t i = size % 8; i < 8; i++)
+            heap.cells[8 * g + i].write = OUTSIDE;
+    }
+    __real_memset(at, zero ? 0 : 0xa5, size);
     return at;
 }
 
@@ -366,14 +381,14 @@ void block_free(void *block, void *pc)
         if (granule[g].tag & ATOMIC)
             end_atomics(&heap, p, 8, true, pc);
         if (granule[g].tag & TOUCHED) {
-            for (int b = 0; b < 8; b++)
-                check_write(&heap.cells[p - heap.base + (size_t)b], thread, p, 1, pc);
+            for (size_t b = 0; b < 8 && 8 * g + b < size; b++)
+                check_write(&heap.cells[p - heap.base + b], thread, p, 1, pc);
         } else if (!epoch_known(granule[g].epoch, thread)) {
             race(p, 8, true, granule[g].epoch >> 16, true, pc);
         }
         granule[g].tag = TAG(FREED);
     }
-    memset(block, 0xdb, size);
+    __real_memset(block, 0xdb, size);
     blocks[i].freed = true;
 }
 
@@ -419,7 +434,6 @@ void __tsan_init(void) {}
 /* Copying is not reported by the compiler; the linker sends these here (--wrap). */
 void *__real_memcpy(void *to, const void *from, size_t n);
 void *__real_memmove(void *to, const void *from, size_t n);
-void *__real_memset(void *at, int byte, size_t n);
 void *__wrap_memcpy(void *to, const void *from, size_t n);
 void *__wrap_memmove(void *to, const void *from, size_t n);
 void *__wrap_memset(void *at, int byte, size_t n);

@@ -166,9 +166,10 @@ static bool wait(const void *event, int timed, void *pc)
     bool signalled = loc->signalled && (timed != 1 || choose_variant(2) == 0);
     if (signalled)
         loc->signalled = false;
-    trace_step(NULL, 0, pc, signalled ? "is signalled"
-                                      : timed == 1 ? "runs out of time"
-                                                   : "is not signalled");
+    trace_step(NULL, 0, pc,
+               signalled    ? "is signalled"
+               : timed == 1 ? "runs out of time"
+                            : "is not signalled");
     thread->order = clock_join(thread->order, loc->order);
     loc->order = thread->order;
     step_taken(timed ? OP_WAIT_TIMED : OP_WAIT, loc, true, false, before);

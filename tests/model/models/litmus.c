@@ -29,17 +29,16 @@ static struct edo_lock lock;
 
 /* ---- Store buffering: each stores, then loads what the other stored ---- */
 
-#define SB(name, store, load, expected)        \
-    THREAD(sb_##name##_a)                      \
-    edo_store(&x, 1, store);                   \
-    r[0] = edo_load(&y, load);                 \
-    END THREAD(sb_##name##_b)                  \
-    edo_store(&y, 1, store);                   \
-    r[1] = edo_load(&x, load);                 \
-    END MODEL(sb_##name, .outcomes = expected) \
-    {                                          \
-        RUN2(sb_##name##_a, sb_##name##_b);    \
-        model_outcome(r[0], r[1]);             \
+#define SB(name, store, load, expected)                \
+    THREAD(sb_##name##_a)                              \
+    edo_store(&x, 1, store);                           \
+    r[0] = edo_load(&y, load);                         \
+    END THREAD(sb_##name##_b) edo_store(&y, 1, store); \
+    r[1] = edo_load(&x, load);                         \
+    END MODEL(sb_##name, .outcomes = expected)         \
+    {                                                  \
+        RUN2(sb_##name##_a, sb_##name##_b);            \
+        model_outcome(r[0], r[1]);                     \
     }
 SB(relaxed, relaxed, relaxed, "00 01 10 11")
 SB(release_acquire, release, acquire, "00 01 10 11")
@@ -48,17 +47,16 @@ SB(sc_load, release, seq_cst, "00 01 10 11")
 SB(sc, seq_cst, seq_cst, "01 10 11")
 
 /* The same with a read-modify-write: no fence is in it. */
-#define SB_RMW(name, rmw, load, expected)          \
-    THREAD(sb_rmw_##name##_a)                      \
-    edo_exchange(&x, 1, rmw);                      \
-    r[0] = edo_load(&y, load);                     \
-    END THREAD(sb_rmw_##name##_b)                  \
-    edo_fetch_add(&y, 1, rmw);                     \
-    r[1] = edo_load(&x, load);                     \
-    END MODEL(sb_rmw_##name, .outcomes = expected) \
-    {                                              \
-        RUN2(sb_rmw_##name##_a, sb_rmw_##name##_b); \
-        model_outcome(r[0], r[1]);                 \
+#define SB_RMW(name, rmw, load, expected)                    \
+    THREAD(sb_rmw_##name##_a)                                \
+    edo_exchange(&x, 1, rmw);                                \
+    r[0] = edo_load(&y, load);                               \
+    END THREAD(sb_rmw_##name##_b) edo_fetch_add(&y, 1, rmw); \
+    r[1] = edo_load(&x, load);                               \
+    END MODEL(sb_rmw_##name, .outcomes = expected)           \
+    {                                                        \
+        RUN2(sb_rmw_##name##_a, sb_rmw_##name##_b);          \
+        model_outcome(r[0], r[1]);                           \
     }
 SB_RMW(acq_rel, acq_rel, acquire, "00 01 10 11")
 SB_RMW(sc_and_acquire, seq_cst, acquire, "00 01 10 11")
@@ -68,12 +66,9 @@ SB_RMW(sc, seq_cst, seq_cst, "01 10 11")
 THREAD(sb_newest_a)
 edo_exchange(&x, 1, acq_rel);
 r[0] = edo_exchange(&y, 2, acq_rel);
-END
-THREAD(sb_newest_b)
-edo_exchange(&y, 1, acq_rel);
+END THREAD(sb_newest_b) edo_exchange(&y, 1, acq_rel);
 r[1] = edo_load(&x, relaxed);
-END
-MODEL(sb_rmw_reads_newest, .outcomes = "01 10 11")
+END MODEL(sb_rmw_reads_newest, .outcomes = "01 10 11")
 {
     RUN2(sb_newest_a, sb_newest_b);
     model_outcome(r[0], r[1]);
@@ -81,17 +76,16 @@ MODEL(sb_rmw_reads_newest, .outcomes = "01 10 11")
 
 /* ---- Message passing ---- */
 
-#define MP(name, store, load, expected)        \
-    THREAD(mp_##name##_a)                      \
-    edo_store(&x, 1, relaxed);                 \
-    edo_store(&y, 1, store);                   \
-    END THREAD(mp_##name##_b)                  \
-    r[0] = edo_load(&y, load);                 \
-    r[1] = edo_load(&x, relaxed);              \
-    END MODEL(mp_##name, .outcomes = expected) \
-    {                                          \
-        RUN2(mp_##name##_a, mp_##name##_b);    \
-        model_outcome(r[0], r[1]);             \
+#define MP(name, store, load, expected)                  \
+    THREAD(mp_##name##_a)                                \
+    edo_store(&x, 1, relaxed);                           \
+    edo_store(&y, 1, store);                             \
+    END THREAD(mp_##name##_b) r[0] = edo_load(&y, load); \
+    r[1] = edo_load(&x, relaxed);                        \
+    END MODEL(mp_##name, .outcomes = expected)           \
+    {                                                    \
+        RUN2(mp_##name##_a, mp_##name##_b);              \
+        model_outcome(r[0], r[1]);                       \
     }
 MP(relaxed, relaxed, relaxed, "00 01 10 11")
 MP(no_release, relaxed, acquire, "00 01 10 11")
@@ -100,19 +94,18 @@ MP(release_acquire, release, acquire, "00 01 11")
 MP(sc, seq_cst, seq_cst, "00 01 11")
 
 /* A failed compare-exchange is a load of its second order. */
-#define MP_CAS(name, fail, expected)                  \
-    THREAD(mp_cas_##name##_a)                         \
-    edo_store(&x, 1, relaxed);                        \
-    edo_store(&y, 1, release);                        \
-    END THREAD(mp_cas_##name##_b)                     \
-    int was = 2;                                      \
-    edo_cas(&y, &was, 3, relaxed, fail);              \
-    r[0] = was;                                       \
-    r[1] = edo_load(&x, relaxed);                     \
+#define MP_CAS(name, fail, expected)                      \
+    THREAD(mp_cas_##name##_a)                             \
+    edo_store(&x, 1, relaxed);                            \
+    edo_store(&y, 1, release);                            \
+    END THREAD(mp_cas_##name##_b) int was = 2;            \
+    edo_cas(&y, &was, 3, relaxed, fail);                  \
+    r[0] = was;                                           \
+    r[1] = edo_load(&x, relaxed);                         \
     END MODEL(mp_failed_cas_##name, .outcomes = expected) \
-    {                                                 \
-        RUN2(mp_cas_##name##_a, mp_cas_##name##_b);   \
-        model_outcome(r[0], r[1]);                    \
+    {                                                     \
+        RUN2(mp_cas_##name##_a, mp_cas_##name##_b);       \
+        model_outcome(r[0], r[1]);                        \
     }
 MP_CAS(relaxed, relaxed, "00 01 10 11")
 MP_CAS(acquire, acquire, "00 01 11")
@@ -121,12 +114,9 @@ MP_CAS(acquire, acquire, "00 01 11")
 THREAD(mp_plain_a)
 data = 1;
 edo_store(&y, 1, release);
-END
-THREAD(mp_plain_b)
-r[0] = edo_load(&y, acquire);
+END THREAD(mp_plain_b) r[0] = edo_load(&y, acquire);
 r[1] = r[0] ? data : 0;
-END
-MODEL(mp_plain, .outcomes = "00 11")
+END MODEL(mp_plain, .outcomes = "00 11")
 {
     RUN2(mp_plain_a, mp_plain_b);
     model_outcome(r[0], r[1]);
@@ -138,16 +128,12 @@ MODEL(mp_plain, .outcomes = "00 11")
 THREAD(rs_store_release)
 edo_store(&x, 1, relaxed);
 edo_store(&y, 1, release);
-END
-THREAD(rs_reader)
-r[0] = edo_load(&y, acquire);
+END THREAD(rs_reader) r[0] = edo_load(&y, acquire);
 r[1] = edo_load(&x, relaxed);
-END
-THREAD(rs_rmw)
+END THREAD(rs_rmw)
 int was = 1;
 edo_cas(&y, &was, 2, relaxed, relaxed);
-END
-MODEL(release_sequence_rmw, .outcomes = "00 01 11 21")
+END MODEL(release_sequence_rmw, .outcomes = "00 01 11 21")
 {
     model_thread(rs_store_release, NULL);
     model_thread(rs_rmw, NULL);
@@ -160,11 +146,8 @@ MODEL(release_sequence_rmw, .outcomes = "00 01 11 21")
 THREAD(rs_release_rmw)
 edo_store(&x, 1, relaxed);
 edo_fetch_add(&y, 1, release);
-END
-THREAD(rs_add)
-edo_fetch_add(&y, 3, relaxed);
-END
-MODEL(release_sequence_rmw_releases, .outcomes = "00 01 11 30 31 41")
+END THREAD(rs_add) edo_fetch_add(&y, 3, relaxed);
+END MODEL(release_sequence_rmw_releases, .outcomes = "00 01 11 30 31 41")
 {
     model_thread(rs_release_rmw, NULL);
     model_thread(rs_add, NULL);
@@ -178,8 +161,7 @@ MODEL(release_sequence_rmw_releases, .outcomes = "00 01 11 30 31 41")
 THREAD(rs_store)
 if (edo_load(&y, relaxed) == 1)
     edo_store(&y, 2, relaxed);
-END
-MODEL(release_sequence_ended_by_store, .outcomes = "00 01 11 20 21")
+END MODEL(release_sequence_ended_by_store, .outcomes = "00 01 11 20 21")
 {
     model_thread(rs_store_release, NULL);
     model_thread(rs_store, NULL);
@@ -191,8 +173,7 @@ THREAD(rs_own_store)
 edo_store(&x, 1, relaxed);
 edo_store(&y, 1, release);
 edo_store(&y, 2, relaxed);
-END
-MODEL(release_sequence_ended_by_own_store, .outcomes = "00 01 11 20 21")
+END MODEL(release_sequence_ended_by_own_store, .outcomes = "00 01 11 20 21")
 {
     RUN2(rs_own_store, rs_reader);
     model_outcome(r[0], r[1]);
@@ -203,12 +184,9 @@ MODEL(release_sequence_ended_by_own_store, .outcomes = "00 01 11 20 21")
 THREAD(lb_a)
 r[0] = edo_load(&x, relaxed);
 edo_store(&y, 1, relaxed);
-END
-THREAD(lb_b)
-r[1] = edo_load(&y, relaxed);
+END THREAD(lb_b) r[1] = edo_load(&y, relaxed);
 edo_store(&x, 1, relaxed);
-END
-MODEL(lb_relaxed, .outcomes = "00 01 10")
+END MODEL(lb_relaxed, .outcomes = "00 01 10")
 {
     RUN2(lb_a, lb_b);
     model_outcome(r[0], r[1]);
@@ -216,28 +194,24 @@ MODEL(lb_relaxed, .outcomes = "00 01 10")
 
 /* ---- Independent reads of independent writes ---- */
 
-#define IRIW(name, store, load, expected)        \
-    THREAD(iriw_##name##_a)                      \
-    edo_store(&x, 1, store);                     \
-    END THREAD(iriw_##name##_b)                  \
-    edo_store(&y, 1, store);                     \
-    END THREAD(iriw_##name##_c)                  \
-    r[0] = edo_load(&x, load);                   \
-    r[1] = edo_load(&y, load);                   \
-    END THREAD(iriw_##name##_d)                  \
-    r[2] = edo_load(&y, load);                   \
-    r[3] = edo_load(&x, load);                   \
-    END MODEL(iriw_##name, .outcomes = expected) \
-    {                                            \
-        model_thread(iriw_##name##_a, NULL);     \
-        model_thread(iriw_##name##_b, NULL);     \
-        model_thread(iriw_##name##_c, NULL);     \
-        model_thread(iriw_##name##_d, NULL);     \
-        model_join_all();                        \
-        model_outcome(r[0], r[1], r[2], r[3]);   \
+#define IRIW(name, store, load, expected)                  \
+    THREAD(iriw_##name##_a)                                \
+    edo_store(&x, 1, store);                               \
+    END THREAD(iriw_##name##_b) edo_store(&y, 1, store);   \
+    END THREAD(iriw_##name##_c) r[0] = edo_load(&x, load); \
+    r[1] = edo_load(&y, load);                             \
+    END THREAD(iriw_##name##_d) r[2] = edo_load(&y, load); \
+    r[3] = edo_load(&x, load);                             \
+    END MODEL(iriw_##name, .outcomes = expected)           \
+    {                                                      \
+        model_thread(iriw_##name##_a, NULL);               \
+        model_thread(iriw_##name##_b, NULL);               \
+        model_thread(iriw_##name##_c, NULL);               \
+        model_thread(iriw_##name##_d, NULL);               \
+        model_join_all();                                  \
+        model_outcome(r[0], r[1], r[2], r[3]);             \
     }
-#define BUT_1010 \
-    "0000 0001 0010 0011 0100 0101 0110 0111 1000 1001 1011 1100 1101 1110 1111"
+#define BUT_1010 "0000 0001 0010 0011 0100 0101 0110 0111 1000 1001 1011 1100 1101 1110 1111"
 IRIW(release_acquire, release, acquire, "1010 " BUT_1010)
 IRIW(sc, seq_cst, seq_cst, BUT_1010)
 
@@ -245,33 +219,25 @@ IRIW(sc, seq_cst, seq_cst, BUT_1010)
 
 THREAD(store_1)
 edo_store(&x, 1, relaxed);
-END
-THREAD(store_2)
-edo_store(&x, 2, relaxed);
-END
-THREAD(read_read)
-r[0] = edo_load(&x, relaxed);
+END THREAD(store_2) edo_store(&x, 2, relaxed);
+END THREAD(read_read) r[0] = edo_load(&x, relaxed);
 r[1] = edo_load(&x, relaxed);
-END
-THREAD(read_read_too)
-r[2] = edo_load(&x, relaxed);
+END THREAD(read_read_too) r[2] = edo_load(&x, relaxed);
 r[3] = edo_load(&x, relaxed);
-END
-MODEL(corr, .outcomes = "00 01 11")
+END MODEL(corr, .outcomes = "00 01 11")
 {
     RUN2(store_1, read_read);
     model_outcome(r[0], r[1]);
 }
 /* Two readers agree on the order of two stores: of 36 outcomes, those with a return, and 1221 and
  * 2112, are missing. */
-MODEL(corr_two_writers,
-      .outcomes = "0000 0001 0002 0011 0012 0021 0022 "
-                  "0100 0101 0102 0111 0112 0121 0122 "
-                  "0200 0201 0202 0211 0212 0221 0222 "
-                  "1100 1101 1102 1111 1112 1121 1122 "
-                  "1200 1201 1202 1211 1212 1222 "
-                  "2100 2101 2102 2111 2121 2122 "
-                  "2200 2201 2202 2211 2212 2221 2222")
+MODEL(corr_two_writers, .outcomes = "0000 0001 0002 0011 0012 0021 0022 "
+                                    "0100 0101 0102 0111 0112 0121 0122 "
+                                    "0200 0201 0202 0211 0212 0221 0222 "
+                                    "1100 1101 1102 1111 1112 1121 1122 "
+                                    "1200 1201 1202 1211 1212 1222 "
+                                    "2100 2101 2102 2111 2121 2122 "
+                                    "2200 2201 2202 2211 2212 2221 2222")
 {
     model_thread(store_1, NULL);
     model_thread(store_2, NULL);
@@ -283,8 +249,7 @@ MODEL(corr_two_writers,
 THREAD(read_write)
 r[0] = edo_load(&x, relaxed);
 edo_store(&x, 1, relaxed);
-END
-MODEL(corw, .outcomes = "01 02 21")
+END MODEL(corw, .outcomes = "01 02 21")
 {
     RUN2(read_write, store_2);
     model_outcome(r[0], FINAL(&x));
@@ -292,8 +257,7 @@ MODEL(corw, .outcomes = "01 02 21")
 THREAD(write_read)
 edo_store(&x, 1, relaxed);
 r[0] = edo_load(&x, relaxed);
-END
-MODEL(cowr, .outcomes = "11 12 22")
+END MODEL(cowr, .outcomes = "11 12 22")
 {
     RUN2(write_read, store_2);
     model_outcome(r[0], FINAL(&x));
@@ -311,12 +275,9 @@ MODEL(coww, .outcomes = "2")
 THREAD(wrc_b)
 r[0] = edo_load(&x, relaxed);
 edo_store(&y, 1, release);
-END
-THREAD(wrc_c)
-r[1] = edo_load(&y, acquire);
+END THREAD(wrc_c) r[1] = edo_load(&y, acquire);
 r[2] = edo_load(&x, relaxed);
-END
-MODEL(wrc, .outcomes = ALL_BUT_110)
+END MODEL(wrc, .outcomes = ALL_BUT_110)
 {
     model_thread(store_1, NULL);
     model_thread(wrc_b, NULL);
@@ -327,8 +288,7 @@ MODEL(wrc, .outcomes = ALL_BUT_110)
 THREAD(wrc_relaxed_b)
 r[0] = edo_load(&x, relaxed);
 edo_store(&y, 1, relaxed);
-END
-MODEL(wrc_relaxed, .outcomes = ALL_BUT_110 " 110")
+END MODEL(wrc_relaxed, .outcomes = ALL_BUT_110 " 110")
 {
     model_thread(store_1, NULL);
     model_thread(wrc_relaxed_b, NULL);
@@ -339,12 +299,9 @@ MODEL(wrc_relaxed, .outcomes = ALL_BUT_110 " 110")
 THREAD(isa2_b)
 r[0] = edo_load(&y, acquire);
 edo_store(&z, 1, release);
-END
-THREAD(isa2_c)
-r[1] = edo_load(&z, acquire);
+END THREAD(isa2_c) r[1] = edo_load(&z, acquire);
 r[2] = edo_load(&x, relaxed);
-END
-MODEL(isa2, .outcomes = ALL_BUT_110)
+END MODEL(isa2, .outcomes = ALL_BUT_110)
 {
     model_thread(rs_store_release, NULL);
     model_thread(isa2_b, NULL);
@@ -355,33 +312,31 @@ MODEL(isa2, .outcomes = ALL_BUT_110)
 
 /* ---- Stores against each other ---- */
 
-#define S(name, store, load, expected)        \
-    THREAD(s_##name##_a)                      \
-    edo_store(&x, 2, relaxed);                \
-    edo_store(&y, 1, store);                  \
-    END THREAD(s_##name##_b)                  \
-    r[0] = edo_load(&y, load);                \
-    edo_store(&x, 1, relaxed);                \
-    END MODEL(s_##name, .outcomes = expected) \
-    {                                         \
-        RUN2(s_##name##_a, s_##name##_b);     \
-        model_outcome(r[0], FINAL(&x));       \
+#define S(name, store, load, expected)                  \
+    THREAD(s_##name##_a)                                \
+    edo_store(&x, 2, relaxed);                          \
+    edo_store(&y, 1, store);                            \
+    END THREAD(s_##name##_b) r[0] = edo_load(&y, load); \
+    edo_store(&x, 1, relaxed);                          \
+    END MODEL(s_##name, .outcomes = expected)           \
+    {                                                   \
+        RUN2(s_##name##_a, s_##name##_b);               \
+        model_outcome(r[0], FINAL(&x));                 \
     }
 /* Relaxed, C11 has 12 as well: x's stores in another order than they were executed, as in 2+2W. */
 S(relaxed, relaxed, relaxed, "01 02 11")
 S(release_acquire, release, acquire, "01 02 11")
 
-#define R(name, order, load, expected)        \
-    THREAD(r_##name##_a)                      \
-    edo_store(&x, 1, order);                  \
-    edo_store(&y, 1, order);                  \
-    END THREAD(r_##name##_b)                  \
-    edo_store(&y, 2, order);                  \
-    r[0] = edo_load(&x, load);                \
-    END MODEL(r_##name, .outcomes = expected) \
-    {                                         \
-        RUN2(r_##name##_a, r_##name##_b);     \
-        model_outcome(r[0], FINAL(&y));       \
+#define R(name, order, load, expected)                \
+    THREAD(r_##name##_a)                              \
+    edo_store(&x, 1, order);                          \
+    edo_store(&y, 1, order);                          \
+    END THREAD(r_##name##_b) edo_store(&y, 2, order); \
+    r[0] = edo_load(&x, load);                        \
+    END MODEL(r_##name, .outcomes = expected)         \
+    {                                                 \
+        RUN2(r_##name##_a, r_##name##_b);             \
+        model_outcome(r[0], FINAL(&y));               \
     }
 R(release_acquire, release, acquire, "01 02 11 12")
 R(sc, seq_cst, seq_cst, "01 11 12")
@@ -389,9 +344,7 @@ R(sc, seq_cst, seq_cst, "01 11 12")
 THREAD(ww_a)
 edo_store(&x, 1, relaxed);
 edo_store(&y, 2, relaxed);
-END
-THREAD(ww_b)
-edo_store(&y, 1, relaxed);
+END THREAD(ww_b) edo_store(&y, 1, relaxed);
 edo_store(&x, 2, relaxed);
 END
 /* 11 is C11's, and not explored. */
@@ -408,12 +361,9 @@ THREAD(mix_store)
 edo_store(&x, 1, seq_cst);
 edo_store(&x, 2, relaxed);
 edo_store(&y, 1, seq_cst);
-END
-THREAD(mix_load)
-r[0] = edo_load(&y, seq_cst);
+END THREAD(mix_load) r[0] = edo_load(&y, seq_cst);
 r[1] = edo_load(&x, seq_cst);
-END
-MODEL(sc_mix_relaxed_store, .outcomes = "00 01 02 12")
+END MODEL(sc_mix_relaxed_store, .outcomes = "00 01 02 12")
 {
     RUN2(mix_store, mix_load);
     model_outcome(r[0], r[1]);
@@ -422,14 +372,12 @@ MODEL(sc_mix_relaxed_store, .outcomes = "00 01 02 12")
 THREAD(dekker_a)
 edo_store(&x, 1, seq_cst);
 r[0] = edo_load(&y, seq_cst);
-END
-THREAD(dekker_b)
+END THREAD(dekker_b)
 int was = 0;
 while (!edo_cas_weak(&y, &was, 1, seq_cst, relaxed))
     was = 0;
 r[1] = edo_load(&x, seq_cst);
-END
-MODEL(sc_mix_dekker, .outcomes = "01 10 11")
+END MODEL(sc_mix_dekker, .outcomes = "01 10 11")
 {
     RUN2(dekker_a, dekker_b);
     model_outcome(r[0], r[1]);
@@ -439,8 +387,7 @@ int was = 0;
 while (!edo_cas_weak(&y, &was, 1, acq_rel, relaxed))
     was = 0;
 r[1] = edo_load(&x, seq_cst);
-END
-MODEL(sc_mix_dekker_weak, .outcomes = "00 01 10 11")
+END MODEL(sc_mix_dekker_weak, .outcomes = "00 01 10 11")
 {
     RUN2(dekker_a, dekker_weak_b);
     model_outcome(r[0], r[1]);
@@ -450,11 +397,8 @@ MODEL(sc_mix_dekker_weak, .outcomes = "00 01 10 11")
 
 THREAD(add_a)
 r[0] = edo_fetch_add(&x, 1, relaxed);
-END
-THREAD(add_b)
-r[1] = edo_fetch_add(&x, 1, relaxed);
-END
-MODEL(rmw_atomic, .outcomes = "012 102")
+END THREAD(add_b) r[1] = edo_fetch_add(&x, 1, relaxed);
+END MODEL(rmw_atomic, .outcomes = "012 102")
 {
     RUN2(add_a, add_b);
     model_outcome(r[0], r[1], FINAL(&x));
@@ -502,12 +446,10 @@ THREAD(store_1_2)
 edo_store(&x, 1, relaxed);
 edo_store(&x, 2, relaxed);
 END
-/* Failing, it may read an old value; success needs the newest. */
-THREAD(cas_stale)
-r[1] = 5;
+    /* Failing, it may read an old value; success needs the newest. */
+    THREAD(cas_stale) r[1] = 5;
 r[0] = edo_cas(&x, &r[1], 6, relaxed, relaxed);
-END
-MODEL(cas_fails_stale, .outcomes = "00 01 02")
+END MODEL(cas_fails_stale, .outcomes = "00 01 02")
 {
     RUN2(store_1_2, cas_stale);
     model_outcome(r[0], r[1]);
@@ -516,8 +458,7 @@ MODEL(cas_fails_stale, .outcomes = "00 01 02")
 THREAD(cas_old)
 r[1] = 0;
 r[0] = edo_cas(&x, &r[1], 6, relaxed, relaxed);
-END
-MODEL(cas_needs_newest, .outcomes = "01 10")
+END MODEL(cas_needs_newest, .outcomes = "01 10")
 {
     RUN2(store_1, cas_old);
     model_outcome(r[0], r[1]);
@@ -529,8 +470,7 @@ THREAD(locked_add)
 edo_lock(&lock);
 data++;
 edo_unlock(&lock);
-END
-MODEL(lock_excludes, .outcomes = "3")
+END MODEL(lock_excludes, .outcomes = "3")
 {
     edo_lock_init(&lock);
     model_thread(locked_add, NULL);
@@ -544,9 +484,7 @@ static int event;
 THREAD(waits)
 model_wait(&event);
 r[0] = edo_load(&x, acquire);
-END
-THREAD(signals)
-edo_store(&x, 1, release);
+END THREAD(signals) edo_store(&x, 1, release);
 model_signal(&event);
 END
 /* An event orders nothing. */
@@ -576,8 +514,7 @@ MODEL(event_is_kept, .outcomes = "1")
 }
 THREAD(waits_a_while)
 r[0] = model_wait_timed(&event);
-END
-MODEL(event_timed, .outcomes = "0 1")
+END MODEL(event_timed, .outcomes = "0 1")
 {
     RUN2(waits_a_while, signals);
     model_outcome(r[0]);
@@ -596,8 +533,7 @@ THREAD(counts_local)
 model_assert(local == 3);
 local++;
 model_assert(local == 4);
-END
-MODEL(storage, .outcomes = "0 1 2")
+END MODEL(storage, .outcomes = "0 1 2")
 {
     model_assert(initialised == 5 && data == 0 && FINAL(&x) == 0 && local == 3);
     local = initialised = 9;

@@ -50,11 +50,13 @@ static int take(struct queue *queue)
     return sum;
 }
 
-/* Two push at the same time, one item is lost. */
+/* Not one step: of two that push at the same time, one is lost. (It takes the newest by a
+ * read-modify-write; a mere load might be of an old value, and needed no preemption to fail.) */
 static void push_in_two_steps(void *arg)
 {
     struct queue *queue = arg;
     struct item *item = item_new(queue);
+    item->next = edo_exchange(&queue->head, NULL, acquire);
     edo_store(&queue->head, item, release);
 }
 
@@ -91,55 +93,62 @@ MODEL(planted_queue_order, .fails = "data race")
     queue_model(push_relaxed);
 }
 
-/* ABA: pop one by one, and push the same again. */
+/* ABA: one by one popped, and the same pushed again. Between a pop's look at the head and its
+ * compare-exchange the head is taken, its successor too, and then it is back. */
+struct link {
+    _Atomic(struct link *) next;
+    _Atomic(int) popped;
+};
 struct stack {
-    _Atomic(struct item *) head;
-    struct item items[2];
-    _Atomic(int) popped[2];
+    _Atomic(struct link *) head;
+    struct link links[2];
 };
 
-static struct item *pop(struct stack *stack)
+static struct link *pop(struct stack *stack)
 {
-    struct item *item = edo_load(&stack->head, acquire);
-    while (item != NULL && !edo_cas(&stack->head, &item, item->next, acq_rel, acquire))
+    struct link *link = edo_load(&stack->head, acquire);
+    while (link != NULL &&
+           !edo_cas(&stack->head, &link, edo_load(&link->next, relaxed), acq_rel, acquire))
         ;
-    return item;
+    return link;
 }
 
-static void pop_once(void *arg)
+static void keep(struct link *link)
 {
-    struct stack *stack = arg;
-    struct item *item = pop(stack);
-    if (item != NULL)
-        model_assert(edo_fetch_add(&stack->popped[item - stack->items], 1, relaxed) == 0);
+    if (link != NULL)
+        model_assert(edo_fetch_add(&link->popped, 1, relaxed) == 0);
+}
+
+static void pop_twice(void *arg)
+{
+    keep(pop(arg));
+    keep(pop(arg));
 }
 
 static void pop_two_and_push_one(void *arg)
 {
     struct stack *stack = arg;
-    struct item *a = pop(stack), *b = pop(stack);
-    if (b != NULL)
-        model_assert(edo_fetch_add(&stack->popped[b - stack->items], 1, relaxed) == 0);
-    if (a != NULL) {
-        struct item *head = edo_load(&stack->head, relaxed);
-        do
-            model_assert(head != a);
-        while (!edo_cas(&stack->head, &head, a, release, relaxed));
-    }
+    struct link *a = pop(stack), *head = NULL;
+    keep(pop(stack));
+    if (a == NULL)
+        return;
+    edo_store(&a->next, NULL, relaxed);
+    edo_cas(&stack->head, &head, a, release, relaxed);
 }
 
-MODEL(planted_aba, .fails = "assertion failed", .bound = 1, .exact = true)
+MODEL(planted_aba, .fails = "assertion failed")
 {
     struct stack *stack = model_new(sizeof *stack);
-    stack->items[0].next = &stack->items[1];
-    edo_init(&stack->head, &stack->items[0]);
-    in_two_threads(pop_once, pop_two_and_push_one, stack);
+    edo_init(&stack->links[0].next, &stack->links[1]);
+    edo_init(&stack->head, &stack->links[0]);
+    in_two_threads(pop_twice, pop_two_and_push_one, stack);
 }
 
 /* ---- A flag: one parks when there is no work, the other brings some ---- */
 
 struct park {
     _Atomic(int) work, parked;
+    char event;
 };
 
 static void bring(void *arg)
@@ -147,7 +156,7 @@ static void bring(void *arg)
     struct park *park = arg;
     edo_store(&park->work, 1, seq_cst);
     if (edo_load(&park->parked, seq_cst))
-        model_signal(park);
+        model_signal(&park->event);
 }
 
 MODEL(flag)
@@ -156,7 +165,7 @@ MODEL(flag)
     model_thread(bring, park);
     edo_store(&park->parked, 1, seq_cst);
     if (!edo_load(&park->work, seq_cst))
-        model_wait(park);
+        model_wait(&park->event);
 }
 
 /* Looks first, then says that it is parked. */
@@ -166,7 +175,7 @@ MODEL(planted_flag, .fails = "lost wake-up", .bound = 1, .exact = true)
     model_thread(bring, park);
     if (!edo_load(&park->work, seq_cst)) {
         edo_store(&park->parked, 1, seq_cst);
-        model_wait(park);
+        model_wait(&park->event);
     }
 }
 
@@ -177,7 +186,7 @@ MODEL(planted_flag_order, .fails = "lost wake-up")
     model_thread(bring, park);
     edo_store(&park->parked, 1, release);
     if (!edo_load(&park->work, acquire))
-        model_wait(park);
+        model_wait(&park->event);
 }
 
 /* ---- A reference count ---- */
@@ -218,18 +227,18 @@ MODEL(refcount)
     in_two_threads(drop_0, drop_1, counted_new());
 }
 
-/* In two steps: both see the other's, and nobody frees. */
+/* In two steps: each sees the other's, and nobody frees. */
 static void drop_in_two_steps(void *arg)
 {
     struct counted *counted = arg;
-    int refs = edo_load(&counted->refs, acquire);
+    int refs = edo_fetch_add(&counted->refs, 0, acq_rel); /* the newest */
     if (refs == 1)
         edo_free(counted);
     else
         edo_store(&counted->refs, refs - 1, release);
 }
 
-MODEL(planted_refcount, .fails = "leak")
+MODEL(planted_refcount, .fails = "leak", .bound = 1, .exact = true)
 {
     in_two_threads(drop_in_two_steps, drop_in_two_steps, counted_new());
 }
@@ -238,7 +247,6 @@ MODEL(planted_refcount, .fails = "leak")
 static void drop_relaxed(void *arg)
 {
     struct counted *counted = arg;
-    (void)counted->used[0];
     int seen = counted->used[0];
     if (edo_fetch_sub(&counted->refs, 1, relaxed) == 1)
         edo_free(counted);
@@ -260,9 +268,37 @@ static void drop_then_look(void *arg)
         model_assert(edo_load(&counted->refs, relaxed) <= 1);
 }
 
-MODEL(planted_refcount_look, .fails = "use after free", .bound = 1, .exact = true)
+MODEL(planted_refcount_look, .fails = "data race")
 {
     in_two_threads(drop_then_look, drop_then_look, counted_new());
+}
+
+/* The same with a lock in between, so that all is ordered: only when it looks too late. */
+struct guarded {
+    struct edo_lock lock;
+    struct counted *counted;
+};
+
+static void drop_then_look_guarded(void *arg)
+{
+    struct guarded *guarded = arg;
+    edo_lock(&guarded->lock);
+    bool last = edo_fetch_sub(&guarded->counted->refs, 1, relaxed) == 1;
+    edo_unlock(&guarded->lock);
+    edo_lock(&guarded->lock);
+    if (last)
+        edo_free(guarded->counted);
+    else
+        model_assert(edo_load(&guarded->counted->refs, relaxed) <= 1);
+    edo_unlock(&guarded->lock);
+}
+
+MODEL(planted_refcount_look_guarded, .fails = "use after free", .bound = 1, .exact = true)
+{
+    struct guarded *guarded = model_new(sizeof *guarded);
+    edo_lock_init(&guarded->lock);
+    guarded->counted = counted_new();
+    in_two_threads(drop_then_look_guarded, drop_then_look_guarded, guarded);
 }
 
 /* ---- How many preemptions ---- */
