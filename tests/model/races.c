@@ -35,9 +35,9 @@ enum { SHARED = 1u << 31 };
 /* Eight bytes. What they are is valid for the execution that the tag names. */
 struct granule {
     uint32_t tag;
-    uint32_t epoch; /* of the allocation */
+    uint32_t epoch; /* before it is split: of the allocation, or of a write to all of it */
 };
-enum { LIVE = 1, FREED = 2, ATOMIC = 4, TOUCHED = 8, SAVED = 16, FLAGS = 31 };
+enum { LIVE = 1, FREED = 2, ATOMIC = 4, SPLIT = 8, SAVED = 16, FLAGS = 31 };
 #define TAG(flags) (x.generation << 5 | (flags))
 
 struct region {
@@ -165,8 +165,8 @@ static _Noreturn void bad_memory(struct granule granule, uintptr_t at, void *pc)
     fail(pc, "out of bounds: thread %d at %p, which no block holds", x.current, (void *)at);
 }
 
-/* The granule, ready for use in this execution. */
-static struct granule *touch(struct region *region, uintptr_t at, void *pc)
+/* The granule, live in this execution. */
+static struct granule *granule_of(struct region *region, uintptr_t at, void *pc)
 {
     size_t g = (at - region->base) / 8;
     struct granule *granule = &region->granules[g];
@@ -177,12 +177,18 @@ static struct granule *touch(struct region *region, uintptr_t at, void *pc)
     }
     if (!(granule->tag & LIVE))
         bad_memory(*granule, at, pc);
-    if (!(granule->tag & TOUCHED)) {
-        granule->tag |= TOUCHED;
-        for (int i = 0; i < 8; i++)
-            region->cells[8 * g + (size_t)i] = (struct cell){granule->epoch, 0};
-    }
     return granule;
+}
+
+/* Its bytes are told apart from now on. */
+static void split(struct region *region, struct granule *granule)
+{
+    if (granule->tag & SPLIT)
+        return;
+    granule->tag |= SPLIT;
+    struct cell *cell = &region->cells[8 * (size_t)(granule - region->granules)];
+    for (int i = 0; i < 8; i++)
+        cell[i] = (struct cell){granule->epoch, 0};
 }
 
 static void save(struct region *region, struct granule *granule)
@@ -266,14 +272,22 @@ void plain_access(uintptr_t at, size_t size, bool write, void *pc)
     uint32_t now = epoch_now();
     for (size_t done = 0; done < size;) {
         uintptr_t p = at + done;
-        struct granule *granule = touch(region, p, pc);
+        struct granule *granule = granule_of(region, p, pc);
         size_t n = 8 - (p & 7);
         if (n > size - done)
             n = size - done;
+        done += n;
         if (granule->tag & ATOMIC)
             end_atomics(region, p, n, write, pc);
         if (write)
             save(region, granule);
+        if (write && n == 8 && !(granule->tag & SPLIT)) {
+            if (!epoch_known(granule->epoch, thread))
+                race(at, size, true, granule->epoch >> 16, true, pc);
+            granule->epoch = now;
+            continue;
+        }
+        split(region, granule);
         struct cell *cell = &region->cells[p - region->base];
         for (size_t i = 0; i < n; i++, cell++) {
             if (write) {
@@ -285,7 +299,6 @@ void plain_access(uintptr_t at, size_t size, bool write, void *pc)
                 read_cell(cell, thread, now, at, size, pc);
             }
         }
-        done += n;
     }
 }
 
@@ -298,7 +311,7 @@ void atomic_access(uintptr_t at, size_t size, const char *file, int line)
     if (granule->tag >> 5 == x.generation && granule->tag & LIVE)
         return;
     if (!region->heap) {
-        touch(region, at, NULL);
+        granule_of(region, at, NULL);
         return;
     }
     const char *what =
@@ -315,7 +328,8 @@ uint32_t atomic_begin(uintptr_t at, size_t size)
     struct region *region = region_of(at);
     if (region == NULL)
         return 0;
-    struct granule *granule = touch(region, at, NULL);
+    struct granule *granule = granule_of(region, at, NULL);
+    split(region, granule);
     granule->tag |= ATOMIC;
     save(region, granule);
     (void)size;
@@ -342,10 +356,10 @@ void *block_new(size_t size, bool zero, bool leaks, void *pc)
     for (size_t i = 0; i < (size + 7) / 8; i++)
         granule[i] = is;
     if (size % 8 != 0) {
-        struct granule *last = touch(&heap, (uintptr_t)at + size, pc);
-        size_t g = (size_t)(last - heap.granules);
+        size_t last = size / 8;
+        split(&heap, &granule[last]);
         for (size_t i = size % 8; i < 8; i++)
-            heap.cells[8 * g + i].write = OUTSIDE;
+            heap.cells[(uintptr_t)at - heap.base + 8 * last + i].write = OUTSIDE;
     }
     __real_memset(at, zero ? 0 : 0xa5, size);
     return at;
@@ -380,7 +394,7 @@ void block_free(void *block, void *pc)
         uintptr_t p = at + 8 * g;
         if (granule[g].tag & ATOMIC)
             end_atomics(&heap, p, 8, true, pc);
-        if (granule[g].tag & TOUCHED) {
+        if (granule[g].tag & SPLIT) {
             for (size_t b = 0; b < 8 && 8 * g + b < size; b++)
                 check_write(&heap.cells[p - heap.base + b], thread, p, 1, pc);
         } else if (!epoch_known(granule[g].epoch, thread)) {

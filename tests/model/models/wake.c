@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/* Wakers against the task they wake: the wake's writes reach the next poll, no wake is lost, and the
+ * last of those who know the task frees it. */
+#include "executor.h"
+
+static _Atomic(int) done;
+
+static void sets_and_wakes(void *arg)
+{
+    edo_fetch_or(&done, 1, relaxed);
+    edo_wake(arg);
+    edo_waker_drop(arg);
+}
+
+static void sets_other_and_wakes(void *arg)
+{
+    edo_fetch_or(&done, 2, relaxed);
+    edo_wake(arg);
+    edo_waker_drop(arg);
+}
+
+static void block_on(int bits, void (*begin)(struct edo_waker *waker, void *arg))
+{
+    struct edo_runtime *runtime = runtime_new();
+    struct until future = EDO_NEW(until, .done = &done, .bits = bits, .begin = begin);
+    model_assert(edo_block_on(runtime, &future) == 0);
+    model_assert((future.output & bits) == bits);
+    edo_runtime_drop(runtime);
+}
+
+static void begin_one(struct edo_waker *waker, void *arg)
+{
+    (void)arg;
+    model_thread(sets_and_wakes, edo_waker_clone(waker));
+}
+
+MODEL(wake_one)
+{
+    block_on(1, begin_one);
+}
+
+static void begin_two(struct edo_waker *waker, void *arg)
+{
+    begin_one(waker, arg);
+    model_thread(sets_other_and_wakes, edo_waker_clone(waker));
+}
+
+MODEL(wake_two)
+{
+    block_on(3, begin_two);
+}
