@@ -31,7 +31,7 @@ static enum edo_poll take(struct edo_join *self)
         memcpy(self->value, (char *)frame + self->offset, self->size);
     }
     self->task = NULL;
-    edo_task_release(task, EDO_TASK_HANDLE);
+    edo_task_release(task, EDO_TASK_REF | EDO_TASK_HANDLE);
     return EDO_READY;
 }
 

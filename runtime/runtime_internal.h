@@ -120,7 +120,7 @@ void edo_drop_all(struct edo_runtime *runtime);
 struct edo_task *edo_task_new(struct edo_handle *handle, size_t frame_size);
 void edo_task_poll(struct edo_runtime *runtime, struct edo_task *task);   /* owner */
 void edo_task_cancel(struct edo_runtime *runtime, struct edo_task *task); /* owner */
-void edo_task_release(struct edo_task *task, uint32_t also);
+void edo_task_release(struct edo_task *task, uint32_t given); /* references and bits; any thread */
 static inline struct edo_future *edo_task_future(struct edo_task *task)
 {
     return (struct edo_future *)(task + 1);

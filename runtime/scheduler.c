@@ -53,7 +53,7 @@ static void take_injected(struct edo_runtime *runtime, bool close)
         uint32_t old = edo_task_state_unlink(&task->state);
         if (old & EDO_TASK_COMPLETE) {
             if (task->next == NULL)
-                edo_task_release(task, 0);
+                edo_task_release(task, EDO_TASK_REF);
         } else if (!edo_list_linked(&task->owned)) {
             edo_adopt(runtime, task);
         } else if (old & EDO_TASK_WOKEN) {
@@ -104,7 +104,7 @@ void edo_drop_all(struct edo_runtime *runtime)
     for (struct edo_task *task; (task = pop(runtime)) != NULL;) {
         uint32_t state = edo_task_state_peek(&task->state);
         if ((state & EDO_TASK_COMPLETE) && !(state & EDO_TASK_LINKED))
-            edo_task_release(task, 0);
+            edo_task_release(task, EDO_TASK_REF);
     }
     take_injected(runtime, true);
     while (!edo_list_empty(&runtime->tasks))

@@ -23,7 +23,7 @@ static void task_wake(struct edo_waker *waker)
              (edo_task_state_unlink(&task->state) & EDO_TASK_COMPLETE))
         /* It completed while LINKED, which left the runtime's reference to us; and the runtime has
          * shut down, so no queue holds it (edo_drop_all). */
-        edo_task_release(task, 0);
+        edo_task_release(task, EDO_TASK_REF);
 }
 
 static struct edo_waker *task_clone(struct edo_waker *waker)
@@ -36,7 +36,7 @@ static struct edo_waker *task_clone(struct edo_waker *waker)
 static void task_drop(struct edo_waker *waker)
 {
     EDO_COUNT(WAKERS, -1);
-    edo_task_release((struct edo_task *)waker, 0);
+    edo_task_release((struct edo_task *)waker, EDO_TASK_REF);
 }
 
 /* Stable: a task is alive as long as its future is, and the future unlinks what it linked. */
@@ -67,9 +67,9 @@ struct edo_task *edo_task_new(struct edo_handle *handle, size_t frame_size)
     return task;
 }
 
-void edo_task_release(struct edo_task *task, uint32_t also)
+void edo_task_release(struct edo_task *task, uint32_t given)
 {
-    if (!edo_task_state_unref(&task->state, also))
+    if (!edo_task_state_unref(&task->state, given))
         return;
     struct edo_handle *home = task->home;
     struct edo_outcome *outcome = (struct edo_outcome *)edo_task_future(task);
@@ -101,10 +101,10 @@ static void finish(struct edo_runtime *runtime, struct edo_task *task, uint32_t 
         edo_wake(task->joiner);
         edo_waker_drop(task->joiner);
     }
-    /* Somebody's list still leads to it, or is about to: whoever takes it off there releases it. */
-    if (task->next != NULL || (old & EDO_TASK_LINKED))
-        return;
-    edo_task_release(task, 0);
+    /* When somebody's list still leads to it, or is about to, the runtime's reference is released by
+     * whoever takes it off there. */
+    bool listed = task->next != NULL || (old & EDO_TASK_LINKED);
+    edo_task_release(task, listed ? EDO_TASK_REF : 2 * EDO_TASK_REF);
 }
 
 struct report {
@@ -179,7 +179,7 @@ void edo_task_poll(struct edo_runtime *runtime, struct edo_task *task)
         if (!(state & EDO_TASK_COMPLETE))
             edo_task_cancel(runtime, task);
         else if (!(state & EDO_TASK_LINKED))
-            edo_task_release(task, 0);
+            edo_task_release(task, EDO_TASK_REF);
         return;
     }
     struct edo_context *cx = &runtime->cx;
@@ -278,7 +278,7 @@ void edo_task_detach_(struct edo_task *task)
             fprintf(stderr, "edo: a detached task panicked: %s\n",
                     outcome->report ? outcome->report : "(no memory)");
     }
-    edo_task_release(task, EDO_TASK_HANDLE);
+    edo_task_release(task, EDO_TASK_REF | EDO_TASK_HANDLE);
 }
 
 int edo_task_trace_(struct edo_task *task, edo_trace_fn *trace, void *arg)
@@ -333,7 +333,7 @@ struct edo_abort_handle *edo_abort_handle_clone(struct edo_abort_handle *handle)
 void edo_abort_handle_drop(struct edo_abort_handle *handle)
 {
     if (handle != NULL)
-        edo_task_release((struct edo_task *)handle, 0);
+        edo_task_release((struct edo_task *)handle, EDO_TASK_REF);
 }
 
 void edo_abort_handle_abort(struct edo_abort_handle *handle)

@@ -15,7 +15,7 @@
  * WOKEN     a foreign wake since the last poll   with LINKED                the runtime's thread, before
  *           began                                                           it polls
  * the rest  references: the runtime until the task is complete and on no list, the join handle,
- *           each abort handle, each cloned waker
+ *           each abort handle, each cloned waker, the completing thread until it is through
  *
  * Wakes on the runtime's own thread do not come here: they look at task->next, a plain field of
  * that thread. The word pays for what crosses threads.
@@ -90,10 +90,12 @@ static inline uint32_t edo_task_state_begin(edo_task_state *state)
     return now;
 }
 
-/* The outcome is in place. Returns the word as it was. */
+/* The outcome is in place. Returns the word as it was. From now on whoever has the task on the
+ * inject list may release the runtime's reference, so the completing thread gets one of its own,
+ * under which it looks at the task for the last time. */
 static inline uint32_t edo_task_state_finish(edo_task_state *state)
 {
-    return edo_fetch_or(state, EDO_TASK_COMPLETE, acq_rel);
+    return edo_fetch_add(state, EDO_TASK_COMPLETE + EDO_TASK_REF, acq_rel);
 }
 
 /* True when the caller is the first to ask, and the task is not complete: it must be woken. */
@@ -123,11 +125,10 @@ static inline void edo_task_state_ref(edo_task_state *state)
     edo_assert(old < UINT32_MAX - EDO_TASK_REF);
 }
 
-/* Gives a reference back, and with it the bits in `also`, which are set. True: it was the last. */
-static inline bool edo_task_state_unref(edo_task_state *state, uint32_t also)
+/* Gives references back, and with them bits that are set. True: no reference is left. */
+static inline bool edo_task_state_unref(edo_task_state *state, uint32_t given)
 {
-    uint32_t old = edo_fetch_sub(state, EDO_TASK_REF + also, acq_rel);
-    return old / EDO_TASK_REF == 1;
+    return edo_fetch_sub(state, given, acq_rel) - given < EDO_TASK_REF;
 }
 
 #endif

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: MIT */
+/* A task's end against those who still hold something of it: wakers, abort handles, the runtime's
+ * own lists. */
+#include "executor.h"
+
+static _Atomic(int) done;
+static int plain; /* written before a wake, read by the poll that it caused */
+
+/* ---- A foreign waker of a task that ends by itself ---- */
+
+static void wakes_and_drops(void *arg)
+{
+    edo_wake(arg);
+    edo_waker_drop(arg);
+}
+
+static void drops(void *arg)
+{
+    edo_waker_drop(arg);
+}
+
+static void clones_and_drops(void *arg)
+{
+    struct edo_waker *waker = edo_waker_clone(arg);
+    edo_waker_drop(arg);
+    edo_wake(waker);
+    edo_waker_drop(waker);
+}
+
+static void wakes_twice(void *arg)
+{
+    edo_wake(arg);
+    edo_wake(arg);
+    edo_waker_drop(arg);
+}
+
+static void begin_thread(struct edo_waker *waker, void *arg)
+{
+    model_thread((void (*)(void *))arg, edo_waker_clone(waker));
+}
+
+static void ends_at_once(void (*other)(void *))
+{
+    struct edo_runtime *runtime = runtime_new();
+    struct until future =
+        EDO_NEW(until, .done = &done, .begin = begin_thread, .arg = (void *)other);
+    model_assert(edo_block_on(runtime, &future) == 0);
+    edo_runtime_drop(runtime);
+}
+
+MODEL(task_ends_while_woken)
+{
+    ends_at_once(wakes_and_drops);
+}
+
+MODEL(task_ends_while_woken_twice)
+{
+    ends_at_once(wakes_twice);
+}
+
+MODEL(task_ends_while_dropped)
+{
+    ends_at_once(drops);
+}
+
+MODEL(task_ends_while_cloned)
+{
+    ends_at_once(clones_and_drops);
+}
+
+/* ---- The wake carries what was written before it, plainly ---- */
+
+static void writes_and_wakes(void *arg)
+{
+    plain = 1;
+    edo_wake(arg);
+    edo_waker_drop(arg);
+}
+
+struct second_poll {
+    EDO_FUTURE(int);
+};
+
+/* Nobody else wakes it: its second poll is because of that wake. */
+static enum edo_poll second_poll_poll(struct edo_future *future, struct edo_context *cx)
+{
+    if (cx->walk != EDO_WALK_POLL)
+        return edo_walk_leaf(cx, "second_poll");
+    if (future->state == EDO_STATE_FRESH) {
+        future->state = 1;
+        model_thread(writes_and_wakes, edo_waker_clone(cx->waker));
+        return EDO_PENDING;
+    }
+    model_assert(plain == 1);
+    ((struct second_poll *)future)->output = 0;
+    return EDO_READY;
+}
+
+MODEL(wake_carries_writes)
+{
+    struct edo_runtime *runtime = runtime_new();
+    struct second_poll future = EDO_NEW(second_poll);
+    model_assert(edo_block_on(runtime, &future) == 0);
+    edo_runtime_drop(runtime);
+}
+
+/* ---- Abort ---- */
+
+static _Atomic(int) dropped;
+
+struct never {
+    EDO_FUTURE(int);
+    int *owned; /* the task's thread only */
+};
+
+static enum edo_poll never_poll(struct edo_future *future, struct edo_context *cx)
+{
+    if (cx->walk == EDO_WALK_DROP) {
+        ++*((struct never *)future)->owned;
+        edo_fetch_add(&dropped, 1, relaxed);
+    }
+    if (cx->walk != EDO_WALK_POLL)
+        return edo_walk_leaf(cx, "never");
+    ++*((struct never *)future)->owned;
+    return EDO_PENDING;
+}
+
+static void aborts(void *arg)
+{
+    edo_abort_handle_abort(arg);
+    edo_abort_handle_drop(arg);
+}
+
+struct joins {
+    EDO_FUTURE(int);
+    JOIN_HANDLE(int) task;
+    struct edo_join join;
+    void (*other)(void *);
+    int value, owned;
+};
+
+/* Spawns `never`, and has another thread abort it. */
+static enum edo_poll joins_poll(struct edo_future *future, struct edo_context *cx)
+{
+    struct joins *self = (struct joins *)future;
+    if (cx->walk != EDO_WALK_POLL)
+        return edo_walk_leaf(cx, "joins");
+    if (future->state == EDO_STATE_FRESH) {
+        future->state = 1;
+        self->task = SPAWN(EDO_NEW(never, .owned = &self->owned));
+        model_thread(self->other, edo_abort_handle(self->task));
+        self->join = edo_join(self->task, &self->value);
+    }
+    if (edo_future_poll(&self->join.future_, cx) == EDO_PENDING)
+        return EDO_PENDING;
+    self->output = self->join.output;
+    return EDO_READY;
+}
+
+MODEL(task_aborted)
+{
+    struct edo_runtime *runtime = runtime_new();
+    struct joins future = EDO_NEW(joins, .other = aborts);
+    model_assert(edo_block_on(runtime, &future) == 0);
+    model_assert(future.output == UV_ECANCELED && edo_load(&dropped, relaxed) == 1);
+    edo_runtime_drop(runtime);
+}
+
+/* The root: drops the join with the task. An abort against the shutdown. */
+struct detaches {
+    EDO_FUTURE(int);
+    void (*other)(void *);
+    int owned;
+};
+
+static enum edo_poll detaches_poll(struct edo_future *future, struct edo_context *cx)
+{
+    struct detaches *self = (struct detaches *)future;
+    if (cx->walk != EDO_WALK_POLL)
+        return edo_walk_leaf(cx, "detaches");
+    JOIN_HANDLE(int) task = SPAWN(EDO_NEW(never, .owned = &self->owned));
+    model_thread(self->other, edo_abort_handle(task));
+    edo_task_detach(task);
+    self->output = 0;
+    return EDO_READY;
+}
+
+MODEL(task_aborted_at_shutdown)
+{
+    struct edo_runtime *runtime = runtime_new();
+    struct detaches future = EDO_NEW(detaches, .other = aborts);
+    model_assert(edo_block_on(runtime, &future) == 0);
+    edo_runtime_drop(runtime);
+    model_join_all();
+    model_assert(edo_load(&dropped, relaxed) == 1);
+}
+
+static void looks(void *arg)
+{
+    bool finished = edo_abort_handle_is_finished(arg);
+    if (finished)
+        model_assert(edo_load(&dropped, relaxed) == 1);
+    edo_abort_handle_drop(arg);
+}
+
+MODEL(task_is_finished)
+{
+    struct edo_runtime *runtime = runtime_new();
+    struct detaches future = EDO_NEW(detaches, .other = looks);
+    model_assert(edo_block_on(runtime, &future) == 0);
+    edo_runtime_drop(runtime);
+}
