@@ -95,7 +95,7 @@ struct until {
     void *arg;
 };
 
-static enum edo_poll until_poll(struct edo_future *future, struct edo_context *cx)
+static inline enum edo_poll until_poll(struct edo_future *future, struct edo_context *cx)
 {
     struct until *self = (struct until *)future;
     if (cx->walk != EDO_WALK_POLL)
