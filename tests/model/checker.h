@@ -86,7 +86,6 @@ struct loc {
     int read[THREADS + 1]; /* each thread's last step that read only; -1: none */
     int sc_write;          /* the last seq_cst step that wrote; -1: none */
     clock_vec sc_reads;    /* the dependency clocks of the seq_cst reads */
-    clock_vec reads;       /* of all reads */
     /* Locks and events. */
     clock_vec released; /* by the last unlock */
     clock_vec order;    /* dependency clock of the last use */
@@ -126,6 +125,7 @@ struct node {
     uint8_t last;                            /* who went before */
     uint8_t preemptions;                     /* before this step */
     uint8_t kind;                            /* enum op_kind of the step taken */
+    uint16_t detail;                         /* what it read, by the order of stores; or which way */
     bool wrote, sc, forced, spurious;
     const struct loc *loc;
 };
@@ -142,7 +142,9 @@ struct execution {
     int fresh;   /* nodes up to here are given; the search changed this one */
     uint32_t generation;
     enum verdict verdict;
-    int spurious; /* failures so far */
+    uint64_t hash; /* of the steps so far and their dependencies */
+    int spurious;  /* failures so far */
+    unsigned old; /* reads of old values so far */
     uint64_t now;
     char outcome[64];
     int outcome_length;

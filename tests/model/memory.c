@@ -155,6 +155,15 @@ static int oldest(const struct loc *loc, const struct thread *thread, bool sc)
     return i;
 }
 
+/* The same, of which a search within a bound takes so many, and no more. */
+static int oldest_offered(const struct loc *loc, const struct thread *thread, bool sc)
+{
+    unsigned most = search->model->old ? search->model->old : 1;
+    if (search->mode == MODE_BOUNDED && x.old >= most)
+        return loc->count - 1;
+    return oldest(loc, thread, sc);
+}
+
 static void read_store(struct loc *loc, int index, int order)
 {
     struct thread *thread = self();
@@ -245,11 +254,13 @@ uint64_t model_atomic_load(struct model_site *site, const volatile void *at, siz
     struct loc *loc = begin(site, at, size, OP_LOAD, sc);
     struct thread *thread = self();
     clock_vec before = thread->order;
-    int low = oldest(loc, thread, sc), skip = nodes[x.depth - 1].explored[x.current];
+    int low = oldest_offered(loc, thread, sc), skip = nodes[x.depth - 1].explored[x.current];
     if (low < skip && skip < loc->count)
         low = skip;
     int index = loc->count - 1 - choose_variant(loc->count - low);
     trace_read(site, loc, index, site->order, "");
+    x.old += index < loc->count - 1;
+    nodes[x.depth - 1].detail = (uint16_t)index;
     read_store(loc, index, site->order);
     uint64_t value = loc->stores[index].value;
     step_taken(OP_LOAD, loc, false, sc, before);
@@ -309,7 +320,7 @@ bool model_atomic_cas(struct model_site *site, volatile void *at, size_t size, u
     uint64_t want = *expected & mask_of(size);
     int newest = loc->count - 1;
     bool fail_sc = site->fail == MODEL_seq_cst;
-    int low = oldest(loc, thread, fail_sc);
+    int low = oldest_offered(loc, thread, fail_sc);
     bool can = loc->stores[newest].value == want;
     unsigned most = search->model->spurious ? search->model->spurious : 1;
     bool spurious =
@@ -341,6 +352,8 @@ bool model_atomic_cas(struct model_site *site, volatile void *at, size_t size, u
                 break;
         trace_read(site, loc, index, site->fail, ", fails");
     }
+    x.old += index < newest;
+    nodes[x.depth - 1].detail = (uint16_t)index;
     read_store(loc, index, site->fail);
     *expected = loc->stores[index].value;
     step_taken(OP_CAS, loc, false, fail_sc, before);

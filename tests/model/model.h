@@ -56,6 +56,8 @@ struct model {
      * 0: no bound, every behaviour (and the reduction is better: it is faster up to surprisingly
      * large models). */
     unsigned bound;
+    /* With a bound: the most reads of old values in one execution, 1 when 0. */
+    unsigned old;
     /* The outcomes that there must be, all of them and no other: "00 01 11"; see model_outcome. */
     const char *outcomes;
     /* A planted bug: the checker must report this, a part of its message, or it has failed. */

@@ -16,10 +16,10 @@
  * execution from another is then: who reads from whom, the order of stores to a location, of seq_cst
  * loads and stores to a location, and of the uses of a lock and an event.
  *
- * Bounded: at most so many preemptions (Musuvathi and Qadeer, "Iterative Context Bounding", PLDI
- * 2007), with the reduction of Coons, Musuvathi and McKinley ("Bounded Partial-Order Reduction",
- * OOPSLA 2013): conflicts go both ways, there are no sleep sets, and each reversal is also tried where
- * the thread began to run, where a switch may cost nothing.
+ * Bounded: at most so many preemptions, and few reads of old values (model.h) (Musuvathi and Qadeer,
+ * "Iterative Context Bounding", PLDI 2007). Every switch is tried, but not from where the same steps
+ * with the same dependencies have led before, by the same thread and with as much of the bound left
+ * (their happens-before caching): the hash of those is kept.
  *
  * PCT: random priorities that change at a few random steps (Burckhardt, Kothari, Musuvathi and
  * Nagarakatte, "A Randomized Scheduler with Probabilistic Guarantees of Finding Bugs", ASPLOS 2010).
@@ -32,6 +32,7 @@
 #include <time.h>
 
 #include "checker.h"
+#include "command.h"
 
 struct search *search;
 struct node nodes[MAX_STEPS];
@@ -80,6 +81,56 @@ static int pct_choose(unsigned enabled, int last)
         if (enabled & 1u << i && (best < 0 || pct.priority[i] > pct.priority[best]))
             best = i;
     return best;
+}
+
+/* ---- What has been before ---- */
+
+/* Of a search within a bound. A full table forgets, which costs time only. */
+enum { SEEN = 1 << 21, PROBES = 4 };
+static struct seen {
+    uint64_t hash;
+    uint8_t preemptions, old;
+} *seen;
+static uint64_t searches;
+
+static uint64_t mix(uint64_t h)
+{
+    /* The finalizer of MurmurHash3. */
+    h = (h ^ (h >> 33)) * 0xff51afd7ed558ccdu;
+    h = (h ^ (h >> 33)) * 0xc4ceb9fe1a85ec53u;
+    return h ^ (h >> 33);
+}
+
+/* A step is known by its thread and place there, what it depends on, and what it read. The sum does
+ * not depend on the order in which independent steps were taken. */
+static void add_to_hash(const struct node *node)
+{
+    typedef uint64_t half __attribute__((vector_size(16)));
+    half h = (half)node->order;
+    x.hash += mix(mix(mix(h[0] + node->thread + 1) + h[1]) + node->detail);
+}
+
+static bool seen_before(const struct node *node)
+{
+    if (seen == NULL)
+        seen = command_share(SEEN * sizeof *seen);
+    uint64_t hash = mix(x.hash + node->last);
+    struct seen *at = &seen[hash % SEEN], *free = at;
+    for (int i = 0; i < PROBES; i++, at++) {
+        if (at == seen + SEEN)
+            at = seen;
+        if (at->hash != hash) {
+            if (at->hash == 0)
+                free = at;
+            continue;
+        }
+        if (at->preemptions <= node->preemptions && at->old <= x.old)
+            return true;
+        free = at;
+        break;
+    }
+    *free = (struct seen){hash, node->preemptions, (uint8_t)x.old};
+    return false;
 }
 
 /* ---- A new point ---- */
@@ -150,13 +201,15 @@ static bool node_new(struct node *node, unsigned enabled, bool forced)
         node->preemptions = (uint8_t)(before->preemptions + (preempted ? 1 : 0));
         if (search->mode == MODE_EXHAUSTIVE)
             inherit_sleep(node, before);
+        if (search->mode == MODE_BOUNDED && !search->naive_bound && seen_before(node))
+            return false;
     }
     int first = forced ? x.current : first_choice(node);
     if (first < 0)
         return false;
     node->thread = (uint8_t)first;
     node->backtrack = (uint8_t)(1u << first);
-    if (!forced && (search->mode == MODE_NAIVE || search->naive_bound))
+    if (!forced && (search->mode == MODE_NAIVE || search->mode == MODE_BOUNDED))
         node->backtrack = (uint8_t)enabled;
     return true;
 }
@@ -227,23 +280,6 @@ int choose_variant(int variants)
 static void reverse(int i, int thread)
 {
     struct node *at = &nodes[i];
-    if (search->mode == MODE_BOUNDED) {
-        /* There, and where the thread that took it began to run. */
-        int begin = i;
-        while (begin > 0 && nodes[begin - 1].thread == at->thread)
-            begin--;
-        int points[2] = {i, begin};
-        for (int p = 0; p < 2; p++) {
-            struct node *node = &nodes[points[p]];
-            if (node->forced)
-                continue;
-            if (node->enabled & 1u << thread)
-                node->backtrack |= (uint8_t)(1u << thread);
-            else
-                node->backtrack |= node->enabled;
-        }
-        return;
-    }
     /* Those after i that do not depend on it, in their order, and this one: who could begin? */
     unsigned seen = 0, initials = 0;
     uint16_t first[THREADS + 1] = {0};
@@ -290,12 +326,16 @@ void step_taken(enum op_kind kind, struct loc *loc, bool wrote, bool sc, clock_v
     int at = x.depth - 1, me = x.current;
     struct node *node = &nodes[at];
     struct thread *thread = self();
-    bool both_ways = search->mode == MODE_BOUNDED;
     node->kind = (uint8_t)kind;
     node->loc = loc;
     node->wrote = wrote;
+    if (kind == OP_CHOOSE || kind == OP_WAIT_TIMED)
+        node->detail = node->variant;
+    else if (wrote || loc == NULL)
+        node->detail = UINT16_MAX;
     if (loc == NULL) {
         node->order = thread->order;
+        add_to_hash(node);
         return;
     }
     bool may_write = kind != OP_LOAD;
@@ -304,18 +344,17 @@ void step_taken(enum op_kind kind, struct loc *loc, bool wrote, bool sc, clock_v
     bool sc_writes = kind == OP_CAS ? thread->op.sc : wrote && sc;
     node->sc = sc || sc_writes;
     if (kind <= OP_CAS) {
-        if (sc_writes || (wrote && both_ways))
-            thread->order = clock_join(thread->order, both_ways ? loc->reads : loc->sc_reads);
+        if (sc_writes)
+            thread->order = clock_join(thread->order, loc->sc_reads);
         if (!wrote && (sc || sc_writes) && loc->sc_write >= 0)
             thread->order = clock_join(thread->order, nodes[loc->sc_write].order);
-        if (!wrote && both_ways && loc->write >= 0)
-            thread->order = clock_join(thread->order, nodes[loc->write].order);
     }
     node->order = thread->order;
+    add_to_hash(node);
     if (kind > OP_CAS) /* their uses are in one order */
         loc->order = thread->order;
-    if (at >= x.fresh && (search->mode == MODE_EXHAUSTIVE || both_ways) && !search->naive_bound) {
-        if ((may_write || both_ways) && unordered(loc->write, me, before))
+    if (at >= x.fresh && search->mode == MODE_EXHAUSTIVE) {
+        if (may_write && unordered(loc->write, me, before))
             reverse(loc->write, me);
         if (!may_write && sc && unordered(loc->sc_write, me, before))
             reverse(loc->sc_write, me);
@@ -330,7 +369,6 @@ void step_taken(enum op_kind kind, struct loc *loc, bool wrote, bool sc, clock_v
         loc->write = at;
     } else {
         loc->read[me] = at;
-        loc->reads = clock_join(loc->reads, thread->order);
         if (sc)
             loc->sc_reads = clock_join(loc->sc_reads, thread->order);
     }
@@ -375,7 +413,9 @@ void execute(int fresh)
     x.depth = 0;
     x.fresh = fresh;
     x.verdict = RUNNING;
+    x.hash = mix(searches);
     x.spurious = 0;
+    x.old = 0;
     x.now = 1000000000;
     x.outcome_length = 0;
     x.outcome[0] = '\0';
@@ -441,6 +481,7 @@ static void check_outcomes(void)
 void search_run(struct search *s)
 {
     search = s;
+    searches++;
     double start = now_seconds();
     int fresh = -1;
     if (s->replay != NULL) {

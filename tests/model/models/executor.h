@@ -86,11 +86,12 @@ static inline struct edo_runtime *runtime_new(void)
 }
 
 /* A future that completes when all of `bits` are set in `done`, which is relaxed: that it is seen in
- * the end is up to the wakes. Its first poll calls begin(), if there is one. */
+ * the end is up to the wakes. Its first poll calls begin(), if there is one, and it wakes itself for
+ * so many turns before it looks. */
 struct until {
     EDO_FUTURE(int);
     _Atomic(int) *done;
-    int bits;
+    int bits, turns;
     void (*begin)(struct edo_waker *waker, void *arg);
     void *arg;
 };
@@ -104,6 +105,10 @@ static inline enum edo_poll until_poll(struct edo_future *future, struct edo_con
         future->state = 1;
         if (self->begin != NULL)
             self->begin(cx->waker, self->arg);
+    }
+    if (self->turns-- > 0) {
+        edo_wake(cx->waker);
+        return EDO_PENDING;
     }
     int done = edo_load(self->done, relaxed);
     self->output = done;

@@ -24,32 +24,20 @@ static enum edo_poll forty_two_poll(struct edo_future *future, struct edo_contex
 
 typedef JOIN_HANDLE(int) handle;
 
-/* The root: spawns the task, hands its handle to another thread, and ends when the task has run. */
-struct spawns {
-    EDO_FUTURE(int);
-    void (*other)(void *);
-    int polls;
-};
-
-static enum edo_poll spawns_poll(struct edo_future *future, struct edo_context *cx)
+static void spawn_for(struct edo_waker *waker, void *other)
 {
-    struct spawns *self = (struct spawns *)future;
-    if (cx->walk != EDO_WALK_POLL)
-        return edo_walk_leaf(cx, "spawns");
-    if (self->polls++ == 0) {
-        handle task = SPAWN(EDO_NEW(forty_two));
-        model_thread(self->other, (void *)task);
-        edo_wake(cx->waker);
-        return EDO_PENDING;
-    }
-    self->output = 0;
-    return EDO_READY;
+    (void)waker;
+    model_thread((void (*)(void *))other, (void *)SPAWN(EDO_NEW(forty_two)));
 }
 
+static _Atomic(int) nothing;
+
+/* The root spawns the task, hands its handle to another thread, and ends when the task has run. */
 static void run_while(void (*other)(void *))
 {
     struct edo_runtime *runtime = runtime_new();
-    struct spawns future = EDO_NEW(spawns, .other = other);
+    struct until future =
+        EDO_NEW(until, .done = &nothing, .turns = 1, .begin = spawn_for, .arg = (void *)other);
     model_assert(edo_block_on(runtime, &future) == 0);
     edo_runtime_drop(runtime);
 }
@@ -150,24 +138,18 @@ MODEL(join_when_finished)
     run_while(looks_and_joins);
 }
 
-/* The task never runs: the runtime is dropped at once. */
-struct drops_it {
-    EDO_FUTURE(int);
-};
-
-static enum edo_poll drops_it_poll(struct edo_future *future, struct edo_context *cx)
+/* The task never runs to its end: the runtime is dropped. */
+static void spawn_later(struct edo_waker *waker, void *other)
 {
-    if (cx->walk != EDO_WALK_POLL)
-        return edo_walk_leaf(cx, "drops_it");
-    model_thread(aborts_and_joins, (void *)SPAWN(EDO_NEW(forty_two, .later = true)));
-    ((struct drops_it *)future)->output = 0;
-    return EDO_READY;
+    (void)waker;
+    model_thread((void (*)(void *))other, (void *)SPAWN(EDO_NEW(forty_two, .later = true)));
 }
 
 MODEL(join_shutdown)
 {
     struct edo_runtime *runtime = runtime_new();
-    struct drops_it future = EDO_NEW(drops_it);
+    struct until future = EDO_NEW(until, .done = &nothing, .begin = spawn_later,
+                                  .arg = (void *)aborts_and_joins);
     model_assert(edo_block_on(runtime, &future) == 0);
     edo_runtime_drop(runtime);
 }
@@ -196,29 +178,17 @@ static void joins_panicked(void *arg)
     model_assert(join.output == EDO_EPANIC && report[0] == 'o');
 }
 
-struct spawns_panic {
-    EDO_FUTURE(int);
-    int polls;
-};
-
-static enum edo_poll spawns_panic_poll(struct edo_future *future, struct edo_context *cx)
+static void spawn_panic(struct edo_waker *waker, void *other)
 {
-    struct spawns_panic *self = (struct spawns_panic *)future;
-    if (cx->walk != EDO_WALK_POLL)
-        return edo_walk_leaf(cx, "spawns_panic");
-    if (self->polls++ == 0) {
-        model_thread(joins_panicked, (void *)SPAWN(EDO_NEW(panics)));
-        edo_wake(cx->waker);
-        return EDO_PENDING;
-    }
-    self->output = 0;
-    return EDO_READY;
+    (void)waker;
+    model_thread((void (*)(void *))other, (void *)SPAWN(EDO_NEW(panics)));
 }
 
 MODEL(join_panicked)
 {
     struct edo_runtime *runtime = runtime_new();
-    struct spawns_panic future = EDO_NEW(spawns_panic);
+    struct until future = EDO_NEW(until, .done = &nothing, .turns = 1, .begin = spawn_panic,
+                                  .arg = (void *)joins_panicked);
     model_assert(edo_block_on(runtime, &future) == 0);
     edo_runtime_drop(runtime);
 }

@@ -45,7 +45,7 @@ static void begin_two(struct edo_waker *waker, void *arg)
     model_thread(sets_other_and_wakes, edo_waker_clone(waker));
 }
 
-MODEL(wake_two)
+MODEL(wake_two, .bound = 3)
 {
     block_on(3, begin_two);
 }
