@@ -64,7 +64,8 @@ bool edo_handle_inject(struct edo_handle *handle, struct edo_task *task)
         task->remote_next = head;
         /* Releases remote_next to edo_handle_take; seq_cst against `parked`. */
     } while (!edo_cas_weak(&handle->inject, &head, task, seq_cst, relaxed));
-    if (edo_load(&handle->parked, seq_cst) && edo_exchange(&handle->parked, false, seq_cst))
+    /* Of several who see it, one signals: the exchange decides no more than that. */
+    if (edo_load(&handle->parked, seq_cst) && edo_exchange(&handle->parked, false, relaxed))
         edo_handle_signal(handle);
     return true;
 }

@@ -168,8 +168,10 @@ static void end(struct edo_runtime *runtime, bool wait)
     struct edo_handle *handle = runtime->handle;
     struct edo_thread outer = edo_thread;
     edo_assert(outer.running == NULL);
+    /* Relaxed: this is the last use of the runtime, and the caller has ordered all others before it,
+     * as before any free. */
     struct edo_thread *owner = NULL;
-    if (!edo_cas(&handle->owner, &owner, &edo_thread, acquire, relaxed))
+    if (!edo_cas(&handle->owner, &owner, &edo_thread, relaxed, relaxed))
         edo_assert(owner == &edo_thread && runtime->driver->attached);
     edo_thread = (struct edo_thread){.current = handle, .running = runtime};
     edo_drop_all(runtime);
@@ -184,7 +186,7 @@ static void end(struct edo_runtime *runtime, bool wait)
         hook(runtime, runtime->hooks.on_thread_stop);
     edo_thread = outer;
     handle->runtime = NULL;
-    edo_store(&handle->owner, NULL, release);
+    edo_store(&handle->owner, NULL, relaxed); /* nobody takes over from here */
     int64_t spare = handle->spare;
     edo_free(runtime);
     edo_handle_unref(handle, spare + 1);

@@ -78,13 +78,14 @@ static inline bool edo_task_state_wake(edo_task_state *state)
  * remote_next comes before the next foreign wake writes it. */
 static inline uint32_t edo_task_state_unlink(edo_task_state *state)
 {
-    return edo_fetch_and(state, ~(uint32_t)EDO_TASK_LINKED, acq_rel);
+    return edo_fetch_and(state, ~(uint32_t)EDO_TASK_LINKED, release);
 }
 
-/* About to be polled: returns the word; foreign wakes up to now are answered by this poll. */
+/* About to be polled: returns the word; foreign wakes up to now are answered by this poll. What they
+ * wrote is acquired with WOKEN; without it there is nothing to acquire. */
 static inline uint32_t edo_task_state_begin(edo_task_state *state)
 {
-    uint32_t now = edo_load(state, acquire);
+    uint32_t now = edo_load(state, relaxed);
     if (edo_unlikely(now & EDO_TASK_WOKEN))
         now = edo_fetch_and(state, ~(uint32_t)EDO_TASK_WOKEN, acquire);
     return now;
@@ -114,7 +115,7 @@ static inline bool edo_task_state_joiner(edo_task_state *state, bool set)
         if (old & EDO_TASK_COMPLETE)
             return (void)edo_load(state, acquire), false;
     } while (!edo_cas_weak(state, &old, set ? old | EDO_TASK_JOINER : old & ~EDO_TASK_JOINER,
-                           acq_rel, relaxed));
+                           release, relaxed));
     return true;
 }
 
