@@ -35,7 +35,7 @@ enum { SHARED = 1u << 31 };
 /* Eight bytes. What they are is valid for the execution that the tag names. */
 struct granule {
     uint32_t tag;
-    uint32_t epoch; /* before it is split: of the allocation, or of a write to all of it */
+    struct cell whole; /* before it is split; the first write is the allocation */
 };
 enum { LIVE = 1, FREED = 2, ATOMIC = 4, SPLIT = 8, SAVED = 16, FLAGS = 31 };
 #define TAG(flags) (x.generation << 5 | (flags))
@@ -172,12 +172,20 @@ static struct granule *granule_of(struct region *region, uintptr_t at, void *pc)
     struct granule *granule = &region->granules[g];
     if (granule->tag >> 5 != x.generation) {
         if (region->heap)
-            bad_memory((struct granule){0, 0}, at, pc);
-        *granule = (struct granule){TAG(LIVE), 0};
+            bad_memory((struct granule){0, {0, 0}}, at, pc);
+        *granule = (struct granule){TAG(LIVE), {0, 0}};
     }
     if (!(granule->tag & LIVE))
         bad_memory(*granule, at, pc);
     return granule;
+}
+
+static int vector_new(clock_vec clock)
+{
+    if (vector_count == VECTORS)
+        fail(NULL, "too many shared reads");
+    vectors[vector_count] = clock;
+    return vector_count++;
 }
 
 /* Its bytes are told apart from now on. */
@@ -187,8 +195,11 @@ static void split(struct region *region, struct granule *granule)
         return;
     granule->tag |= SPLIT;
     struct cell *cell = &region->cells[8 * (size_t)(granule - region->granules)];
-    for (int i = 0; i < 8; i++)
-        cell[i] = (struct cell){granule->epoch, 0};
+    for (int i = 0; i < 8; i++) {
+        cell[i] = granule->whole;
+        if (cell[i].read & SHARED)
+            cell[i].read = SHARED | (uint32_t)vector_new(vectors[cell[i].read & ~SHARED]);
+    }
 }
 
 static void save(struct region *region, struct granule *granule)
@@ -253,14 +264,30 @@ static void read_cell(struct cell *cell, const struct thread *thread, uint32_t n
     } else if (epoch_known(cell->read, thread)) {
         cell->read = now;
     } else {
-        if (vector_count == VECTORS)
-            fail(pc, "too many shared reads");
         clock_vec seen = {0};
         seen[cell->read >> 16] = (uint16_t)cell->read;
         seen[x.current] = (uint16_t)now;
-        vectors[vector_count] = seen;
-        cell->read = SHARED | (uint32_t)vector_count++;
+        cell->read = SHARED | (uint32_t)vector_new(seen);
     }
+}
+
+/* A large write, of a part of a block that is all alike, as after its allocation. */
+static bool write_alike(uintptr_t at, size_t size, uint32_t now)
+{
+    if (at - heap.base >= heap.size || (at | size) & 7)
+        return false;
+    struct granule *granule = &heap.granules[(at - heap.base) / 8], first = granule[0];
+    if (first.tag != TAG(LIVE) || first.whole.read != 0 || !epoch_known(first.whole.write, self()))
+        return false;
+    uint32_t differ = 0;
+    for (size_t g = 0; g < size / 8; g++)
+        differ |= (granule[g].tag ^ first.tag) | (granule[g].whole.write ^ first.whole.write) |
+                  granule[g].whole.read;
+    if (differ)
+        return false;
+    for (size_t g = 0; g < size / 8; g++)
+        granule[g].whole.write = now;
+    return true;
 }
 
 void plain_access(uintptr_t at, size_t size, bool write, void *pc)
@@ -270,6 +297,8 @@ void plain_access(uintptr_t at, size_t size, bool write, void *pc)
         return;
     struct thread *thread = self();
     uint32_t now = epoch_now();
+    if (write && size >= 64 && write_alike(at, size, now))
+        return;
     for (size_t done = 0; done < size;) {
         uintptr_t p = at + done;
         struct granule *granule = granule_of(region, p, pc);
@@ -281,15 +310,14 @@ void plain_access(uintptr_t at, size_t size, bool write, void *pc)
             end_atomics(region, p, n, write, pc);
         if (write)
             save(region, granule);
-        if (write && n == 8 && !(granule->tag & SPLIT)) {
-            if (!epoch_known(granule->epoch, thread))
-                race(at, size, true, granule->epoch >> 16, true, pc);
-            granule->epoch = now;
-            continue;
+        struct cell *cell = &granule->whole;
+        size_t cells = 1;
+        if (n < 8 || granule->tag & SPLIT) {
+            split(region, granule);
+            cell = &region->cells[p - region->base];
+            cells = n;
         }
-        split(region, granule);
-        struct cell *cell = &region->cells[p - region->base];
-        for (size_t i = 0; i < n; i++, cell++) {
+        for (size_t i = 0; i < cells; i++, cell++) {
             if (write) {
                 if (cell->write != now || cell->read != 0) {
                     check_write(cell, thread, at, size, pc);
@@ -352,7 +380,7 @@ void *block_new(size_t size, bool zero, bool leaks, void *pc)
     blocks[block_count].leaks = leaks;
     blocks[block_count++].freed = false;
     struct granule *granule = &heap.granules[((uintptr_t)at - heap.base) / 8];
-    struct granule is = {TAG(LIVE), epoch_now()};
+    struct granule is = {TAG(LIVE), {epoch_now(), 0}};
     for (size_t i = 0; i < (size + 7) / 8; i++)
         granule[i] = is;
     if (size % 8 != 0) {
@@ -390,15 +418,23 @@ void block_free(void *block, void *pc)
     size_t size = blocks[i].size;
     struct thread *thread = self();
     struct granule *granule = &heap.granules[(at - heap.base) / 8];
+    struct granule before = {0, {0, 0}};
     for (size_t g = 0; g < (size + 7) / 8; g++) {
         uintptr_t p = at + 8 * g;
+        struct granule is = granule[g];
+        granule[g].tag = TAG(FREED);
+        if (is.tag == before.tag && is.whole.write == before.whole.write &&
+            is.whole.read == before.whole.read && !(is.tag & (ATOMIC | SPLIT)))
+            continue;
+        before = is;
+        granule[g] = is;
         if (granule[g].tag & ATOMIC)
             end_atomics(&heap, p, 8, true, pc);
         if (granule[g].tag & SPLIT) {
             for (size_t b = 0; b < 8 && 8 * g + b < size; b++)
                 check_write(&heap.cells[p - heap.base + b], thread, p, 1, pc);
-        } else if (!epoch_known(granule[g].epoch, thread)) {
-            race(p, 8, true, granule[g].epoch >> 16, true, pc);
+        } else {
+            check_write(&granule[g].whole, thread, p, 8, pc);
         }
         granule[g].tag = TAG(FREED);
     }
