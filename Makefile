@@ -225,9 +225,9 @@ test: $(call test-binary,test) examples  ## install Criterion if it is missing, 
 # In this order, one at a time, so that nothing else takes the time of a test that is running; what
 # they need is built before, on all cores.
 CHECKS := format-check check-arrows check-expansion check-headers check-strict check-compile-fail check-runner \
-	check-test check-asan check-tsan check-clang check-fuzz check-examples check-install
+	check-test check-asan check-tsan check-clang check-fuzz check-examples check-install check-model
 CHECK_BUILDS := $(foreach f,$(TEST_FLAVORS),$(call test-binary,$f)) all examples $(EXAMPLES:%=build/asan/%) \
-	$(FUZZERS:tests/%=build/%) build/bench/edo-bench
+	$(FUZZERS:tests/%=build/%) build/bench/edo-bench build/model/edo-model
 check-strict-objects := $(foreach f,strict-gcc strict-clang,$(call objects,$f,$(filter-out tests/soak/% tests/fuzz/% tests/model/%,$(SOURCES))))
 
 .PHONY: check $(filter check-%,$(CHECKS)) check-builds
@@ -337,10 +337,18 @@ build/model/edo-model: $(MODEL_OBJECTS) build/obj/sources
 	$(Q)$(checker) $(LDFLAGS) -o $@ $(filter %.o,$^) $(MODEL_WRAPS:%=-Wl,--wrap=%)
 
 .PHONY: model mutants
-model: build/model/edo-model  ## every interleaving of the library's concurrent code: tests/model/
+model: build/model/edo-model  ## run the library's concurrent code in every order: tests/model/, docs/model-checking.md
 	$(Q)build/model/edo-model
 
 mutants: build/model/edo-model  ## weaken each memory order of the library by a step: do the models notice?
+	$(Q)build/model/edo-model --mutants
+
+# The searches against each other on random programs; the planted bugs found by chance as well.
+check-model: build/model/edo-model
+	$(call heading,the checker; the models; each memory order of the library)
+	$(Q)build/model/edo-model --random 20000
+	$(Q)build/model/edo-model --pct 3000 'planted_*'
+	$(Q)build/model/edo-model
 	$(Q)build/model/edo-model --mutants
 
 # ---- Format, install, the rest -------------------------------------------------------------------

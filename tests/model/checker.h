@@ -125,7 +125,7 @@ struct node {
     uint8_t last;                            /* who went before */
     uint8_t preemptions;                     /* before this step */
     uint8_t kind;                            /* enum op_kind of the step taken */
-    uint16_t detail;                         /* what it read, by the order of stores; or which way */
+    uint16_t detail; /* what it read, by the order of stores; or which way */
     bool wrote, sc, forced, spurious;
     const struct loc *loc;
 };
@@ -144,7 +144,7 @@ struct execution {
     enum verdict verdict;
     uint64_t hash; /* of the steps so far and their dependencies */
     int spurious;  /* failures so far */
-    unsigned old; /* reads of old values so far */
+    unsigned old;  /* reads of old values so far */
     uint64_t now;
     char outcome[64];
     int outcome_length;
@@ -250,7 +250,9 @@ _Noreturn void fail(void *pc, const char *format, ...) __attribute__((format(pri
 /* A line of the trace, when there is one. */
 void trace_step(const char *file, int line, void *pc, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
+void report_init(void);
 void report_failure(const struct search *search);
+bool report_repeats(const struct search *search);
 int replay_parse(const char *text); /* fills nodes; how many, or -1 */
 const char *order_name(int order);
 const char *op_name(int op);

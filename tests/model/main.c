@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* The command: which models, by which search; a table of what they did, what no model executed.
  *
- *     edo-model [options] [model…]
+ *     edo-model [options] [model…]        a model's name, or a pattern ('planted_*'); all when none
  *
  *     --bound N      at most N preemptions, whatever the models say
  *     --exhaustive   no bound, likewise
  *     --naive        every order: no reduction, for comparison (with --bound: of those within it)
  *     --pct N        N executions by random priorities; --seed S begins with another
- *     --replay R     one execution, with its trace
+ *     --replay R     one execution, with its trace; the status is 1 when it fails
  *     --seconds N    gives up on a model after N seconds (300)
  *     --mutants      weakens each memory order of the library by a step (mutants.c)
  *     --random N     N random programs by every search (random.c); --seed S begins with another
@@ -16,6 +16,7 @@
  *
  * Each model runs in a process of its own, as many at once as there are processors.
  */
+#include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -146,6 +147,10 @@ static void give_verdict(struct search *s, struct result *result)
         return;
     }
     result->passed = s->failed && strstr(s->message, model->fails) != NULL;
+    if (result->passed && x.verdict == FAILED && s->replay == NULL && !report_repeats(s)) {
+        result->passed = false;
+        snprintf(result->message, sizeof result->message, "does not fail when it is run again");
+    }
     if (!s->failed)
         snprintf(result->message, sizeof result->message, "the planted bug was not found: %s",
                  model->fails);
@@ -307,12 +312,16 @@ struct result *command_results(int count)
 
 /* ---- Arguments ---- */
 
-static const struct model *find(const char *name)
+/* Adds those that the pattern names. */
+static int find(const char *pattern, const struct model **models, int count)
 {
+    int before = count;
     for (const struct model *const *m = __start_model_list; m < __stop_model_list; m++)
-        if (strcmp((*m)->name, name) == 0)
-            return *m;
-    fprintf(stderr, "edo-model: no model is called %s; --list names them\n", name);
+        if (fnmatch(pattern, (*m)->name, 0) == 0)
+            models[count++] = *m;
+    if (count > before)
+        return count;
+    fprintf(stderr, "edo-model: no model is called %s; --list names them\n", pattern);
     exit(2);
 }
 
@@ -379,14 +388,14 @@ static bool option(char **arg, int *used)
 
 int main(int argc, char **argv)
 {
-    int room = (int)(__stop_model_list - __start_model_list) + argc, count = 0;
+    int room = (int)(__stop_model_list - __start_model_list) * argc, count = 0;
     const struct model **models = malloc((size_t)room * sizeof(void *));
     if (models == NULL)
         abort();
     for (int i = 1, used; i < argc; i += used) {
         used = 1;
         if (argv[i][0] != '-') {
-            models[count++] = find(argv[i]);
+            count = find(argv[i], models, count);
         } else if (!option(&argv[i], &used)) {
             fprintf(stderr, "edo-model: what is %s? main.c lists the options\n", argv[i]);
             return 2;
@@ -405,9 +414,11 @@ int main(int argc, char **argv)
     number_sites();
     fiber_init();
     races_init();
+    report_init();
     if (command.search.replay != NULL) {
-        command_run(models[0], command_results(1));
-        return 0;
+        struct result *result = command_results(1);
+        command_run(models[0], result);
+        return result->found;
     }
     if (command.random > 0)
         return random_run(command.search.seed, command.random);

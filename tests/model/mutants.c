@@ -130,5 +130,5 @@ int mutants_run(const struct model **models, int count)
         killed += mutant->killed;
     }
     printf("%d mutants, %d killed, %d survived\n", total, killed, total - killed);
-    return 0;
+    return killed == total && total > 0 ? 0 : 1;
 }

@@ -2,9 +2,10 @@
 /* Failures: what is printed of them, and the string that brings one back.
  *
  * A failing execution is run a second time with a trace. The replay string says for each point who
- * went on, and which of several ways its step took: `0x5.1.1b.0x2` is thread 0 for five steps, thread
- * 1, thread 1 by the second way, thread 0 twice.
+ * went on, and which of several ways its step took: `0x5.1.1:1.0x2` is thread 0 for five steps,
+ * thread 1, thread 1 by the second way (the first is 0), thread 0 twice.
  */
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -86,20 +87,54 @@ _Noreturn void fail(void *pc, const char *format, ...)
     execution_end(FAILED);
 }
 
-static void print_replay(int count)
+/* A crash of the code under test is a failure of the execution: we leave the handler, and the stack
+ * that it was on, as the execution leaves every stack. */
+static void on_crash(int number, siginfo_t *info, void *context)
 {
+    if (x.verdict != RUNNING) {
+        signal(number, SIG_DFL); /* the checker's own */
+        return;
+    }
+    ucontext_t *at = context;
+#if defined(__x86_64__)
+    void *pc = (void *)(uintptr_t)(at->uc_mcontext.gregs[REG_RIP] + 1);
+#else
+    void *pc = (void *)(uintptr_t)(at->uc_mcontext.pc + 1);
+#endif
+    fail(pc, "crash: %s at %p in thread %d", strsignal(number), info->si_addr, x.current);
+}
+
+void report_init(void)
+{
+    static char stack[1 << 16];
+    stack_t alternative = {.ss_sp = stack, .ss_size = sizeof stack};
+    sigaltstack(&alternative, NULL);
+    struct sigaction action = {.sa_sigaction = on_crash,
+                               .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
+    const int signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL};
+    for (int i = 0; i < 4; i++)
+        sigaction(signals[i], &action, NULL);
+}
+
+/* The nodes, in a buffer that the next call uses again. */
+static const char *replay_string(int count)
+{
+    static char text[8 * MAX_STEPS + 1];
+    size_t n = 0;
+    text[0] = '\0';
     for (int i = 0; i < count;) {
         int run = 1;
         while (i + run < count && nodes[i + run].thread == nodes[i].thread &&
                nodes[i + run].variant == nodes[i].variant)
             run++;
-        printf("%s%d", i ? "." : "", nodes[i].thread);
+        n += (size_t)sprintf(text + n, "%s%d", i ? "." : "", nodes[i].thread);
         if (nodes[i].variant > 0)
-            printf("%c", 'a' + nodes[i].variant);
+            n += (size_t)sprintf(text + n, ":%d", nodes[i].variant);
         if (run > 1)
-            printf("x%d", run);
+            n += (size_t)sprintf(text + n, "x%d", run);
         i += run;
     }
+    return text;
 }
 
 int replay_parse(const char *text)
@@ -109,14 +144,17 @@ int replay_parse(const char *text)
         if (*p < '0' || *p >= '0' + THREADS)
             return -1;
         int thread = *p++ - '0', variant = 0, run = 1;
-        if (*p >= 'a' && *p < 'x')
-            variant = *p++ - 'a';
+        char *end;
+        if (*p == ':') {
+            variant = (int)strtol(p + 1, &end, 10);
+            p = end;
+        }
         if (*p == 'x') {
-            char *end;
             run = (int)strtol(p + 1, &end, 10);
             p = end;
         }
-        if (run < 1 || count + run > MAX_STEPS || (*p != '.' && *p != '\0'))
+        if (variant < 0 || variant > 254 || run < 1 || count + run > MAX_STEPS ||
+            (*p != '.' && *p != '\0'))
             return -1;
         while (run-- > 0)
             nodes[count++] = (struct node){
@@ -125,6 +163,14 @@ int replay_parse(const char *text)
             p++;
     }
     return count;
+}
+
+/* Whether the execution that failed last fails in the same way when its string is replayed. */
+bool report_repeats(const struct search *s)
+{
+    int count = replay_parse(replay_string(x.depth));
+    execute(count - 1);
+    return x.verdict == FAILED && strcmp(x.message, s->message) == 0;
 }
 
 void report_failure(const struct search *s)
@@ -136,7 +182,6 @@ void report_failure(const struct search *s)
     x.tracing = false;
     if (x.verdict != FAILED)
         printf("  (it did not fail again: the model is not deterministic)\n");
-    printf("  again: build/model/edo-model %s --replay ", s->model->name);
-    print_replay(depth);
-    printf("\n\n");
+    printf("  again: build/model/edo-model %s --replay '%s'\n\n", s->model->name,
+           replay_string(depth));
 }

@@ -120,7 +120,7 @@ int model_thread(void (*run)(void *), void *arg)
     return n;
 }
 
-void model_join(int n)
+static void join(int n, void *pc)
 {
     step_begin((struct op){.kind = OP_JOIN, .target = (uint8_t)n});
     struct thread *thread = self();
@@ -128,15 +128,20 @@ void model_join(int n)
     thread->hb = clock_join(thread->hb, x.threads[n].hb);
     thread->order = clock_join(thread->order, x.threads[n].order);
     thread->children &= ~(1u << n);
-    trace_step(NULL, 0, __builtin_return_address(0), "joins thread %d", n);
+    trace_step(NULL, 0, pc, "joins thread %d", n);
     step_taken(OP_JOIN, NULL, false, false, before);
+}
+
+void model_join(int n)
+{
+    join(n, __builtin_return_address(0));
 }
 
 void model_join_all(void)
 {
     for (int n = 0; n < x.count; n++) {
         if (self()->children & 1u << n)
-            model_join(n);
+            join(n, __builtin_return_address(0));
     }
 }
 

@@ -54,7 +54,8 @@ static void block_on(int bits, int turns, void (*other)(void *), void (*another)
     model_thread(other, edo_handle_clone(handle));
     if (another != NULL)
         model_thread(another, edo_handle_clone(handle));
-    struct until future = EDO_NEW(until, .done = &done, .bits = bits, .turns = turns, .begin = keep_waker);
+    struct until future =
+        EDO_NEW(until, .done = &done, .bits = bits, .turns = turns, .begin = keep_waker);
     model_assert(edo_block_on(runtime, &future) == 0);
     edo_runtime_drop(runtime);
 }

@@ -148,8 +148,8 @@ static void spawn_later(struct edo_waker *waker, void *other)
 MODEL(join_shutdown)
 {
     struct edo_runtime *runtime = runtime_new();
-    struct until future = EDO_NEW(until, .done = &nothing, .begin = spawn_later,
-                                  .arg = (void *)aborts_and_joins);
+    struct until future =
+        EDO_NEW(until, .done = &nothing, .begin = spawn_later, .arg = (void *)aborts_and_joins);
     model_assert(edo_block_on(runtime, &future) == 0);
     edo_runtime_drop(runtime);
 }

@@ -475,6 +475,11 @@ MODEL(planted_lock_destroyed, .fails = "lock destroyed while thread 0 holds it")
     edo_lock_destroy(&a);
 }
 
+MODEL(planted_crash, .fails = "crash")
+{
+    *(volatile int *)(uintptr_t)model_choose(2) = 1;
+}
+
 static _Atomic(int) never;
 
 MODEL(planted_livelock, .fails = "step limit")

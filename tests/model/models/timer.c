@@ -113,8 +113,8 @@ static void leave_and_run(struct edo_waker *waker, void *runtime)
 MODEL(timer_handed_over, .outcomes = "0 1")
 {
     struct edo_runtime *runtime = runtime_new();
-    struct until future = EDO_NEW(until, .done = &done, .turns = 1, .begin = leave_and_run,
-                                  .arg = runtime);
+    struct until future =
+        EDO_NEW(until, .done = &done, .turns = 1, .begin = leave_and_run, .arg = runtime);
     model_assert(edo_block_on(runtime, &future) == 0);
     model_join_all();
     edo_runtime_drop(runtime);
