@@ -6,10 +6,12 @@
  *   thread   their steps: start, join, locks, events, choices, thread-locals
  *   memory   the atomic operations, and what C11 lets each load return
  *   races    plain accesses: happens-before, blocks, and who may touch them
- *   search   which executions are run, and which need not be
+ *   hooks    where the compiler's reports of plain accesses arrive
+ *   search   which executions are run: the loop around them
+ *   choose   who goes on at each point, and which orders need not be tried
  *   report   failures, traces, replay strings
- *   sys, uv  what stands behind internal/sys.h and libuv
- *   main     the command, its tables, the mutants
+ *   fake_sys, fake_uv   what stands behind internal/sys.h and libuv
+ *   main, mutants, random   the command: models; memory orders; the checker against itself
  */
 #ifndef EDO_TESTS_MODEL_CHECKER_H
 #define EDO_TESTS_MODEL_CHECKER_H
@@ -163,6 +165,7 @@ struct search {
     uint64_t limit;   /* executions; 0: none */
     double seconds;   /* 0: none */
     const char *replay;
+    uint64_t serial; /* of all searches of the process */
     /* Results. */
     uint64_t executions, redundant;
     int deepest;
@@ -232,13 +235,19 @@ static inline uint32_t epoch_now(void)
     return (uint32_t)x.current << 16 | (uint16_t)(self()->hb[x.current] + 1);
 }
 
-/* ---- search.c ---- */
+/* ---- choose.c ---- */
+/* A new execution by chance, of about so many steps. */
+void pct_begin(uint64_t seed, int steps);
+/* Whether the thread may go on at this point. */
+bool within_bound(const struct node *node, int thread);
 /* Chooses who goes on, and switches there. */
 void schedule(void);
 /* Of the current node: which of so many ways. */
 int choose_variant(int variants);
 /* The current node's step has been taken. `before`: its thread's dependency clock before. */
 void step_taken(enum op_kind kind, struct loc *loc, bool wrote, bool sc, clock_vec before);
+
+/* ---- search.c ---- */
 void search_run(struct search *search);
 /* Runs the model once; the nodes up to `fresh` are given. */
 void execute(int fresh);
