@@ -92,6 +92,20 @@ static void run_mutant(int n, void *arg)
     mutant->took = now_seconds() - start;
 }
 
+/* The quick ones first: most mutants need no other. */
+static void sort_by_time(struct table *table)
+{
+    for (int i = 1; i < table->model_count; i++)
+        for (int j = i; j > 0 && table->results[j].took < table->results[j - 1].took; j--) {
+            struct result result = table->results[j];
+            const struct model *model = table->models[j];
+            table->results[j] = table->results[j - 1];
+            table->models[j] = table->models[j - 1];
+            table->results[j - 1] = result;
+            table->models[j - 1] = model;
+        }
+}
+
 int mutants_run(const struct model **models, int count)
 {
     struct table table = {models, 0, NULL, NULL};
@@ -100,6 +114,7 @@ int mutants_run(const struct model **models, int count)
             models[table.model_count++] = models[i];
     table.results = command_results(table.model_count);
     command_parallel(table.model_count, run_base, &table);
+    sort_by_time(&table);
 
     int place_count, total = 0, killed = 0;
     struct model_site *const *places = command_places(&place_count);

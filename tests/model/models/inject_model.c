@@ -138,7 +138,7 @@ static void spawns_in_order(void *arg)
     edo_handle_drop(handle);
 }
 
-MODEL(spawn_on_in_order, .bound = 3)
+MODEL(spawn_on_in_order, .bound = 3, .old = 2)
 {
     block_on(3, 0, spawns_in_order, NULL);
 }

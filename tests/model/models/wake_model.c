@@ -45,7 +45,29 @@ static void begin_two(struct edo_waker *waker, void *arg)
     model_thread(sets_other_and_wakes, edo_waker_clone(waker));
 }
 
-MODEL(wake_two, .bound = 3)
+MODEL(wake_two, .bound = 3, .old = 2)
 {
     block_on(3, begin_two);
+}
+
+/* The same waker, twice: the second wake may ride on the first, or link the task again, which the
+ * owner has just taken off the list. */
+static void sets_and_wakes_twice(void *arg)
+{
+    for (int bit = 1; bit <= 2; bit++) {
+        edo_fetch_or(&done, bit, relaxed);
+        edo_wake(arg);
+    }
+    edo_waker_drop(arg);
+}
+
+static void begin_twice(struct edo_waker *waker, void *arg)
+{
+    (void)arg;
+    model_thread(sets_and_wakes_twice, edo_waker_clone(waker));
+}
+
+MODEL(wake_again)
+{
+    block_on(3, begin_twice);
 }
