@@ -59,8 +59,9 @@ bool edo_handle_inject(struct edo_handle *handle, struct edo_task *task)
 {
     struct edo_task *head = edo_load(&handle->inject, relaxed);
     do {
+        /* Acquire: the owner may have looked at a task of which the caller now frees the last. */
         if (head == INJECT_CLOSED)
-            return false;
+            return (void)edo_load(&handle->inject, acquire), false;
         task->remote_next = head;
         /* Releases remote_next to edo_handle_take; seq_cst against `parked`. */
     } while (!edo_cas_weak(&handle->inject, &head, task, seq_cst, relaxed));
@@ -74,7 +75,8 @@ struct edo_task *edo_handle_take(struct edo_handle *handle, bool close)
 {
     if (!close && edo_load(&handle->inject, relaxed) == NULL)
         return NULL;
-    struct edo_task *stack = edo_exchange(&handle->inject, close ? INJECT_CLOSED : NULL, acquire);
+    /* Acquires what was pushed; the close releases what the owner did before. */
+    struct edo_task *stack = edo_exchange(&handle->inject, close ? INJECT_CLOSED : NULL, acq_rel);
     struct edo_task *first = NULL;
     if (stack == INJECT_CLOSED)
         return NULL;

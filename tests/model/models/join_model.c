@@ -92,6 +92,22 @@ MODEL(join_cancelled)
     run_while(joins_and_cancels);
 }
 
+/* Nothing is left of a join that is cancelled before the task ends: its waker is not touched again. */
+MODEL(join_cancelled_early)
+{
+    struct edo_runtime *runtime = runtime_new();
+    handle task = SPAWN_ON(edo_runtime_handle(runtime), EDO_NEW(forty_two));
+    struct executor *executor = executor_new();
+    struct edo_join join = edo_join(task, (int *)NULL);
+    model_assert(executor_poll(executor, &join.future_) == EDO_PENDING);
+    executor_cancel(executor, &join.future_);
+    model_assert(edo_load(&executor->clones, relaxed) == 0);
+    struct until future = EDO_NEW(until, .done = &nothing, .turns = 1);
+    model_assert(edo_block_on(runtime, &future) == 0);
+    model_assert(edo_load(&executor->woken, relaxed) == 0);
+    edo_runtime_drop(runtime);
+}
+
 /* The same with an abort of it: it ran, or it did not. */
 static void aborts_and_joins(void *arg)
 {

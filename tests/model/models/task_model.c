@@ -68,6 +68,39 @@ MODEL(task_ends_while_cloned)
     ends_at_once(clones_and_drops);
 }
 
+/* It wakes itself and ends: it is in the runtime's queue, perhaps also on the inject list, and
+ * complete. Whoever takes it off the last of them frees it: the shutdown, when it is the root; the
+ * scheduler, when the root goes on. */
+static void begin_and_wake(struct edo_waker *waker, void *arg)
+{
+    begin_thread(waker, arg);
+    edo_wake(waker);
+}
+
+MODEL(task_ends_queued)
+{
+    struct edo_runtime *runtime = runtime_new();
+    struct until future =
+        EDO_NEW(until, .done = &done, .begin = begin_and_wake, .arg = (void *)wakes_and_drops);
+    model_assert(edo_block_on(runtime, &future) == 0);
+    edo_runtime_drop(runtime);
+}
+
+static void spawn_ends_queued(struct edo_waker *waker, void *arg)
+{
+    (void)waker;
+    edo_task_detach(SPAWN(EDO_NEW(until, .done = &done, .begin = begin_and_wake, .arg = arg)));
+}
+
+MODEL(task_ends_queued_and_polled)
+{
+    struct edo_runtime *runtime = runtime_new();
+    struct until future = EDO_NEW(until, .done = &done, .turns = 3, .begin = spawn_ends_queued,
+                                  .arg = (void *)wakes_and_drops);
+    model_assert(edo_block_on(runtime, &future) == 0);
+    edo_runtime_drop(runtime);
+}
+
 /* ---- The wake carries what was written before it, plainly ---- */
 
 static void writes_and_wakes(void *arg)

@@ -17,6 +17,7 @@ struct until_or_timeout {
     EDO_FUTURE(int);
     struct until until;
     struct edo_sleep sleep;
+    bool late; /* the poll takes longer than the sleep */
 };
 
 static void begin_wakes(struct edo_waker *waker, void *arg)
@@ -42,7 +43,10 @@ static enum edo_poll until_or_timeout_poll(struct edo_future *future, struct edo
         return EDO_READY;
     }
     self->output = 0;
-    return edo_future_poll(&self->sleep.future_, cx);
+    enum edo_poll poll = edo_future_poll(&self->sleep.future_, cx);
+    if (self->late)
+        model_set_now(model_now() + 6000000);
+    return poll;
 }
 
 /* Neither is lost; and when the time is up, it is up on the clock. */
@@ -55,6 +59,17 @@ MODEL(timer_against_wake, .outcomes = "0 1")
     model_assert(edo_block_on(runtime, &future) == 0);
     if (future.output == 0)
         model_assert(model_now() >= start + 5000000);
+    edo_runtime_drop(runtime);
+    model_outcome(future.output);
+}
+
+/* The timer is due when the runtime goes to sleep: libuv runs it, and would then sleep for ever. */
+MODEL(timer_due_already, .outcomes = "0")
+{
+    struct edo_runtime *runtime = runtime_new();
+    struct until_or_timeout future =
+        EDO_NEW(until_or_timeout, .until = EDO_NEW(until, .done = &done, .bits = 1), .late = true);
+    model_assert(edo_block_on(runtime, &future) == 0);
     edo_runtime_drop(runtime);
     model_outcome(future.output);
 }
