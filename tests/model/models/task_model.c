@@ -92,13 +92,25 @@ static void spawn_ends_queued(struct edo_waker *waker, void *arg)
     edo_task_detach(SPAWN(EDO_NEW(until, .done = &done, .begin = begin_and_wake, .arg = arg)));
 }
 
-MODEL(task_ends_queued_and_polled)
+static void ends_queued_before_the_root(struct edo_runtime *runtime)
 {
-    struct edo_runtime *runtime = runtime_new();
     struct until future = EDO_NEW(until, .done = &done, .turns = 3, .begin = spawn_ends_queued,
                                   .arg = (void *)wakes_and_drops);
     model_assert(edo_block_on(runtime, &future) == 0);
     edo_runtime_drop(runtime);
+}
+
+MODEL(task_ends_queued_and_polled)
+{
+    ends_queued_before_the_root(runtime_new());
+}
+
+/* Looking at the inject list before each poll: it may come off there first. */
+MODEL(task_ends_queued_and_taken)
+{
+    struct edo_runtime *runtime;
+    model_assert(edo_runtime_new(&runtime, .global_queue_interval = 1) == 0);
+    ends_queued_before_the_root(runtime);
 }
 
 /* ---- The wake carries what was written before it, plainly ---- */
