@@ -403,6 +403,16 @@ END MODEL(rmw_atomic, .outcomes = "012 102")
     RUN2(add_a, add_b);
     model_outcome(r[0], r[1], FINAL(&x));
 }
+/* Every order matters, so there are 18 over 9 executions: 48,620. The table's last column is the
+ * checker's pace. */
+THREAD(add_nine)
+for (int i = 0; i < 9; i++)
+    edo_fetch_add(&x, 1, relaxed);
+END MODEL(rmw_interleaved, .outcomes = "1")
+{
+    RUN2(add_nine, add_nine);
+    model_outcome(FINAL(&x) == 18);
+}
 static _Atomic(uint8_t) byte;
 static _Atomic(int64_t) wide;
 MODEL(rmw_values, .outcomes = "1")
