@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* At each point of an execution: who goes on, by which way of its step, and to which earlier points
  * the search will have to come back. What for is told in search.c. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "checker.h"
-#include "command.h"
 
 /* ---- PCT ---- */
 
@@ -68,13 +68,15 @@ static void add_to_hash(const struct node *node)
 {
     typedef uint64_t half __attribute__((vector_size(16)));
     half h = (half)node->order;
-    x.hash += mix(mix(mix(h[0] + node->thread + 1) + h[1]) + node->detail);
+    x.hash += mix(mix(mix(h[0]) + h[1]) + ((uint64_t)node->detail << 8 | node->thread));
 }
 
 static bool seen_before(const struct node *node)
 {
     if (seen == NULL)
-        seen = command_share(SEEN * sizeof *seen);
+        seen = calloc(SEEN, sizeof *seen);
+    if (seen == NULL)
+        abort();
     uint64_t hash = mix(x.hash + node->last);
     struct seen *at = &seen[hash % SEEN], *free = at;
     for (int i = 0; i < PROBES; i++, at++) {
