@@ -83,10 +83,14 @@ struct edo_waker_ops {
     struct edo_waker *(*clone)(struct edo_waker *waker);
     /* Gives back what clone returned. Any thread. */
     void (*drop)(struct edo_waker *waker);
-    /* Set when the waker lives at least as long as every future polled with it. Whoever links such
-     * a future in a list may then keep the waker without cloning it, for as long as it is linked.
-     */
-    bool stable;
+    /* Both, or neither. A waker that has them is stable: it lives at least as long as every future
+     * polled with it, so whoever links such a future in a list may keep the waker without cloning
+     * it, for as long as the future is linked. It is woken in two halves. claim() while the future
+     * is linked, perhaps under a lock: it takes no lock, waits for nobody, and runs nobody's code.
+     * It returns NULL when nothing is left to do, or what is to be given to finish(), without the
+     * lock, when the future and its task may be gone. Any thread. */
+    struct edo_waker *(*claim)(struct edo_waker *waker);
+    void (*finish)(struct edo_waker *claimed);
 };
 
 struct edo_waker {
@@ -139,7 +143,7 @@ typedef void edo_trace_fn(void *arg, int depth, const char *name, const char *fi
 /* What a poll is given. An executor makes one with edo_context_init, on its stack or kept from poll
  * to poll, and touches it between polls only. */
 struct edo_context {
-    struct edo_waker *waker; /* borrowed for the poll: clone it to keep it, unless it is stable */
+    struct edo_waker *waker; /* borrowed for the poll: clone it to keep it (internal/waiter.h) */
     enum edo_walk walk;
     uint32_t budget; /* operations left before a leaf gives way; EDO_UNCONSTRAINED is no limit */
     const struct edo_local *locals;

@@ -68,7 +68,7 @@ static void task_wake(struct edo_waker *waker)
     pthread_mutex_unlock(&home->lock);
 }
 
-static const struct edo_waker_ops task_ops = {task_wake, task_clone, task_drop, .stable = false};
+static const struct edo_waker_ops task_ops = {task_wake, task_clone, task_drop, NULL, NULL};
 
 static struct mini_tokio *mini_tokio_new(void)
 {

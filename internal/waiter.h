@@ -11,13 +11,13 @@
 
 static inline struct edo_waker *edo_waker_keep(struct edo_waker *waker)
 {
-    return waker->ops->stable ? waker : edo_waker_clone(waker);
+    return waker->ops->claim != NULL ? waker : edo_waker_clone(waker);
 }
 
 /* Ends what edo_waker_keep began. */
 static inline void edo_waker_forget(struct edo_waker *waker)
 {
-    if (!waker->ops->stable)
+    if (waker->ops->claim == NULL)
         edo_waker_drop(waker);
 }
 
@@ -30,6 +30,25 @@ static inline void edo_waker_rekeep(struct edo_waker **kept, struct edo_waker *w
     *kept = edo_waker_keep(waker);
     if (old != NULL)
         edo_waker_forget(old);
+}
+
+/* A wake in two halves, for one that is kept where a lock guards it. The first, under the lock, takes
+ * the kept waker over; the second, after it, does what is left. */
+static inline struct edo_waker *edo_waker_claim(struct edo_waker *kept)
+{
+    return kept->ops->claim != NULL ? kept->ops->claim(kept) : kept;
+}
+
+static inline void edo_waker_finish(struct edo_waker *claimed)
+{
+    if (claimed == NULL)
+        return;
+    if (claimed->ops->finish != NULL) {
+        claimed->ops->finish(claimed);
+    } else {
+        edo_wake(claimed);
+        edo_waker_drop(claimed);
+    }
 }
 
 /* Wakes and forgets. */

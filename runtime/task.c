@@ -14,16 +14,42 @@ static int task_error(const struct edo_task *task)
     return (uintptr_t)task >= (uintptr_t)-8191 ? (int)(intptr_t)task : 0;
 }
 
+/* LINKED was set by this thread, which has a reference. */
+static void link_foreign(struct edo_task *task)
+{
+    if (!edo_handle_inject(task->home, task) &&
+        (edo_task_state_unlink(&task->state) & EDO_TASK_COMPLETE))
+        /* It completed while LINKED, which left the runtime's reference to us; and the runtime has
+         * shut down, so no queue holds it (edo_drop_all). */
+        edo_task_release(task, EDO_TASK_REF);
+}
+
 static void task_wake(struct edo_waker *waker)
 {
     struct edo_task *task = (struct edo_task *)waker;
     if (edo_handle_mine(task->home))
         edo_schedule(task->home->runtime, task);
-    else if (edo_task_state_wake(&task->state) && !edo_handle_inject(task->home, task) &&
-             (edo_task_state_unlink(&task->state) & EDO_TASK_COMPLETE))
-        /* It completed while LINKED, which left the runtime's reference to us; and the runtime has
-         * shut down, so no queue holds it (edo_drop_all). */
-        edo_task_release(task, EDO_TASK_REF);
+    else if (edo_task_state_wake(&task->state, false))
+        link_foreign(task);
+}
+
+/* The waker's future is linked, so the task is alive: but only until the lock is let go, under which
+ * we may be here. The reference lasts to the end of the inject. */
+static struct edo_waker *task_claim(struct edo_waker *waker)
+{
+    struct edo_task *task = (struct edo_task *)waker;
+    if (edo_handle_mine(task->home))
+        edo_schedule(task->home->runtime, task);
+    else if (edo_task_state_wake(&task->state, true))
+        return waker;
+    return NULL;
+}
+
+static void task_finish(struct edo_waker *claimed)
+{
+    struct edo_task *task = (struct edo_task *)claimed;
+    link_foreign(task);
+    edo_task_release(task, EDO_TASK_REF);
 }
 
 static struct edo_waker *task_clone(struct edo_waker *waker)
@@ -40,7 +66,8 @@ static void task_drop(struct edo_waker *waker)
 }
 
 /* Stable: a task is alive as long as its future is, and the future unlinks what it linked. */
-static const struct edo_waker_ops task_waker = {task_wake, task_clone, task_drop, true};
+static const struct edo_waker_ops task_waker = {task_wake, task_clone, task_drop, task_claim,
+                                                task_finish};
 
 struct edo_task *edo_task_new(struct edo_handle *handle, size_t frame_size)
 {
@@ -220,6 +247,7 @@ static void wake_nobody(struct edo_waker *waker)
     (void)waker;
 }
 
+/* Also its claim: nothing is left to be done, but finish() does that. */
 static struct edo_waker *clone_nobody(struct edo_waker *waker)
 {
     return waker;
@@ -228,7 +256,8 @@ static struct edo_waker *clone_nobody(struct edo_waker *waker)
 void edo_task_start_(struct edo_task *task, struct edo_future *future)
 {
     if (task_error(task) < 0) {
-        static const struct edo_waker_ops ops = {wake_nobody, clone_nobody, wake_nobody, true};
+        static const struct edo_waker_ops ops = {wake_nobody, clone_nobody, wake_nobody,
+                                                 clone_nobody, wake_nobody};
         static struct edo_waker nobody = {&ops};
         struct edo_context cx;
         edo_context_init(&cx, &nobody);

@@ -61,16 +61,20 @@ static inline bool edo_task_state_complete(edo_task_state *state)
     return edo_load(state, acquire) & EDO_TASK_COMPLETE;
 }
 
-/* A foreign wake. True when the caller must put the task on the inject list. */
-static inline bool edo_task_state_wake(edo_task_state *state)
+/* A foreign wake. True when the caller must put the task on the inject list; with `claim` it has got
+ * a reference to it then. */
+static inline bool edo_task_state_wake(edo_task_state *state, bool claim)
 {
-    uint32_t old = edo_load(state, relaxed);
+    uint32_t old = edo_load(state, relaxed), now;
     do {
         if (old & EDO_TASK_COMPLETE)
             return false;
+        now = old | EDO_TASK_LINKED | EDO_TASK_WOKEN;
+        if (claim && !(old & EDO_TASK_LINKED))
+            now += EDO_TASK_REF;
         /* Release, also when nothing changes: this wake's writes ride on the one under way. Acquire:
          * the owner has read remote_next, which we are about to write (edo_task_state_unlink). */
-    } while (!edo_cas_weak(state, &old, old | EDO_TASK_LINKED | EDO_TASK_WOKEN, acq_rel, relaxed));
+    } while (!edo_cas_weak(state, &old, now, acq_rel, relaxed));
     return !(old & EDO_TASK_LINKED);
 }
 

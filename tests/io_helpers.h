@@ -229,7 +229,8 @@ HELPER void counting_drop(struct edo_waker *waker)
 
 HELPER struct counting_waker counting_waker(void)
 {
-    static const struct edo_waker_ops ops = {counting_wake, counting_clone, counting_drop, false};
+    static const struct edo_waker_ops ops = {counting_wake, counting_clone, counting_drop, NULL,
+                                             NULL};
     return (struct counting_waker){.waker = {&ops}};
 }
 

@@ -35,8 +35,18 @@ HARNESS void counter_drop(struct edo_waker *waker)
     ((struct counter *)waker)->drops++;
 }
 
+HARNESS struct edo_waker *counter_claim(struct edo_waker *waker)
+{
+    return waker;
+}
+
+HARNESS void counter_finish(struct edo_waker *claimed)
+{
+    counter_wake(claimed);
+}
+
 static const struct edo_waker_ops counter_stable = {counter_wake, counter_clone, counter_drop,
-                                                    true};
+                                                    counter_claim, counter_finish};
 
 /* One test's executor: begin, poll…, end. */
 struct bench {

@@ -42,7 +42,7 @@ static inline void executor_drop(struct edo_waker *waker)
 }
 
 static const struct edo_waker_ops executor_ops = {executor_wake, executor_clone, executor_drop,
-                                                  false};
+                                                  NULL, NULL};
 
 static inline struct executor *executor_new(void)
 {
