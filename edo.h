@@ -6,6 +6,7 @@
 #include "poll.h"
 #include "future.h"
 #include "combinators/task_local.h"
+#include "sync/notify.h"
 #include "runtime/error.h"
 #include "runtime/runtime.h"
 #include "runtime/task.h"

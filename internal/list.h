@@ -47,6 +47,18 @@ static inline void edo_list_remove(struct edo_list *node)
     node->next = node->prev = NULL;
 }
 
+/* Moves all nodes of `from`, which is empty then, to the end of `to`. */
+static inline void edo_list_splice(struct edo_list *to, struct edo_list *from)
+{
+    if (edo_list_empty(from))
+        return;
+    from->next->prev = to->prev;
+    to->prev->next = from->next;
+    from->prev->next = to;
+    to->prev = from->prev;
+    edo_list_init(from);
+}
+
 /* Unlinks and returns the first node, or NULL. */
 static inline struct edo_list *edo_list_pop_front(struct edo_list *head)
 {

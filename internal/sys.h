@@ -9,13 +9,13 @@
 #ifndef EDO_INTERNAL_SYS_H
 #define EDO_INTERNAL_SYS_H
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "census.h"
+#include "lock.h"
 
 /* Atomics. The order is the bare word: edo_load(&task->state, acquire). A checking build names a
  * header of its own in EDO_SYS_ATOMICS, which puts a scheduler behind each of them. */
@@ -63,15 +63,6 @@ uint64_t edo_clock_ns(void);
 
 /* Fills block from the kernel's random source; false when it cannot, block unchanged. */
 bool edo_random(void *block, size_t size);
-
-/* A lock, for slow paths: a mutex that is not recursive. */
-struct edo_lock {
-    pthread_mutex_t mutex_;
-};
-void edo_lock_init(struct edo_lock *lock);
-void edo_lock_destroy(struct edo_lock *lock);
-void edo_lock(struct edo_lock *lock);
-void edo_unlock(struct edo_lock *lock);
 
 /* Runs run(arg) on a thread of its own that nobody joins. False when there is none to be had. */
 bool edo_thread_start_detached(void *(*run)(void *), void *arg);
