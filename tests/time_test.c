@@ -492,6 +492,87 @@ Test(time, a_foreign_executors_sleep_is_woken_once_and_its_waker_returned)
     check_baseline(&start);
 }
 
+/* Polled with one waker and then with another: it wakes the last. */
+struct moved_nap {
+    FUTURE(int);
+    struct counting_waker *first;
+    struct edo_sleep sleep;
+};
+
+static enum edo_poll moved_nap_poll(struct edo_future *future, struct edo_context *cx)
+{
+    struct moved_nap *self = (struct moved_nap *)future;
+    if (cx->walk == EDO_WALK_DROP)
+        edo_future_drop(&self->sleep.future_, cx);
+    if (cx->walk != EDO_WALK_POLL)
+        return edo_walk_leaf(cx, "moved_nap");
+    if (future->state == EDO_STATE_FRESH) {
+        struct edo_context first;
+        edo_context_init(&first, &self->first->waker);
+        future->state = 1;
+        self->sleep = edo_sleep(5);
+        cr_assert_eq(edo_future_poll(&self->sleep.future_, &first), EDO_PENDING);
+    }
+    self->output = 0;
+    return edo_future_poll(&self->sleep.future_, cx);
+}
+
+Test(time, a_sleep_wakes_the_waker_of_its_last_poll)
+{
+    struct counting_waker first = counting_waker();
+    cr_assert_eq(RUN_PAUSED(NEW(moved_nap, .first = &first)), 0);
+    cr_assert(first.wakes == 0 && first.clones == 0);
+}
+
+/* The runtime goes, a sleep of another executor is told so, and its waker spawns on the runtime. */
+static struct edo_handle *going;
+static int late_begun, late_ended;
+
+struct late_task {
+    FUTURE(int);
+};
+
+ASYNC(late_task)
+{
+    ASYNC_BEGIN;
+    late_begun++;
+    YIELD_NOW();
+    RETURN(0);
+ASYNC_FINALLY:
+    late_ended++;
+    ASYNC_END;
+}
+
+static void spawning_wake(struct edo_waker *waker)
+{
+    counting_wake(waker);
+    JOIN_HANDLE(int) task = SPAWN_ON(going, NEW(late_task));
+    edo_task_detach(task);
+}
+
+Test(time, what_a_waker_spawns_while_the_runtime_goes_is_dropped)
+{
+    static const struct edo_waker_ops ops = {spawning_wake, counting_clone, counting_drop, NULL,
+                                             NULL};
+    struct counting_waker waker = {.waker = {&ops}};
+    struct edo_sleep sleep = edo_sleep_until(1);
+    struct baseline start = baseline();
+    struct edo_runtime *runtime;
+    cr_assert_eq(edo_runtime_new(&runtime, .start_paused = true), 0);
+    going = edo_handle_clone(edo_runtime_handle(runtime));
+    edo_sleep_reset(&sleep, UINT64_MAX - 1);
+    struct arm_foreign future = NEW(arm_foreign, .sleep = &sleep, .waker = &waker);
+    cr_assert_eq(edo_block_on(runtime, &future), 0);
+    edo_runtime_drop(runtime);
+    cr_assert(waker.wakes == 1 && waker.clones == 0);
+    cr_assert(late_begun == 0 && late_ended == 1);
+    edo_handle_drop(going);
+    struct edo_context cx;
+    edo_context_init(&cx, &waker.waker);
+    cr_assert_eq(edo_future_poll(&sleep.future_, &cx), EDO_READY);
+    check_baseline(&start);
+}
+
 /* A sleep costs the loop a few turns, not a spin until its time. */
 struct counted_nap {
     FUTURE(int);
