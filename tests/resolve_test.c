@@ -48,6 +48,40 @@ Test(resolve, a_number_is_read_at_once_without_a_runtime)
     cr_assert_eq(resolve.output, EDO_ENORUNTIME);
 }
 
+/* Polled with one waker and then, before the answer is there, with another: it wakes the last. */
+struct moved_resolve {
+    FUTURE(int);
+    struct counting_waker *first;
+    struct edo_resolve resolve;
+};
+
+static enum edo_poll moved_resolve_poll(struct edo_future *future, struct edo_context *cx)
+{
+    struct moved_resolve *self = (struct moved_resolve *)future;
+    if (cx->walk == EDO_WALK_DROP)
+        edo_future_drop(&self->resolve.future_, cx);
+    if (cx->walk != EDO_WALK_POLL)
+        return edo_walk_leaf(cx, "moved_resolve");
+    if (future->state == EDO_STATE_FRESH) {
+        struct edo_context first;
+        edo_context_init(&first, &self->first->waker);
+        future->state = 1;
+        self->resolve = edo_resolve("localhost", 80);
+        cr_assert_eq(edo_future_poll(&self->resolve.future_, &first), EDO_PENDING);
+    }
+    /* The answer comes by the loop, which has not turned since. */
+    enum edo_poll poll = edo_future_poll(&self->resolve.future_, cx);
+    self->output = self->resolve.output;
+    return poll;
+}
+
+Test(resolve, wakes_the_waker_of_its_last_poll)
+{
+    struct counting_waker first = counting_waker();
+    cr_assert_geq(RUN(NEW(moved_resolve, .first = &first)), 1);
+    cr_assert(first.wakes == 0 && first.clones == 0);
+}
+
 /* B27. What is no name is refused before libuv sees it: nobody is asked, and no allocation made. */
 Test(resolve, hostile_names_are_refused)
 {
