@@ -38,7 +38,7 @@ static inline struct edo_waker *executor_clone(struct edo_waker *waker)
 
 static inline void executor_drop(struct edo_waker *waker)
 {
-    edo_fetch_sub(&executor_of(waker)->clones, 1, relaxed);
+    model_assert(edo_fetch_sub(&executor_of(waker)->clones, 1, relaxed) > 0);
 }
 
 static const struct edo_waker_ops executor_ops = {executor_wake, executor_clone, executor_drop,

@@ -32,6 +32,17 @@ static void spawn_for(struct edo_waker *waker, void *other)
 
 static _Atomic(int) nothing;
 
+/* Of the joining thread; every clone of theirs is dropped in the end. */
+static struct executor *executors[2];
+
+static void check_clones(void)
+{
+    model_join_all();
+    for (int i = 0; i < 2; i++)
+        if (executors[i] != NULL)
+            model_assert(edo_load(&executors[i]->clones, relaxed) == 0);
+}
+
 /* The root spawns the task, hands its handle to another thread, and ends when the task has run. */
 static void run_while(void (*other)(void *))
 {
@@ -40,12 +51,13 @@ static void run_while(void (*other)(void *))
         EDO_NEW(until, .done = &nothing, .turns = 1, .begin = spawn_for, .arg = (void *)other);
     model_assert(edo_block_on(runtime, &future) == 0);
     edo_runtime_drop(runtime);
+    check_clones();
 }
 
 static void joins(void *arg)
 {
     handle task = (handle)arg;
-    struct executor *executor = executor_new();
+    struct executor *executor = executors[0] = executor_new();
     int value = 0;
     struct edo_join join = edo_join(task, &value);
     executor_run(executor, &join.future_);
@@ -62,7 +74,8 @@ MODEL(join_foreign)
 static void joins_elsewhere(void *arg)
 {
     handle task = (handle)arg;
-    struct executor *first = executor_new(), *second = executor_new();
+    struct executor *first = executors[0] = executor_new();
+    struct executor *second = executors[1] = executor_new();
     int value = 0;
     struct edo_join join = edo_join(task, &value);
     if (executor_poll(first, &join.future_) == EDO_PENDING)
@@ -78,7 +91,7 @@ MODEL(join_moved)
 static void joins_and_cancels(void *arg)
 {
     handle task = (handle)arg;
-    struct executor *executor = executor_new();
+    struct executor *executor = executors[0] = executor_new();
     int value = 0;
     struct edo_join join = edo_join(task, &value);
     if (executor_poll(executor, &join.future_) == EDO_PENDING)
@@ -97,7 +110,7 @@ MODEL(join_cancelled_early)
 {
     struct edo_runtime *runtime = runtime_new();
     handle task = SPAWN_ON(edo_runtime_handle(runtime), EDO_NEW(forty_two));
-    struct executor *executor = executor_new();
+    struct executor *executor = executors[0] = executor_new();
     struct edo_join join = edo_join(task, (int *)NULL);
     model_assert(executor_poll(executor, &join.future_) == EDO_PENDING);
     executor_cancel(executor, &join.future_);
@@ -106,13 +119,14 @@ MODEL(join_cancelled_early)
     model_assert(edo_block_on(runtime, &future) == 0);
     model_assert(edo_load(&executor->woken, relaxed) == 0);
     edo_runtime_drop(runtime);
+    check_clones();
 }
 
 /* The same with an abort of it: it ran, or it did not. */
 static void aborts_and_joins(void *arg)
 {
     handle task = (handle)arg;
-    struct executor *executor = executor_new();
+    struct executor *executor = executors[0] = executor_new();
     int value = 0;
     edo_task_abort(task);
     struct edo_join join = edo_join(task, &value);
@@ -143,7 +157,7 @@ static void looks_and_joins(void *arg)
         edo_task_detach(task);
         return;
     }
-    struct executor *executor = executor_new();
+    struct executor *executor = executors[0] = executor_new();
     int value = 0;
     struct edo_join join = edo_join(task, &value);
     model_assert(executor_poll(executor, &join.future_) == EDO_READY && value == 42);
@@ -168,6 +182,7 @@ MODEL(join_shutdown)
         EDO_NEW(until, .done = &nothing, .begin = spawn_later, .arg = (void *)aborts_and_joins);
     model_assert(edo_block_on(runtime, &future) == 0);
     edo_runtime_drop(runtime);
+    check_clones();
 }
 
 /* A panic's report is the task's memory; it is read by the one, and freed with the task. */
@@ -187,7 +202,7 @@ static enum edo_poll panics_poll(struct edo_future *future, struct edo_context *
 static void joins_panicked(void *arg)
 {
     handle task = (handle)arg;
-    struct executor *executor = executor_new();
+    struct executor *executor = executors[0] = executor_new();
     char report[8] = "";
     struct edo_join join = edo_join_report(task, (int *)NULL, report, sizeof report);
     executor_run(executor, &join.future_);
@@ -207,4 +222,5 @@ MODEL(join_panicked)
                                   .arg = (void *)joins_panicked);
     model_assert(edo_block_on(runtime, &future) == 0);
     edo_runtime_drop(runtime);
+    check_clones();
 }

@@ -255,3 +255,96 @@ MODEL(task_is_finished)
     model_assert(edo_block_on(runtime, &future) == 0);
     edo_runtime_drop(runtime);
 }
+
+/* ---- Wakes on the runtime's own thread ---- */
+
+static struct edo_waker *kept;
+
+/* Keeps its waker, and ends. */
+struct keeps {
+    EDO_FUTURE(int);
+};
+
+static enum edo_poll keeps_poll(struct edo_future *future, struct edo_context *cx)
+{
+    if (cx->walk != EDO_WALK_POLL)
+        return edo_walk_leaf(cx, "keeps");
+    kept = edo_waker_clone(cx->waker);
+    ((struct keeps *)future)->output = 0;
+    return EDO_READY;
+}
+
+struct wakes_complete {
+    EDO_FUTURE(int);
+    int polls;
+};
+
+static enum edo_poll wakes_complete_poll(struct edo_future *future, struct edo_context *cx)
+{
+    struct wakes_complete *self = (struct wakes_complete *)future;
+    if (cx->walk != EDO_WALK_POLL)
+        return edo_walk_leaf(cx, "wakes_complete");
+    int polls = self->polls++;
+    if (polls == 0)
+        edo_task_detach(SPAWN(EDO_NEW(keeps)));
+    else if (polls == 1)
+        edo_wake(kept);
+    if (polls < 3) {
+        edo_wake(cx->waker);
+        return EDO_PENDING;
+    }
+    edo_waker_drop(kept);
+    self->output = 0;
+    return EDO_READY;
+}
+
+MODEL(task_woken_when_complete)
+{
+    struct edo_runtime *runtime = runtime_new();
+    struct wakes_complete future = EDO_NEW(wakes_complete);
+    model_assert(edo_block_on(runtime, &future) == 0);
+    edo_runtime_drop(runtime);
+}
+
+/* At the shutdown one task's drop wakes another, which a foreign thread wakes as well. */
+struct wakes_in_drop {
+    EDO_FUTURE(int);
+};
+
+static enum edo_poll wakes_in_drop_poll(struct edo_future *future, struct edo_context *cx)
+{
+    (void)future;
+    if (cx->walk == EDO_WALK_DROP && kept != NULL)
+        wakes_and_drops(kept);
+    return cx->walk != EDO_WALK_POLL ? edo_walk_leaf(cx, "wakes_in_drop") : EDO_PENDING;
+}
+
+struct woken_in_drop {
+    EDO_FUTURE(int);
+};
+
+static enum edo_poll woken_in_drop_poll(struct edo_future *future, struct edo_context *cx)
+{
+    (void)future;
+    if (cx->walk != EDO_WALK_POLL)
+        return edo_walk_leaf(cx, "woken_in_drop");
+    kept = edo_waker_clone(cx->waker);
+    model_thread(wakes_and_drops, edo_waker_clone(cx->waker));
+    return EDO_PENDING;
+}
+
+static void spawn_both(struct edo_waker *waker, void *arg)
+{
+    (void)waker;
+    (void)arg;
+    edo_task_detach(SPAWN(EDO_NEW(wakes_in_drop)));
+    edo_task_detach(SPAWN(EDO_NEW(woken_in_drop)));
+}
+
+MODEL(task_woken_by_a_drop)
+{
+    struct edo_runtime *runtime = runtime_new();
+    struct until future = EDO_NEW(until, .done = &done, .turns = 1, .begin = spawn_both);
+    model_assert(edo_block_on(runtime, &future) == 0);
+    edo_runtime_drop(runtime);
+}

@@ -22,10 +22,11 @@ static void drop_kept(void)
     edo_waker_drop(kept);
 }
 
-static void block_on(int bits, void (*begin)(struct edo_waker *waker, void *arg))
+static void block_on(int bits, int turns, void (*begin)(struct edo_waker *waker, void *arg))
 {
     struct edo_runtime *runtime = runtime_new();
-    struct until future = EDO_NEW(until, .done = &done, .bits = bits, .begin = begin);
+    struct until future =
+        EDO_NEW(until, .done = &done, .bits = bits, .turns = turns, .begin = begin);
     model_assert(edo_block_on(runtime, &future) == 0);
     model_assert((future.output & bits) == bits);
     edo_runtime_drop(runtime);
@@ -39,7 +40,7 @@ static void begin_one(struct edo_waker *waker, void *arg)
 
 MODEL(wake_one)
 {
-    block_on(1, begin_one);
+    block_on(1, 0, begin_one);
 }
 
 static void wakes_second(void *arg)
@@ -66,7 +67,7 @@ static void begin_two(struct edo_waker *waker, void *arg)
 
 MODEL(wake_two, .bound = 3, .old = 3)
 {
-    block_on(3, begin_two);
+    block_on(3, 0, begin_two);
     drop_kept();
 }
 
@@ -87,6 +88,14 @@ static void begin_twice(struct edo_waker *waker, void *arg)
 
 MODEL(wake_again)
 {
-    block_on(3, begin_twice);
+    block_on(3, 0, begin_twice);
+    drop_kept();
+}
+
+/* While it is in the runtime's queue as well: a poll from there answers the first wake, and the second
+ * rides on a link that is still there. */
+MODEL(wake_again_while_queued)
+{
+    block_on(3, 1, begin_twice);
     drop_kept();
 }
