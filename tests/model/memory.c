@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The atomic operations, by C11 as repaired (RC11: Lahav, Vafeiadis, Kang, Hur and Dreyer, "Repairing
- * Sequential Consistency in C/C++11", PLDI 2017), explored as an operational semantics.
+/* The atomic operations, as an operational semantics: RC11 (Lahav, Vafeiadis, Kang, Hur and Dreyer,
+ * "Repairing Sequential Consistency in C/C++11", PLDI 2017) for all but seq_cst, whose order respects
+ * all of happens-before, as in C11's first text.
  *
  * Each location keeps all its stores in modification order, which is the order in which they are
  * executed. A load may return any of them, unless
@@ -12,10 +13,9 @@
  * read-modify-writes that follow it directly those of all they continue (release sequences, as C++20
  * has them: a later plain store of the same thread does not continue one).
  *
- * What this leaves out of C11: behaviours with a cycle of program order and reads-from (load
- * buffering), which RC11 forbids and no x86 shows; and those in which a cycle of program order,
- * reads-from and modification order is needed (2+2W with its weak outcome): two threads that store
- * blindly, without a read-modify-write, to the same two locations. models/litmus.c pins both.
+ * What this leaves out: executions with a cycle of program order, reads-from and modification order,
+ * as load buffering, and 2+2W with its weak outcome; and what C++20 allows since where seq_cst is mixed
+ * with other orders. models/litmus.c pins them, docs/model-checking.md tells more.
  */
 #include <stdio.h>
 #include <string.h>

@@ -36,7 +36,7 @@
  *  - a deadlock; a lost wake-up, which is one where a thread waits in model_wait or in libuv;
  *  - edo_assert, edo_bug, a lock unlocked by another, destroyed while it is held; a step limit.
  *
- * Atomic operations, locks, waits and thread starts are the steps between which threads are
+ * Atomic operations, locks, waits, signals and joins are the steps between which threads are
  * switched. They are those of internal/sys.h; C11's own are not seen and must not be used.
  */
 #ifndef EDO_TESTS_MODEL_H
