@@ -4,10 +4,11 @@
 #define EDO_H
 
 #include "poll.h"
+#include "error.h"
 #include "future.h"
 #include "combinators/task_local.h"
 #include "sync/notify.h"
-#include "runtime/error.h"
+#include "runtime/strerror.h"
 #include "runtime/runtime.h"
 #include "runtime/task.h"
 #include "runtime/time.h"

@@ -148,6 +148,37 @@ void edo_unlock(struct edo_lock *lock)
     pthread_mutex_unlock(&lock->mutex_);
 }
 
+void edo_event_init(struct edo_event *event)
+{
+    pthread_mutex_init(&event->mutex_, NULL);
+    pthread_cond_init(&event->cond_, NULL);
+    event->set_ = false;
+}
+
+void edo_event_destroy(struct edo_event *event)
+{
+    pthread_cond_destroy(&event->cond_);
+    pthread_mutex_destroy(&event->mutex_);
+}
+
+/* Signalled under the mutex: the waiter may destroy the event as soon as it has that. */
+void edo_event_set(struct edo_event *event)
+{
+    pthread_mutex_lock(&event->mutex_);
+    event->set_ = true;
+    pthread_cond_signal(&event->cond_);
+    pthread_mutex_unlock(&event->mutex_);
+}
+
+void edo_event_wait(struct edo_event *event)
+{
+    pthread_mutex_lock(&event->mutex_);
+    while (!event->set_)
+        pthread_cond_wait(&event->cond_, &event->mutex_);
+    event->set_ = false;
+    pthread_mutex_unlock(&event->mutex_);
+}
+
 bool edo_thread_start_detached(void *(*run)(void *), void *arg)
 {
     pthread_t thread;

@@ -67,6 +67,17 @@ bool edo_random(void *block, size_t size);
 /* Runs run(arg) on a thread of its own that nobody joins. False when there is none to be had. */
 bool edo_thread_start_detached(void *(*run)(void *), void *arg);
 
+/* What one thread waits for and any may set. A wait returns when it was set since the last one. */
+struct edo_event {
+    pthread_mutex_t mutex_;
+    pthread_cond_t cond_;
+    bool set_;
+};
+void edo_event_init(struct edo_event *event);
+void edo_event_destroy(struct edo_event *event);
+void edo_event_set(struct edo_event *event);
+void edo_event_wait(struct edo_event *event);
+
 /* Prints "edo: " and the message with its location, and aborts. For bugs only: never reached by
  * bad input, a peer or a failed allocation. */
 _Noreturn void edo_bug(const char *file, int line, const char *format, ...)

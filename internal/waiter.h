@@ -51,6 +51,34 @@ static inline void edo_waker_finish(struct edo_waker *claimed)
     }
 }
 
+/* Claims under a lock, to be finished when it is let go. When full, the lock is let go in between. */
+struct edo_wakes {
+    int count;
+    struct edo_waker *claimed[32]; /* Tokio's figure */
+};
+
+static inline bool edo_wakes_full(const struct edo_wakes *wakes)
+{
+    return wakes->count == (int)(sizeof wakes->claimed / sizeof wakes->claimed[0]);
+}
+
+/* Under the lock; *kept may be NULL, and is afterwards. */
+static inline void edo_wakes_claim(struct edo_wakes *wakes, struct edo_waker **kept)
+{
+    struct edo_waker *claimed = *kept != NULL ? edo_waker_claim(*kept) : NULL;
+    *kept = NULL;
+    if (claimed != NULL)
+        wakes->claimed[wakes->count++] = claimed;
+}
+
+/* After the lock. */
+static inline void edo_wakes_finish(struct edo_wakes *wakes)
+{
+    for (int i = 0; i < wakes->count; i++)
+        edo_waker_finish(wakes->claimed[i]);
+    wakes->count = 0;
+}
+
 /* Wakes and forgets. */
 static inline void edo_waker_fire(struct edo_waker **kept)
 {

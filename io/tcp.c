@@ -11,7 +11,7 @@
 #include <uv.h>
 
 #include "../internal/sys.h"
-#include "../runtime/error.h"
+#include "../error.h"
 #include "tcp_internal.h"
 
 enum { IOV_COUNT_MAX = 1024 };

@@ -2,8 +2,6 @@
 /* The half of a runtime that other threads hold: references, the inject list, the signal. */
 #include "runtime_internal.h"
 
-_Thread_local struct edo_thread edo_thread;
-
 /* What the inject list points to when the runtime takes no more tasks. */
 static struct edo_task inject_closed;
 #define INJECT_CLOSED (&inject_closed)

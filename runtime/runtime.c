@@ -7,6 +7,7 @@
 #include "driver.h"
 #include "embed.h"
 #include "runtime_internal.h"
+#include "strerror.h"
 
 static int build(const struct edo_builder *builder, uv_loop_t *host, struct edo_runtime **out)
 {

@@ -20,7 +20,7 @@
 #include <stdint.h>
 
 #include "../future.h"
-#include "error.h"
+#include "../error.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -12,6 +12,7 @@
 
 #include "../internal/list.h"
 #include "../internal/sys.h"
+#include "../internal/thread.h"
 #include "runtime.h"
 #include "task.h"
 #include "task_state.h"
@@ -75,13 +76,6 @@ struct edo_runtime {
     struct edo_builder hooks; /* as built, name aside */
     char name[32];
 };
-
-/* One per thread. */
-struct edo_thread {
-    struct edo_handle *current;  /* entered */
-    struct edo_runtime *running; /* a turn of this runtime is on the stack */
-};
-extern _Thread_local struct edo_thread edo_thread;
 
 /* Whether this thread runs the runtime, and may touch its half. */
 static inline bool edo_handle_mine(const struct edo_handle *handle)

@@ -19,7 +19,7 @@
 #include <stdio.h>
 
 #include "../future.h"
-#include "error.h"
+#include "../error.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -16,7 +16,7 @@
 #define EDO_RUNTIME_TIME_H
 
 #include "../future.h"
-#include "error.h"
+#include "../error.h"
 #include "wheel.h"
 
 #ifdef __cplusplus

@@ -4,6 +4,7 @@
 #include <pthread.h>
 
 #include "edo.h"
+#include "internal/park.h"
 
 static struct edo_notify notify;
 
@@ -331,4 +332,66 @@ Test(notify, what_was_written_before_is_seen_across_threads)
     edo_notify_destroy(&pong);
     struct edo_census after = edo_census_now();
     cr_assert_arr_eq(before.live, after.live, sizeof before.live);
+}
+
+/* On a thread of no executor: it sleeps; and in a task, where that would stop the others, it refuses. */
+static void *notify_later(void *arg)
+{
+    *(int *)arg = 1;
+    edo_notify_one(&notify);
+    return NULL;
+}
+
+Test(notify, a_plain_thread_waits)
+{
+    struct bench bench;
+    begin(&bench);
+    for (int i = 0; i < 20; i++) {
+        int told = 0;
+        pthread_t thread;
+        cr_assert_eq(pthread_create(&thread, NULL, notify_later, &told), 0);
+        struct edo_notified notified = edo_notified(&notify);
+        cr_assert_eq(edo_park_on(&notified.future_), 0);
+        cr_assert_eq(told, 1);
+        pthread_join(thread, NULL);
+    }
+    end(&bench);
+}
+
+struct blocks_in_task {
+    FUTURE(int);
+};
+
+ASYNC(blocks_in_task)
+{
+    ASYNC_BEGIN;
+    struct edo_notified notified = edo_notified(&notify);
+    int error = edo_park_on(&notified.future_);
+    RETURN(error);
+    ASYNC_END;
+}
+
+Test(notify, a_task_does_not_park_its_thread)
+{
+    struct bench bench;
+    begin(&bench);
+    struct edo_runtime *runtime;
+    cr_assert_eq(edo_runtime_new(&runtime), 0);
+    struct blocks_in_task blocks = NEW(blocks_in_task);
+    cr_assert_eq(edo_block_on(runtime, &blocks), 0);
+    cr_assert_eq(blocks.output, EDO_ENESTED);
+    edo_runtime_drop(runtime);
+    end(&bench);
+}
+
+Test(notify, a_parked_thread_without_memory)
+{
+    struct bench bench;
+    begin(&bench);
+    edo_notify_one(&notify);
+    edo_alloc_fail(1, false);
+    struct edo_notified notified = edo_notified(&notify);
+    cr_assert_eq(edo_park_on(&notified.future_), UV_ENOMEM);
+    cr_assert(edo_alloc_fail(0, false));
+    end(&bench);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Notify: no notification is lost between one that comes, one that waits, and one that gives up. */
 #include "executor.h"
+#include "internal/park.h"
 #include "sync/notify.h"
 
 static struct edo_notify notify;
@@ -156,5 +157,16 @@ MODEL(notify_waiters_cancelled)
     next = edo_notified(&notify);
     model_assert(executor_poll(executor, &next.future_) == EDO_PENDING);
     executor_cancel(executor, &next.future_);
+    end();
+}
+
+/* A thread without an executor. */
+MODEL(notify_parked)
+{
+    edo_notify_init(&notify);
+    model_thread(notifies, NULL);
+    struct edo_notified notified = edo_notified(&notify);
+    model_assert(edo_park_on(&notified.future_) == 0);
+    model_assert(data == 1);
     end();
 }

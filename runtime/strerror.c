@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "error.h"
+#include "strerror.h"
 
 #include <uv.h>
 
@@ -16,6 +16,14 @@ const char *edo_strerror(int error)
         return "inside a runtime already";
     case EDO_ESHUTDOWN:
         return "the runtime is gone";
+    case EDO_ECLOSED:
+        return "closed";
+    case EDO_EFULL:
+        return "the channel is full";
+    case EDO_EEMPTY:
+        return "the channel is empty";
+    case EDO_ELAGGED:
+        return "the receiver lagged behind";
     default:
         break;
     }

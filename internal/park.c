@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+/* A clone of the waker may outlive the call: what it wakes is a block of its own, counted.
+ *
+ * `woken` is set before the event and cleared before the poll, so a wake during a poll makes another.
+ * Release and acquire: what was done before the wake is seen by that poll. A waker that finds `woken`
+ * set leaves its writes in the same release sequence, and the event to who set it first.
+ */
+#include "park.h"
+
+#include "../error.h"
+#include "sys.h"
+#include "thread.h"
+
+_Thread_local struct edo_thread edo_thread;
+
+struct parked {
+    struct edo_waker waker;
+    _Atomic(uint32_t) refs; /* the sleeper's, clones, claims */
+    atomic_bool woken;
+    struct edo_event event;
+};
+
+static struct parked *parked_of(struct edo_waker *waker)
+{
+    return (struct parked *)waker;
+}
+
+static void parked_wake(struct edo_waker *waker)
+{
+    if (!edo_exchange(&parked_of(waker)->woken, true, acq_rel))
+        edo_event_set(&parked_of(waker)->event);
+}
+
+static struct edo_waker *parked_ref(struct edo_waker *waker)
+{
+    edo_fetch_add(&parked_of(waker)->refs, 1, relaxed);
+    return waker;
+}
+
+static void parked_unref(struct edo_waker *waker)
+{
+    struct parked *parked = parked_of(waker);
+    if (edo_fetch_sub(&parked->refs, 1, acq_rel) != 1)
+        return;
+    edo_event_destroy(&parked->event);
+    edo_free(parked);
+}
+
+static struct edo_waker *parked_clone(struct edo_waker *waker)
+{
+    EDO_COUNT(WAKERS, 1);
+    return parked_ref(waker);
+}
+
+static void parked_drop(struct edo_waker *waker)
+{
+    EDO_COUNT(WAKERS, -1);
+    parked_unref(waker);
+}
+
+static void parked_finish(struct edo_waker *claimed)
+{
+    parked_wake(claimed);
+    parked_unref(claimed);
+}
+
+/* Stable: the sleeper's reference lasts until its future is done. */
+static const struct edo_waker_ops parked_ops = {parked_wake, parked_clone, parked_drop, parked_ref,
+                                                parked_finish};
+
+static void nothing(struct edo_waker *waker)
+{
+    (void)waker;
+}
+
+static struct edo_waker *itself(struct edo_waker *waker)
+{
+    return waker;
+}
+
+static int refuse(struct edo_future *future, int error)
+{
+    static const struct edo_waker_ops ops = {nothing, itself, nothing, itself, nothing};
+    static struct edo_waker nobody = {&ops};
+    struct edo_context cx;
+    edo_context_init(&cx, &nobody);
+    edo_future_drop(future, &cx);
+    return error;
+}
+
+int edo_park_on(struct edo_future *future)
+{
+    if (edo_thread.running != NULL)
+        return refuse(future, EDO_ENESTED);
+    struct parked *parked = edo_malloc(sizeof *parked);
+    if (parked == NULL)
+        return refuse(future, -ENOMEM);
+    parked->waker.ops = &parked_ops;
+    edo_init(&parked->refs, 1);
+    edo_init(&parked->woken, false);
+    edo_event_init(&parked->event);
+    struct edo_context cx;
+    edo_context_init(&cx, &parked->waker);
+    int error = 0;
+    while (edo_future_poll(future, &cx) == EDO_PENDING) {
+        if (cx.panic.name != NULL) {
+            error = EDO_EPANIC;
+            edo_future_drop(future, &cx);
+            break;
+        }
+        do
+            edo_event_wait(&parked->event);
+        while (!edo_exchange(&parked->woken, false, acquire));
+        cx.budget = EDO_BUDGET;
+    }
+    parked_unref(&parked->waker);
+    return error;
+}
