@@ -12,9 +12,7 @@ enum {
     EDO_ENESTED = -5003,    /* inside a runtime's task already: blocking there would deadlock */
     EDO_ESHUTDOWN = -5004,  /* the runtime is gone */
     EDO_ECLOSED = -5005,    /* the channel, or the semaphore, is closed */
-    EDO_EFULL = -5006,      /* the channel has no room now */
-    EDO_EEMPTY = -5007,     /* the channel has no message now */
-    EDO_ELAGGED = -5008,    /* the receiver was too slow: messages are gone */
+    EDO_ELAGGED = -5006,    /* the receiver was too slow: messages are gone */
 };
 
 #endif

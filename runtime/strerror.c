@@ -18,10 +18,6 @@ const char *edo_strerror(int error)
         return "the runtime is gone";
     case EDO_ECLOSED:
         return "closed";
-    case EDO_EFULL:
-        return "the channel is full";
-    case EDO_EEMPTY:
-        return "the channel is empty";
     case EDO_ELAGGED:
         return "the receiver lagged behind";
     default:
