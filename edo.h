@@ -8,6 +8,7 @@
 #include "future.h"
 #include "combinators/task_local.h"
 #include "sync/notify.h"
+#include "channels/mpsc.h"
 #include "runtime/strerror.h"
 #include "runtime/runtime.h"
 #include "runtime/task.h"

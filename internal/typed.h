@@ -12,7 +12,7 @@
 #define EDO_TYPED_(kind, ...) __typeof__(__typeof__(__VA_ARGS__)(*)(struct kind *))
 
 /* What it carries. */
-#define EDO_CARRIED_(kind, handle) __typeof__((handle)((struct kind *)NULL))
+#define EDO_CARRIED_(kind, handle) __typeof__((handle)(NULL))
 
 /* An expression of no effect; does not compile unless the condition holds. */
 #define EDO_DEMAND_(condition, message)       \

@@ -62,13 +62,18 @@ static inline bool edo_wakes_full(const struct edo_wakes *wakes)
     return wakes->count == (int)(sizeof wakes->claimed / sizeof wakes->claimed[0]);
 }
 
+/* What edo_waker_claim returned; NULL is fine. */
+static inline void edo_wakes_add(struct edo_wakes *wakes, struct edo_waker *claimed)
+{
+    if (claimed != NULL)
+        wakes->claimed[wakes->count++] = claimed;
+}
+
 /* Under the lock; *kept may be NULL, and is afterwards. */
 static inline void edo_wakes_claim(struct edo_wakes *wakes, struct edo_waker **kept)
 {
-    struct edo_waker *claimed = *kept != NULL ? edo_waker_claim(*kept) : NULL;
+    edo_wakes_add(wakes, *kept != NULL ? edo_waker_claim(*kept) : NULL);
     *kept = NULL;
-    if (claimed != NULL)
-        wakes->claimed[wakes->count++] = claimed;
 }
 
 /* After the lock. */

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/* What mpsc.c, mpsc_send.c and mpsc_recv.c share: the channel.
+ *
+ * Messages are counted, and never renumbered: `reserved` places were given out, of which `pushed` have
+ * been filled, of which `popped` have been received. A place is reserved and filled under the lock; the
+ * receiver takes what was pushed without it.
+ *
+ *     popped <= pushed <= reserved <= popped + capacity
+ *
+ * A sender that finds no place joins `waiting` and sets WAITING in the word in which the receiver counts.
+ * Both are read-modify-writes of that one word: the receiver's finds WAITING, and then it takes the lock
+ * and hands the place on; or it came first, and the sender, who looks again afterwards, finds the place.
+ *
+ * The receiver that finds nothing looks again under the lock, and leaves its waker there for the next
+ * push.
+ */
+#ifndef EDO_CHANNELS_MPSC_INTERNAL_H
+#define EDO_CHANNELS_MPSC_INTERNAL_H
+
+#include "../internal/fifo.h"
+#include "../internal/waiter.h"
+#include "mpsc.h"
+
+enum { EDO_MPSC_WAITING = 1, EDO_MPSC_ONE = 2 }; /* bit and unit of `popped` */
+
+/* What a waiter is, beside 0: not linked yet. */
+enum { EDO_MPSC_LINKED = 1, EDO_MPSC_GRANTED, EDO_MPSC_REFUSED };
+
+struct edo_mpsc_ {
+    struct edo_lock lock;
+    /* Under the lock, with the waiters on the lists and their wakers. */
+    struct edo_list waiting;    /* senders, in order of arrival */
+    struct edo_list watching;   /* futures of edo_mpsc_closed */
+    struct edo_waker *receiver; /* kept while it waits */
+    uint64_t reserved;
+    size_t senders, weak_senders;
+    bool closed; /* by the receiver */
+    bool receiver_gone;
+    /* Written under the lock; release: the message is in its place. */
+    _Atomic(uint64_t) pushed;
+    /* Constant. */
+    bool bounded;
+    size_t capacity;
+    void (*drop)(void *);
+    struct edo_fifo fifo; /* tail: under the lock; head: the receiver's */
+    /* Counted by the receiver; release: it is through with the place. */
+    _Atomic(uint64_t) popped;
+};
+
+/* Under the lock: places that are neither filled nor given out. */
+static inline uint64_t edo_mpsc_free(struct edo_mpsc_ *channel)
+{
+    uint64_t popped = edo_load(&channel->popped, acquire) / EDO_MPSC_ONE;
+    return channel->capacity - (channel->reserved - popped);
+}
+
+/* Under the lock: no message will be pushed any more. */
+static inline bool edo_mpsc_ended(struct edo_mpsc_ *channel)
+{
+    return (channel->closed || channel->senders == 0) &&
+           channel->reserved == edo_load(&channel->pushed, relaxed);
+}
+
+/* Under the lock: takes the receiver's waker over. What is to be finished after it; or NULL. */
+static inline struct edo_waker *edo_mpsc_claim_receiver(struct edo_mpsc_ *channel)
+{
+    struct edo_waker *waker = channel->receiver;
+    channel->receiver = NULL;
+    return waker != NULL ? edo_waker_claim(waker) : NULL;
+}
+
+/* With the lock, which it lets go: hands on places that came free, refuses who may not wait any more,
+ * tells the receiver of the end; and frees the channel when nobody has it any more. */
+void edo_mpsc_settle(struct edo_mpsc_ *channel);
+
+/* The receiver: takes one message that was pushed, as edo_mpsc_settle may take the lock afterwards.
+ * Its place, or NULL; then edo_mpsc_count. */
+static inline void *edo_mpsc_first(struct edo_mpsc_ *channel)
+{
+    /* Relaxed: the receiver's own count. Acquire: the message. */
+    uint64_t popped = edo_load(&channel->popped, relaxed) / EDO_MPSC_ONE;
+    if (edo_load(&channel->pushed, acquire) == popped)
+        return NULL;
+    return edo_fifo_first(&channel->fifo);
+}
+
+#endif

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+/* The receiving side. */
+#include "../internal/park.h"
+#include "mpsc_internal.h"
+
+enum { WAITING = 1 }; /* a future's state while its waker is kept */
+
+/* n messages were taken out of their places. */
+static void count(struct edo_mpsc_ *channel, size_t n)
+{
+    if (!channel->bounded) {
+        /* Nobody waits for places: only edo_mpsc_len reads it. */
+        edo_store(&channel->popped, edo_load(&channel->popped, relaxed) + n * EDO_MPSC_ONE,
+                  relaxed);
+        return;
+    }
+    /* Release: to edo_mpsc_free. */
+    if (edo_fetch_add(&channel->popped, n * EDO_MPSC_ONE, release) & EDO_MPSC_WAITING) {
+        edo_lock(&channel->lock);
+        edo_mpsc_settle(channel);
+    }
+}
+
+/* Takes what there is, up to the limit; how many. */
+static size_t take(struct edo_mpsc_ *channel, void *messages, size_t limit)
+{
+    /* Relaxed: the receiver's own count. Acquire: the messages. */
+    uint64_t popped = edo_load(&channel->popped, relaxed) / EDO_MPSC_ONE;
+    uint64_t ready = edo_load(&channel->pushed, acquire) - popped;
+    size_t n = ready < limit ? ready : limit, size = channel->fifo.size;
+    for (size_t i = 0; i < n; i++) {
+        edo_copy((char *)messages + i * size, edo_fifo_first(&channel->fifo), size);
+        edo_fifo_pop(&channel->fifo);
+    }
+    if (n > 0)
+        count(channel, n);
+    return n;
+}
+
+/* The waker must not be left behind, whatever ends the future: a push may have been seen that has not
+ * come to it yet. */
+static void forget(struct edo_mpsc_ *channel, struct edo_future *future)
+{
+    if (future->state == EDO_STATE_FRESH)
+        return;
+    edo_lock(&channel->lock);
+    struct edo_waker *forgotten = channel->receiver;
+    channel->receiver = NULL;
+    edo_unlock(&channel->lock);
+    if (forgotten != NULL)
+        edo_waker_forget(forgotten);
+}
+
+/* Nothing was there. Returns 0: look again; EDO_ECLOSED; or -EAGAIN: the waker is kept. */
+static int wait(struct edo_mpsc_ *channel, struct edo_future *future, struct edo_waker *waker)
+{
+    struct edo_waker *spare = edo_waker_keep(waker);
+    int result = -EAGAIN;
+    edo_lock(&channel->lock);
+    if (edo_mpsc_first(channel) != NULL)
+        result = 0;
+    else if (edo_mpsc_ended(channel))
+        result = EDO_ECLOSED;
+    struct edo_waker *old = channel->receiver;
+    channel->receiver = result == -EAGAIN ? spare : NULL;
+    edo_unlock(&channel->lock);
+    future->state = result == -EAGAIN ? WAITING : EDO_STATE_FRESH;
+    if (result != -EAGAIN)
+        edo_waker_forget(spare);
+    if (old != NULL)
+        edo_waker_forget(old);
+    return result;
+}
+
+/* How many messages, 0 at the end; or -1: it waits. */
+static ptrdiff_t receive(struct edo_mpsc_ *channel, struct edo_future *future, void *messages,
+                         size_t limit, struct edo_context *cx)
+{
+    size_t n;
+    while ((n = take(channel, messages, limit)) == 0) {
+        int result = wait(channel, future, cx->waker);
+        if (result == -EAGAIN)
+            return -1;
+        if (result < 0)
+            break;
+    }
+    forget(channel, future);
+    edo_budget_spend(cx);
+    return (ptrdiff_t)n;
+}
+
+static enum edo_poll edo_mpsc_recv_poll(struct edo_future *future, struct edo_context *cx)
+{
+    struct edo_mpsc_recv *self = (struct edo_mpsc_recv *)future;
+    if (cx->walk == EDO_WALK_DROP)
+        forget(self->channel, future);
+    if (cx->walk != EDO_WALK_POLL)
+        return edo_walk_leaf(cx, "edo_mpsc_recv");
+    if (edo_budget_spent(cx))
+        return EDO_PENDING;
+    ptrdiff_t n = receive(self->channel, future, self->message, 1, cx);
+    self->output = n == 0 ? EDO_ECLOSED : 0;
+    return n < 0 ? EDO_PENDING : EDO_READY;
+}
+
+struct edo_mpsc_recv edo_mpsc_recv_(struct edo_mpsc_receiver *rx, void *message)
+{
+    return EDO_NEW(edo_mpsc_recv, .channel = (struct edo_mpsc_ *)rx, .message = message);
+}
+
+static enum edo_poll edo_mpsc_recv_many_poll(struct edo_future *future, struct edo_context *cx)
+{
+    struct edo_mpsc_recv_many *self = (struct edo_mpsc_recv_many *)future;
+    if (cx->walk == EDO_WALK_DROP)
+        forget(self->channel, future);
+    if (cx->walk != EDO_WALK_POLL)
+        return edo_walk_leaf(cx, "edo_mpsc_recv_many");
+    if (self->limit == 0)
+        return EDO_READY;
+    if (edo_budget_spent(cx))
+        return EDO_PENDING;
+    ptrdiff_t n = receive(self->channel, future, self->messages, self->limit, cx);
+    self->output = n < 0 ? 0 : (size_t)n;
+    return n < 0 ? EDO_PENDING : EDO_READY;
+}
+
+struct edo_mpsc_recv_many edo_mpsc_recv_many_(struct edo_mpsc_receiver *rx, void *messages,
+                                              size_t limit)
+{
+    return EDO_NEW(edo_mpsc_recv_many, .channel = (struct edo_mpsc_ *)rx, .messages = messages,
+                   .limit = limit);
+}
+
+int edo_mpsc_try_recv_(struct edo_mpsc_receiver *rx, void *message)
+{
+    struct edo_mpsc_ *channel = (struct edo_mpsc_ *)rx;
+    if (take(channel, message, 1) == 1)
+        return 0;
+    /* The end is looked for first: a message that came before it is then found. */
+    edo_lock(&channel->lock);
+    bool ended = edo_mpsc_ended(channel);
+    edo_unlock(&channel->lock);
+    if (take(channel, message, 1) == 1)
+        return 0;
+    return ended ? EDO_ECLOSED : -EAGAIN;
+}
+
+int edo_mpsc_blocking_recv_(struct edo_mpsc_receiver *rx, void *message)
+{
+    struct edo_mpsc_recv recv = edo_mpsc_recv_(rx, message);
+    int error = edo_park_on(&recv.future_);
+    return error < 0 ? error : recv.output;
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/* Values of one size, first in, first out. Bounded: one block, used in a circle, allocated at the
+ * start, so that a push never fails. Unbounded: a chain of blocks, each freed when it is empty.
+ *
+ * It has two ends, each used by one thread at a time, and knows nothing of how many values it holds:
+ * its owner counts, and publishes with the count what was pushed (release, acquire), and, where it is
+ * bounded, what was popped. */
+#ifndef EDO_INTERNAL_FIFO_H
+#define EDO_INTERNAL_FIFO_H
+
+#include <errno.h>
+#include <stdbool.h>
+
+#include "copy.h"
+#include "sys.h"
+
+struct edo_fifo_block {
+    struct edo_fifo_block *next; /* itself in a bounded one */
+    max_align_t values[];
+};
+
+struct edo_fifo_end {
+    struct edo_fifo_block *block;
+    size_t index;
+};
+
+struct edo_fifo {
+    size_t size;   /* of a value */
+    size_t length; /* of a block, in values */
+    bool bounded;
+    struct edo_fifo_end tail; /* the pushing thread's */
+    /* One block that was emptied, for the next that is needed: from the head's thread to the tail's. */
+    _Atomic(struct edo_fifo_block *) spare;
+    struct edo_fifo_end head; /* the popping thread's */
+};
+
+/* 0 or -ENOMEM. A bounded one has room for `capacity` values; 0 is unbounded. */
+int edo_fifo_init(struct edo_fifo *fifo, size_t size, size_t capacity);
+
+/* Frees it, and not what the values own. */
+void edo_fifo_destroy(struct edo_fifo *fifo);
+
+/* False when a value can be pushed without memory. */
+static inline bool edo_fifo_needs_block(const struct edo_fifo *fifo)
+{
+    return edo_unlikely(fifo->tail.index == fifo->length) && !fifo->bounded;
+}
+
+/* Chains a block on; 0 or -ENOMEM. */
+int edo_fifo_add_block(struct edo_fifo *fifo);
+
+/* Frees the block at the head, which is empty, or keeps it as the spare one. */
+void edo_fifo_next_block(struct edo_fifo *fifo);
+
+static inline void *edo_fifo_at(const struct edo_fifo *fifo, const struct edo_fifo_end *end)
+{
+    return (char *)end->block->values + end->index * fifo->size;
+}
+
+/* Room there must be: see edo_fifo_needs_block. */
+static inline void edo_fifo_push(struct edo_fifo *fifo, const void *value)
+{
+    if (edo_unlikely(fifo->tail.index == fifo->length))
+        fifo->tail = (struct edo_fifo_end){fifo->tail.block->next, 0};
+    edo_copy(edo_fifo_at(fifo, &fifo->tail), value, fifo->size);
+    fifo->tail.index++;
+}
+
+/* Where the first value is; there must be one. It is gone with edo_fifo_pop. */
+static inline void *edo_fifo_first(struct edo_fifo *fifo)
+{
+    if (edo_unlikely(fifo->head.index == fifo->length))
+        edo_fifo_next_block(fifo);
+    return edo_fifo_at(fifo, &fifo->head);
+}
+
+static inline void edo_fifo_pop(struct edo_fifo *fifo)
+{
+    fifo->head.index++;
+}
+
+#endif
