@@ -1,0 +1,814 @@
+/* SPDX-License-Identifier: MIT */
+#include "poll_harness.h"
+
+#include <pthread.h>
+
+#include "edo.h"
+
+/* A message that owns memory, so that one dropped twice or never is noticed. */
+struct owned {
+    int *value;
+};
+static _Atomic(int) owned_dropped;
+
+static struct owned owned_new(int value)
+{
+    struct owned owned = {edo_malloc(sizeof(int))};
+    *owned.value = value;
+    return owned;
+}
+
+static void owned_drop(struct owned *owned)
+{
+    edo_free(owned->value);
+    owned_dropped++;
+}
+
+struct channel {
+    MPSC_SENDER(int) tx;
+    MPSC_RECEIVER(int) rx;
+};
+
+static struct channel channel(size_t capacity)
+{
+    struct channel c;
+    cr_assert_eq(edo_mpsc(&c.tx, &c.rx, capacity), 0);
+    return c;
+}
+
+static void done(struct channel *c)
+{
+    edo_mpsc_sender_drop(c->tx);
+    edo_mpsc_receiver_drop(c->rx);
+}
+
+static int send_now(struct channel *c, int value)
+{
+    return edo_mpsc_try_send(c->tx, &value);
+}
+
+static int receive_now(struct channel *c)
+{
+    int value;
+    int error = edo_mpsc_try_recv(c->rx, &value);
+    return error < 0 ? error : value;
+}
+
+Test(mpsc, first_in_first_out_and_the_capacity_is_respected)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    struct channel c = channel(3);
+    cr_assert_eq(edo_mpsc_max_capacity(c.rx), 3);
+    for (int round = 0; round < 5; round++) {
+        for (int i = 0; i < 3; i++) {
+            cr_assert_eq(edo_mpsc_capacity(c.tx), 3 - (size_t)i);
+            cr_assert_eq(send_now(&c, 10 * round + i), 0);
+            cr_assert_eq(edo_mpsc_len(c.tx), (size_t)i + 1);
+        }
+        cr_assert_eq(send_now(&c, 99), UV_EAGAIN);
+        for (int i = 0; i < 3; i++)
+            cr_assert_eq(receive_now(&c), 10 * round + i);
+        cr_assert_eq(receive_now(&c), UV_EAGAIN);
+    }
+    done(&c);
+    bench_end(&bench);
+}
+
+Test(mpsc, recv_ends_only_when_empty_and_all_senders_are_gone)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    struct channel c = channel(4);
+    __typeof__(c.tx) other = edo_mpsc_sender_clone(c.tx);
+    cr_assert(edo_mpsc_same_channel(other, c.rx));
+    cr_assert_eq(edo_mpsc_sender_count(c.rx), 2);
+    cr_assert_eq(send_now(&c, 1), 0);
+    edo_mpsc_sender_drop(c.tx);
+    int value = 0;
+    struct edo_mpsc_recv recv = edo_mpsc_recv(c.rx, &value);
+    cr_assert_eq(POLL(recv), EDO_READY);
+    cr_assert_eq(value, 1);
+    recv = edo_mpsc_recv(c.rx, &value);
+    cr_assert_eq(POLL(recv), EDO_PENDING);
+    cr_assert_eq(edo_mpsc_try_send(other, &(int){2}), 0);
+    cr_assert_eq(bench.counter.wakes, 1);
+    cr_assert_not(edo_mpsc_is_closed(c.rx));
+    edo_mpsc_sender_drop(other);
+    cr_assert(edo_mpsc_is_closed(c.rx));
+    cr_assert_eq(POLL(recv), EDO_READY);
+    cr_assert_eq(recv.output, 0);
+    cr_assert_eq(value, 2);
+    recv = edo_mpsc_recv(c.rx, &value);
+    cr_assert_eq(POLL(recv), EDO_READY);
+    cr_assert_eq(recv.output, EDO_ECLOSED);
+    cr_assert_eq(edo_mpsc_try_recv(c.rx, &value), EDO_ECLOSED);
+    edo_mpsc_receiver_drop(c.rx);
+    bench_end(&bench);
+}
+
+Test(mpsc, the_last_sender_wakes_a_receiver_that_waits)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    struct channel c = channel(1);
+    int value;
+    struct edo_mpsc_recv recv = edo_mpsc_recv(c.rx, &value);
+    cr_assert_eq(POLL(recv), EDO_PENDING);
+    edo_mpsc_sender_drop(c.tx);
+    cr_assert_eq(bench.counter.wakes, 1);
+    cr_assert_eq(POLL(recv), EDO_READY);
+    cr_assert_eq(recv.output, EDO_ECLOSED);
+    edo_mpsc_receiver_drop(c.rx);
+    bench_end(&bench);
+}
+
+Test(mpsc, close_takes_no_more_and_the_buffered_are_received_and_permits_may_send)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    struct channel c = channel(3);
+    MPSC_PERMIT(int) permit = {0};
+    cr_assert_eq(send_now(&c, 1), 0);
+    cr_assert_eq(edo_mpsc_try_reserve(c.tx, &permit), 0);
+    cr_assert_eq(send_now(&c, 2), 0);
+    edo_mpsc_close(c.rx);
+    cr_assert(edo_mpsc_is_closed(c.tx));
+    cr_assert_eq(send_now(&c, 3), EDO_ECLOSED);
+    MPSC_PERMIT(int) refused = {0};
+    cr_assert_eq(edo_mpsc_try_reserve(c.tx, &refused), EDO_ECLOSED);
+    cr_assert_eq(receive_now(&c), 1);
+    cr_assert_eq(receive_now(&c), 2);
+    int value;
+    struct edo_mpsc_recv recv = edo_mpsc_recv(c.rx, &value);
+    cr_assert_eq(POLL(recv), EDO_PENDING, "a place is reserved");
+    edo_mpsc_permit_send(&permit, &(int){4});
+    cr_assert_eq(bench.counter.wakes, 1);
+    cr_assert_eq(POLL(recv), EDO_READY);
+    cr_assert_eq(value, 4);
+    cr_assert_eq(receive_now(&c), EDO_ECLOSED);
+    done(&c);
+    bench_end(&bench);
+}
+
+Test(mpsc, a_permit_given_back_after_close_ends_the_receiver)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    struct channel c = channel(3);
+    MPSC_PERMIT(int) permit = {0};
+    cr_assert_eq(edo_mpsc_try_reserve_many(c.tx, 2, &permit), 0);
+    edo_mpsc_close(c.rx);
+    int value;
+    struct edo_mpsc_recv recv = edo_mpsc_recv(c.rx, &value);
+    cr_assert_eq(POLL(recv), EDO_PENDING);
+    edo_mpsc_permit_release(&permit);
+    cr_assert_eq(bench.counter.wakes, 1);
+    cr_assert_eq(POLL(recv), EDO_READY);
+    cr_assert_eq(recv.output, EDO_ECLOSED);
+    done(&c);
+    bench_end(&bench);
+}
+
+Test(mpsc, waiting_senders_are_served_in_order)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    struct channel c = channel(1);
+    cr_assert_eq(send_now(&c, 0), 0);
+    int values[] = {1, 2, 3};
+    struct edo_mpsc_send sends[3];
+    for (int i = 0; i < 3; i++) {
+        sends[i] = edo_mpsc_send(c.tx, &values[i]);
+        cr_assert_eq(POLL(sends[i]), EDO_PENDING);
+    }
+    cr_assert_eq(receive_now(&c), 0);
+    cr_assert_eq(bench.counter.wakes, 1);
+    cr_assert_eq(send_now(&c, 9), UV_EAGAIN, "nobody overtakes");
+    cr_assert_eq(edo_mpsc_capacity(c.tx), 0);
+    cr_assert_eq(POLL(sends[2]), EDO_PENDING);
+    cr_assert_eq(POLL(sends[1]), EDO_PENDING);
+    for (int i = 0; i < 3; i++) {
+        cr_assert_eq(POLL(sends[i]), EDO_READY);
+        cr_assert_eq(receive_now(&c), i + 1);
+    }
+    cr_assert_eq(edo_mpsc_capacity(c.tx), 1);
+    done(&c);
+    bench_end(&bench);
+}
+
+Test(mpsc, a_waiting_send_that_is_dropped_sends_nothing_and_gives_its_place_up)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    for (int dropped = 0; dropped < 2; dropped++) {
+        for (int granted = 0; granted < 2; granted++) {
+            struct channel c = channel(1);
+            cr_assert_eq(send_now(&c, 0), 0);
+            int values[] = {1, 2};
+            struct edo_mpsc_send sends[2];
+            for (int i = 0; i < 2; i++) {
+                sends[i] = edo_mpsc_send(c.tx, &values[i]);
+                cr_assert_eq(POLL(sends[i]), EDO_PENDING);
+            }
+            if (granted)
+                cr_assert_eq(receive_now(&c), 0);
+            DROP_IT(sends[dropped]);
+            if (!granted)
+                cr_assert_eq(receive_now(&c), 0);
+            cr_assert_eq(POLL(sends[1 - dropped]), EDO_READY);
+            cr_assert_eq(receive_now(&c), values[1 - dropped]);
+            cr_assert_eq(receive_now(&c), UV_EAGAIN);
+            cr_assert_eq(edo_mpsc_capacity(c.tx), 1);
+            done(&c);
+        }
+    }
+    bench_end(&bench);
+}
+
+Test(mpsc, a_small_request_behind_a_large_one_that_gives_up_is_served)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    struct channel c = channel(3);
+    cr_assert_eq(send_now(&c, 0), 0);
+    MPSC_PERMIT(int) all = {0}, one = {0};
+    struct edo_mpsc_reserve large = edo_mpsc_reserve_many(c.tx, 3, &all);
+    struct edo_mpsc_reserve small = edo_mpsc_reserve(c.tx, &one);
+    cr_assert_eq(POLL(large), EDO_PENDING);
+    cr_assert_eq(POLL(small), EDO_PENDING, "it does not overtake");
+    DROP_IT(large);
+    cr_assert_eq(bench.counter.wakes, 1);
+    cr_assert_eq(POLL(small), EDO_READY);
+    cr_assert_eq(one.places.count, 1);
+    edo_mpsc_permit_release(&one);
+    cr_assert_eq(edo_mpsc_capacity(c.tx), 2);
+    done(&c);
+    bench_end(&bench);
+}
+
+Test(mpsc, reserved_places_are_counted_and_freed_when_given_back)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    struct channel c = channel(4);
+    MPSC_PERMIT(int) permit = {0}, more = {0};
+    struct edo_mpsc_reserve reserve = edo_mpsc_reserve_many(c.tx, 3, &permit);
+    cr_assert_eq(POLL(reserve), EDO_READY);
+    cr_assert_eq(reserve.output, 0);
+    cr_assert_eq(edo_mpsc_capacity(c.tx), 1);
+    cr_assert_eq(edo_mpsc_try_reserve_many(c.tx, 2, &more), UV_EAGAIN);
+    cr_assert_eq(edo_mpsc_try_reserve_many(c.tx, 1, &permit), UV_EINVAL, "not empty");
+    cr_assert_eq(edo_mpsc_try_reserve_many(c.tx, 5, &more), UV_EINVAL, "never");
+    cr_assert_eq(edo_mpsc_try_reserve_many(c.tx, 0, &more), 0);
+    edo_mpsc_permit_send(&permit, &(int){1});
+    edo_mpsc_permit_release(&permit);
+    edo_mpsc_permit_release(&permit);
+    cr_assert_eq(edo_mpsc_capacity(c.tx), 3);
+    cr_assert_eq(receive_now(&c), 1);
+    reserve = edo_mpsc_reserve_many(c.tx, 5, &permit);
+    cr_assert_eq(POLL(reserve), EDO_READY);
+    cr_assert_eq(reserve.output, UV_EINVAL);
+    done(&c);
+    bench_end(&bench);
+}
+
+Test(mpsc, a_permit_outlives_the_sender_and_the_receiver)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    struct channel c = channel(2);
+    MPSC_PERMIT(int) permit = {0};
+    cr_assert_eq(edo_mpsc_try_reserve_many(c.tx, 2, &permit), 0);
+    edo_mpsc_sender_drop(c.tx);
+    int value;
+    struct edo_mpsc_recv recv = edo_mpsc_recv(c.rx, &value);
+    cr_assert_eq(POLL(recv), EDO_PENDING, "it may still send");
+    edo_mpsc_permit_send(&permit, &(int){7});
+    cr_assert_eq(POLL(recv), EDO_READY);
+    cr_assert_eq(value, 7);
+    edo_mpsc_receiver_drop(c.rx);
+    edo_mpsc_permit_send(&permit, &(int){8});
+    bench_end(&bench);
+}
+
+Test(mpsc, a_message_sent_by_permit_to_a_receiver_that_is_gone_is_dropped)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    MPSC_SENDER(struct owned) tx;
+    MPSC_RECEIVER(struct owned) rx;
+    cr_assert_eq(edo_mpsc_with(&tx, &rx, 2, owned_drop), 0);
+    MPSC_PERMIT(struct owned) permit = {0};
+    cr_assert_eq(edo_mpsc_try_reserve_many(tx, 2, &permit), 0);
+    edo_mpsc_receiver_drop(rx);
+    edo_mpsc_sender_drop(tx);
+    struct owned owned = owned_new(1);
+    int before = owned_dropped;
+    edo_mpsc_permit_send(&permit, &owned);
+    edo_mpsc_permit_release(&permit);
+    cr_assert_eq(owned_dropped, before + 1);
+    bench_end(&bench);
+}
+
+Test(mpsc, recv_many_takes_up_to_the_limit_and_0_only_at_the_end)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    struct channel c = channel(8);
+    int values[8] = {0};
+    struct edo_mpsc_recv_many many = edo_mpsc_recv_many(c.rx, values, 0);
+    cr_assert_eq(POLL(many), EDO_READY);
+    cr_assert_eq(many.output, 0);
+    many = edo_mpsc_recv_many(c.rx, values, 3);
+    cr_assert_eq(POLL(many), EDO_PENDING);
+    for (int i = 0; i < 5; i++)
+        cr_assert_eq(send_now(&c, i), 0);
+    cr_assert_eq(POLL(many), EDO_READY);
+    cr_assert_eq(many.output, 3);
+    cr_assert_eq(values[2], 2);
+    cr_assert_eq(edo_mpsc_capacity(c.tx), 6);
+    edo_mpsc_sender_drop(c.tx);
+    many = edo_mpsc_recv_many(c.rx, values, 8);
+    cr_assert_eq(POLL(many), EDO_READY);
+    cr_assert_eq(many.output, 2);
+    cr_assert_eq(values[1], 4);
+    many = edo_mpsc_recv_many(c.rx, values, 8);
+    cr_assert_eq(POLL(many), EDO_READY);
+    cr_assert_eq(many.output, 0);
+    edo_mpsc_receiver_drop(c.rx);
+    bench_end(&bench);
+}
+
+Test(mpsc, recv_many_wakes_every_sender_that_it_makes_room_for)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    enum { N = 100 };
+    struct channel c = channel(N);
+    int values[N], got[N];
+    struct edo_mpsc_send sends[N];
+    for (int i = 0; i < N; i++)
+        cr_assert_eq(send_now(&c, i), 0);
+    for (int i = 0; i < N; i++) {
+        values[i] = N + i;
+        sends[i] = edo_mpsc_send(c.tx, &values[i]);
+        bench.cx.budget = EDO_BUDGET;
+        cr_assert_eq(POLL(sends[i]), EDO_PENDING);
+    }
+    struct edo_mpsc_recv_many many = edo_mpsc_recv_many(c.rx, got, N);
+    cr_assert_eq(POLL(many), EDO_READY);
+    cr_assert_eq(many.output, N);
+    cr_assert_eq(bench.counter.wakes, N);
+    for (int i = 0; i < N; i++) {
+        bench.cx.budget = EDO_BUDGET;
+        cr_assert_eq(POLL(sends[i]), EDO_READY);
+    }
+    done(&c);
+    bench_end(&bench);
+}
+
+Test(mpsc, a_send_in_time_or_the_value_is_still_the_senders)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    struct edo_runtime *runtime;
+    cr_assert_eq(edo_runtime_new(&runtime, .start_paused = true), 0);
+    struct channel c = channel(1);
+    int values[] = {1, 2};
+    struct edo_mpsc_send send = edo_mpsc_send(c.tx, &values[0]);
+    struct edo_timeout timeout = edo_timeout(50, &send);
+    cr_assert_eq(edo_block_on(runtime, &timeout), 0);
+    cr_assert_eq(timeout.output, 0);
+    cr_assert_eq(send.output, 0);
+    send = edo_mpsc_send(c.tx, &values[1]);
+    timeout = edo_timeout(50, &send);
+    cr_assert_eq(edo_block_on(runtime, &timeout), 0);
+    cr_assert_eq(timeout.output, UV_ETIMEDOUT);
+    cr_assert_eq(receive_now(&c), 1);
+    cr_assert_eq(receive_now(&c), UV_EAGAIN);
+    done(&c);
+    edo_runtime_drop(runtime);
+    bench_end(&bench);
+}
+
+Test(mpsc, weak_senders_do_not_keep_the_channel_open)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    struct channel c = channel(2);
+    MPSC_WEAK_SENDER(int) weak = edo_mpsc_downgrade(c.tx);
+    MPSC_WEAK_SENDER(int) second = edo_mpsc_weak_sender_clone(weak);
+    cr_assert_eq(edo_mpsc_weak_sender_count(c.tx), 2);
+    MPSC_SENDER(int) strong = edo_mpsc_upgrade(weak);
+    cr_assert(strong == c.tx);
+    cr_assert_eq(edo_mpsc_sender_count(weak), 2);
+    edo_mpsc_sender_drop(c.tx);
+    cr_assert_eq(edo_mpsc_try_send(strong, &(int){5}), 0);
+    edo_mpsc_sender_drop(strong);
+    cr_assert(edo_mpsc_upgrade(weak) == NULL);
+    cr_assert_eq(receive_now(&c), 5);
+    cr_assert_eq(receive_now(&c), EDO_ECLOSED);
+    edo_mpsc_receiver_drop(c.rx);
+    cr_assert(edo_mpsc_upgrade(second) == NULL);
+    edo_mpsc_weak_sender_drop(weak);
+    edo_mpsc_weak_sender_drop(second);
+    bench_end(&bench);
+}
+
+Test(mpsc, dropping_the_receiver_drops_each_message_once_and_wakes_all_senders)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    MPSC_SENDER(struct owned) tx;
+    MPSC_RECEIVER(struct owned) rx;
+    cr_assert_eq(edo_mpsc_with(&tx, &rx, 3, owned_drop), 0);
+    int before = owned_dropped;
+    for (int i = 0; i < 3; i++) {
+        struct owned owned = owned_new(i);
+        cr_assert_eq(edo_mpsc_try_send(tx, &owned), 0);
+    }
+    struct owned mine = owned_new(9), received;
+    struct edo_mpsc_send waiting[40];
+    for (int i = 0; i < 40; i++) {
+        waiting[i] = edo_mpsc_send(tx, &mine);
+        cr_assert_eq(POLL(waiting[i]), EDO_PENDING);
+    }
+    cr_assert_eq(edo_mpsc_try_recv(rx, &received), 0);
+    owned_drop(&received);
+    edo_mpsc_receiver_drop(rx);
+    cr_assert_eq(owned_dropped, before + 3);
+    cr_assert_eq(bench.counter.wakes, 40);
+    for (int i = 0; i < 40; i++) {
+        cr_assert_eq(POLL(waiting[i]), EDO_READY);
+        cr_assert_eq(waiting[i].output, EDO_ECLOSED);
+    }
+    cr_assert_eq(edo_mpsc_try_send(tx, &mine), EDO_ECLOSED);
+    owned_drop(&mine);
+    edo_mpsc_sender_drop(tx);
+    bench_end(&bench);
+}
+
+Test(mpsc, closed_is_ready_when_the_receiver_closes_or_goes)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    for (int how = 0; how < 2; how++) {
+        struct channel c = channel(1);
+        struct edo_mpsc_closed first = edo_mpsc_closed(c.tx), second = edo_mpsc_closed(c.tx),
+                               given_up = edo_mpsc_closed(c.tx), unpolled = edo_mpsc_closed(c.tx);
+        cr_assert_eq(POLL(first), EDO_PENDING);
+        cr_assert_eq(POLL(first), EDO_PENDING);
+        cr_assert_eq(POLL(second), EDO_PENDING);
+        cr_assert_eq(POLL(given_up), EDO_PENDING);
+        DROP_IT(given_up);
+        DROP_IT(unpolled);
+        bench.counter.wakes = 0;
+        if (how == 0)
+            edo_mpsc_close(c.rx);
+        else
+            edo_mpsc_receiver_drop(c.rx);
+        cr_assert_eq(bench.counter.wakes, 2);
+        cr_assert_eq(POLL(first), EDO_READY);
+        DROP_IT(second);
+        struct edo_mpsc_closed late = edo_mpsc_closed(c.tx);
+        cr_assert_eq(POLL(late), EDO_READY);
+        edo_mpsc_sender_drop(c.tx);
+        if (how == 0)
+            edo_mpsc_receiver_drop(c.rx);
+    }
+    bench_end(&bench);
+}
+
+Test(mpsc, elements_of_no_size_of_one_byte_and_of_a_page)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    struct nothing {
+    };
+    struct page {
+        char bytes[4096];
+    };
+    static struct page page, got;
+    for (int unbounded = 0; unbounded < 2; unbounded++) {
+        size_t capacity = unbounded ? EDO_UNBOUNDED : 5;
+        MPSC_SENDER(struct nothing) ntx;
+        MPSC_RECEIVER(struct nothing) nrx;
+        MPSC_SENDER(char) btx;
+        MPSC_RECEIVER(char) brx;
+        MPSC_SENDER(struct page) ptx;
+        MPSC_RECEIVER(struct page) prx;
+        cr_assert_eq(edo_mpsc(&ntx, &nrx, capacity), 0);
+        cr_assert_eq(edo_mpsc(&btx, &brx, capacity), 0);
+        cr_assert_eq(edo_mpsc(&ptx, &prx, capacity), 0);
+        for (int round = 0; round < 300; round++) {
+            struct nothing nothing;
+            char byte;
+            for (int i = 0; i < 5; i++) {
+                byte = (char)(round + i);
+                memset(&page, byte, sizeof page);
+                cr_assert_eq(edo_mpsc_try_send(ntx, &nothing), 0);
+                cr_assert_eq(edo_mpsc_try_send(btx, &byte), 0);
+                cr_assert_eq(edo_mpsc_try_send(ptx, &page), 0);
+            }
+            for (int i = 0; i < 5; i++) {
+                cr_assert_eq(edo_mpsc_try_recv(nrx, &nothing), 0);
+                cr_assert_eq(edo_mpsc_try_recv(brx, &byte), 0);
+                cr_assert_eq(edo_mpsc_try_recv(prx, &got), 0);
+                cr_assert_eq(byte, (char)(round + i));
+                cr_assert_eq(got.bytes[0], byte);
+                cr_assert_eq(got.bytes[4095], byte);
+            }
+        }
+        edo_mpsc_sender_drop(ntx);
+        edo_mpsc_receiver_drop(nrx);
+        edo_mpsc_sender_drop(btx);
+        edo_mpsc_receiver_drop(brx);
+        edo_mpsc_sender_drop(ptx);
+        edo_mpsc_receiver_drop(prx);
+    }
+    bench_end(&bench);
+}
+
+Test(mpsc, a_million_messages_through_an_unbounded_one_give_their_memory_back)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    struct channel c = channel(EDO_UNBOUNDED);
+    struct edo_census empty = edo_census_now();
+    for (int i = 0; i < 1000000; i++)
+        if (send_now(&c, i) != 0)
+            cr_assert_fail("%d was refused", i);
+    cr_assert_gt(edo_census_now().live[EDO_CENSUS_BYTES] - empty.live[EDO_CENSUS_BYTES], 4000000);
+    for (int i = 0; i < 1000000; i++)
+        if (receive_now(&c) != i)
+            cr_assert_fail("not %d", i);
+    cr_assert_lt(edo_census_now().live[EDO_CENSUS_BYTES] - empty.live[EDO_CENSUS_BYTES], 4096);
+    cr_assert_eq(edo_mpsc_capacity(c.tx), EDO_UNBOUNDED);
+    done(&c);
+    bench_end(&bench);
+}
+
+Test(mpsc, without_memory_nothing_is_made_and_nothing_is_lost)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    struct channel c;
+    cr_assert_eq(edo_mpsc(&c.tx, &c.rx, 0), UV_EINVAL);
+    for (uint64_t n = 1; n <= 2; n++) {
+        edo_alloc_fail(n, false);
+        cr_assert_eq(edo_mpsc(&c.tx, &c.rx, 2), UV_ENOMEM);
+        cr_assert(edo_alloc_fail(0, false));
+        cr_assert_null(c.tx);
+        cr_assert_null(c.rx);
+    }
+    c = channel(EDO_UNBOUNDED);
+    int sent = 0, error, value;
+    edo_alloc_fail(1, true);
+    while ((error = send_now(&c, sent)) == 0)
+        sent++;
+    cr_assert_eq(error, UV_ENOMEM);
+    struct edo_mpsc_send send = edo_mpsc_send(c.tx, &sent);
+    cr_assert_eq(POLL(send), EDO_READY);
+    cr_assert_eq(send.output, UV_ENOMEM);
+    cr_assert_eq(edo_mpsc_blocking_recv(c.rx, &value), UV_ENOMEM);
+    edo_alloc_fail(0, false);
+    cr_assert_eq(send_now(&c, sent), 0);
+    for (int i = 0; i <= sent; i++)
+        cr_assert_eq(receive_now(&c), i);
+    cr_assert_eq(receive_now(&c), UV_EAGAIN);
+    done(&c);
+    bench_end(&bench);
+}
+
+Test(mpsc, an_unbounded_one_has_no_places_to_reserve)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    struct channel c = channel(EDO_UNBOUNDED);
+    MPSC_PERMIT(int) permit = {0};
+    cr_assert_eq(edo_mpsc_try_reserve(c.tx, &permit), UV_EINVAL);
+    struct edo_mpsc_reserve reserve = edo_mpsc_reserve(c.tx, &permit);
+    cr_assert_eq(POLL(reserve), EDO_READY);
+    cr_assert_eq(reserve.output, UV_EINVAL);
+    done(&c);
+    bench_end(&bench);
+}
+
+Test(mpsc, a_granted_place_is_given_back_when_the_receiver_closes_first)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    struct channel c = channel(1);
+    int value = 2, got;
+    cr_assert_eq(send_now(&c, 1), 0);
+    struct edo_mpsc_send send = edo_mpsc_send(c.tx, &value);
+    cr_assert_eq(POLL(send), EDO_PENDING);
+    cr_assert_eq(receive_now(&c), 1);
+    edo_mpsc_close(c.rx);
+    struct edo_mpsc_recv recv = edo_mpsc_recv(c.rx, &got);
+    cr_assert_eq(POLL(recv), EDO_PENDING, "the sender does not know yet");
+    bench.counter.wakes = 0;
+    cr_assert_eq(POLL(send), EDO_READY);
+    cr_assert_eq(send.output, EDO_ECLOSED);
+    cr_assert_eq(bench.counter.wakes, 1);
+    cr_assert_eq(POLL(recv), EDO_READY);
+    cr_assert_eq(recv.output, EDO_ECLOSED);
+    done(&c);
+    bench_end(&bench);
+}
+
+/* A recv that is dropped, or has moved to another waker, leaves none behind. */
+Test(mpsc, a_dropped_recv_is_not_woken_and_loses_no_message)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    struct channel c = channel(1);
+    int value;
+    struct edo_mpsc_recv recv = edo_mpsc_recv(c.rx, &value);
+    cr_assert_eq(POLL(recv), EDO_PENDING);
+    DROP_IT(recv);
+    cr_assert_eq(send_now(&c, 1), 0);
+    cr_assert_eq(bench.counter.wakes, 0);
+    recv = edo_mpsc_recv(c.rx, &value);
+    DROP_IT(recv);
+    cr_assert_eq(receive_now(&c), 1);
+
+    static const struct edo_waker_ops hostile = {counter_wake, counter_clone, counter_drop, NULL,
+                                                 NULL};
+    struct counter other = {.waker.ops = &hostile};
+    struct edo_waker *mine = bench.cx.waker;
+    recv = edo_mpsc_recv(c.rx, &value);
+    cr_assert_eq(POLL(recv), EDO_PENDING);
+    bench.cx.waker = &other.waker;
+    cr_assert_eq(POLL(recv), EDO_PENDING);
+    cr_assert_eq(send_now(&c, 2), 0);
+    cr_assert_eq(other.wakes, 1);
+    cr_assert_eq(bench.counter.wakes, 0);
+    cr_assert_eq(POLL(recv), EDO_READY);
+    cr_assert_eq(other.clones, other.drops);
+
+    cr_assert_eq(send_now(&c, 3), 0);
+    int next = 4;
+    struct edo_mpsc_send send = edo_mpsc_send(c.tx, &next);
+    cr_assert_eq(POLL(send), EDO_PENDING);
+    bench.cx.waker = mine;
+    cr_assert_eq(POLL(send), EDO_PENDING);
+    cr_assert_eq(other.clones, other.drops);
+    bench.cx.waker = &other.waker;
+    cr_assert_eq(POLL(send), EDO_PENDING);
+    DROP_IT(send);
+    cr_assert_eq(other.clones, other.drops);
+    bench.cx.waker = mine;
+    done(&c);
+    bench_end(&bench);
+}
+
+Test(mpsc, each_operation_takes_from_the_budget)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    struct channel c = channel(4);
+    int value = 1;
+    struct edo_mpsc_send send = edo_mpsc_send(c.tx, &value);
+    cr_assert_eq(POLL(send), EDO_READY);
+    cr_assert_eq(bench.cx.budget, EDO_BUDGET - 1);
+    bench.cx.budget = 0;
+    struct edo_mpsc_recv recv = edo_mpsc_recv(c.rx, &value);
+    cr_assert_eq(POLL(recv), EDO_PENDING);
+    cr_assert_eq(bench.counter.wakes, 1);
+    bench.cx.budget = 1;
+    cr_assert_eq(POLL(recv), EDO_READY);
+    cr_assert_eq(bench.cx.budget, 0);
+    done(&c);
+    bench_end(&bench);
+}
+
+/* Plain threads. */
+
+struct counting {
+    MPSC_SENDER(int) tx;
+    int first, count;
+};
+
+static void *sends_blocking(void *arg)
+{
+    struct counting *counting = arg;
+    for (int i = 0; i < counting->count; i++) {
+        int value = counting->first + i;
+        cr_assert_eq(edo_mpsc_blocking_send(counting->tx, &value), 0);
+    }
+    edo_mpsc_sender_drop(counting->tx);
+    return NULL;
+}
+
+Test(mpsc, threads_send_and_receive_blocking_and_each_in_its_order)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    enum { THREADS = 8, EACH = 2000 };
+    struct channel c = channel(3);
+    struct counting counting[THREADS];
+    pthread_t threads[THREADS];
+    for (int i = 0; i < THREADS; i++) {
+        counting[i] = (struct counting){edo_mpsc_sender_clone(c.tx), i * EACH, EACH};
+        cr_assert_eq(pthread_create(&threads[i], NULL, sends_blocking, &counting[i]), 0);
+    }
+    edo_mpsc_sender_drop(c.tx);
+    int next[THREADS] = {0}, value;
+    while (edo_mpsc_blocking_recv(c.rx, &value) == 0)
+        cr_assert_eq(value % EACH, next[value / EACH]++);
+    for (int i = 0; i < THREADS; i++) {
+        pthread_join(threads[i], NULL);
+        cr_assert_eq(next[i], EACH);
+    }
+    edo_mpsc_receiver_drop(c.rx);
+    bench_end(&bench);
+}
+
+struct blocks {
+    FUTURE(int);
+    struct channel *c;
+};
+
+ASYNC(blocks)
+{
+    ASYNC_BEGIN;
+    int value = 0;
+    int sent = edo_mpsc_blocking_send(self->c->tx, &value);
+    int received = edo_mpsc_blocking_recv(self->c->rx, &value);
+    RETURN(sent == EDO_ENESTED && received == EDO_ENESTED);
+    ASYNC_END;
+}
+
+Test(mpsc, blocking_in_a_task_is_an_error)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    struct edo_runtime *runtime;
+    cr_assert_eq(edo_runtime_new(&runtime), 0);
+    struct channel c = channel(1);
+    struct blocks blocks = NEW(blocks, .c = &c);
+    cr_assert_eq(edo_block_on(runtime, &blocks), 0);
+    cr_assert(blocks.output);
+    done(&c);
+    edo_runtime_drop(runtime);
+    bench_end(&bench);
+}
+
+/* A runtime in each thread. */
+
+struct pings {
+    FUTURE(int);
+    struct channel in, out;
+    int rounds, value;
+    bool first;
+    struct edo_mpsc_send send;
+    struct edo_mpsc_recv recv;
+};
+
+ASYNC(pings)
+{
+    ASYNC_BEGIN;
+    if (self->first)
+        AWAIT(self->send, edo_mpsc_send(self->out.tx, &self->value));
+    for (;;) {
+        AWAIT(self->recv, edo_mpsc_recv(self->in.rx, &self->value));
+        if (self->recv.output < 0)
+            RETURN(self->rounds);
+        self->rounds++;
+        if (++self->value > 20000)
+            RETURN(self->rounds);
+        AWAIT(self->send, edo_mpsc_send(self->out.tx, &self->value));
+        if (self->send.output < 0)
+            RETURN(self->rounds);
+    }
+ASYNC_FINALLY:
+    edo_mpsc_sender_drop(self->out.tx);
+    edo_mpsc_receiver_drop(self->in.rx);
+    ASYNC_END;
+}
+
+static void *pings_in_runtime(void *arg)
+{
+    struct edo_runtime *runtime;
+    cr_assert_eq(edo_runtime_new(&runtime), 0);
+    cr_assert_eq(edo_block_on(runtime, (struct pings *)arg), 0);
+    edo_runtime_drop(runtime);
+    return NULL;
+}
+
+Test(mpsc, tasks_of_two_runtimes_talk)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    struct channel there = channel(1), back = channel(1);
+    struct pings a = NEW(pings, .out = there, .in = back, .first = true);
+    struct pings b = NEW(pings, .out = back, .in = there);
+    pthread_t thread;
+    cr_assert_eq(pthread_create(&thread, NULL, pings_in_runtime, &a), 0);
+    pings_in_runtime(&b);
+    pthread_join(thread, NULL);
+    cr_assert_geq(a.rounds + b.rounds, 20000);
+    bench_end(&bench);
+}
