@@ -50,6 +50,11 @@
 #define EDO_NEW(name, ...) \
     ((struct name){.future_ = {.poll = name##_poll} __VA_OPT__(, ) __VA_ARGS__})
 
+/* What a function returns as it would EDO_NEW, that may be inlined: gcc then makes the future where
+ * the caller wants it, where a literal goes by way of the stack, piecewise in and by wider loads out,
+ * which costs more than the future does. */
+#define EDO_NEW_RETURNED(name, ...) __extension__({ EDO_NEW(name, __VA_ARGS__); })
+
 /* ASYNC(name) { body }: defines the future `struct name`, visible in this file.
  * Expands to `static enum edo_poll name_poll(…)` and a function with your body. */
 #define EDO_ASYNC(name) EDO_ASYNC_(static, name)

@@ -105,7 +105,7 @@ static enum edo_poll edo_mpsc_recv_poll(struct edo_future *future, struct edo_co
 
 struct edo_mpsc_recv edo_mpsc_recv_(struct edo_mpsc_receiver *rx, void *message)
 {
-    return EDO_NEW(edo_mpsc_recv, .channel = (struct edo_mpsc_ *)rx, .message = message);
+    return EDO_NEW_RETURNED(edo_mpsc_recv, .channel = (struct edo_mpsc_ *)rx, .message = message);
 }
 
 static enum edo_poll edo_mpsc_recv_many_poll(struct edo_future *future, struct edo_context *cx)
@@ -127,8 +127,8 @@ static enum edo_poll edo_mpsc_recv_many_poll(struct edo_future *future, struct e
 struct edo_mpsc_recv_many edo_mpsc_recv_many_(struct edo_mpsc_receiver *rx, void *messages,
                                               size_t limit)
 {
-    return EDO_NEW(edo_mpsc_recv_many, .channel = (struct edo_mpsc_ *)rx, .messages = messages,
-                   .limit = limit);
+    return EDO_NEW_RETURNED(edo_mpsc_recv_many, .channel = (struct edo_mpsc_ *)rx,
+                            .messages = messages, .limit = limit);
 }
 
 int edo_mpsc_try_recv_(struct edo_mpsc_receiver *rx, void *message)

@@ -146,8 +146,8 @@ static enum edo_poll edo_mpsc_send_poll(struct edo_future *future, struct edo_co
 
 struct edo_mpsc_send edo_mpsc_send_(struct edo_mpsc_sender *tx, const void *message)
 {
-    return EDO_NEW(edo_mpsc_send, .channel = (struct edo_mpsc_ *)tx, .message = message,
-                   .waiter.count = 1);
+    return EDO_NEW_RETURNED(edo_mpsc_send, .channel = (struct edo_mpsc_ *)tx, .message = message,
+                            .waiter.count = 1);
 }
 
 int edo_mpsc_blocking_send_(struct edo_mpsc_sender *tx, const void *message)
@@ -181,8 +181,8 @@ static enum edo_poll edo_mpsc_reserve_poll(struct edo_future *future, struct edo
 struct edo_mpsc_reserve edo_mpsc_reserve_(struct edo_mpsc_sender *tx, size_t n,
                                           struct edo_mpsc_permit *permit)
 {
-    return EDO_NEW(edo_mpsc_reserve, .channel = (struct edo_mpsc_ *)tx, .permit = permit,
-                   .waiter.count = n);
+    return EDO_NEW_RETURNED(edo_mpsc_reserve, .channel = (struct edo_mpsc_ *)tx, .permit = permit,
+                            .waiter.count = n);
 }
 
 int edo_mpsc_try_reserve_(struct edo_mpsc_sender *tx, size_t n, struct edo_mpsc_permit *permit)
@@ -260,5 +260,5 @@ static enum edo_poll edo_mpsc_closed_poll(struct edo_future *future, struct edo_
 
 struct edo_mpsc_closed edo_mpsc_closed_(struct edo_mpsc_sender *tx)
 {
-    return EDO_NEW(edo_mpsc_closed, .channel = (struct edo_mpsc_ *)tx);
+    return EDO_NEW_RETURNED(edo_mpsc_closed, .channel = (struct edo_mpsc_ *)tx);
 }

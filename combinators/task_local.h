@@ -77,29 +77,30 @@ static inline void *edo_local_find_(const struct edo_context *cx, const void *ke
  * whose output stays in it, with the value set. Dropping it drops the child. */
 #define EDO_TASK_SCOPE(name, value, child) name##_scope((value), &(child)->future_)
 
-#define EDO_TASK_LOCAL_CALLS_(type, name)                                                        \
-    struct name##_scope {                                                                        \
-        EDO_FUTURE(void);                                                                        \
-        struct edo_scope_ scope_;                                                                \
-        __typeof__(type) value;                                                                  \
-    };                                                                                           \
-    __attribute__((unused)) static inline enum edo_poll name##_scope_poll(                       \
-        struct edo_future *future, struct edo_context *cx)                                       \
-    {                                                                                            \
-        struct name##_scope *self = (struct name##_scope *)future;                               \
-        return edo_scope_walk_(&self->scope_, &self->value, cx, #name "_scope");                 \
-    }                                                                                            \
-    __attribute__((unused)) static inline struct name##_scope name##_scope(                      \
-        __typeof__(type) value, struct edo_future *child)                                        \
-    {                                                                                            \
-        return EDO_NEW(name##_scope, .scope_ = {.local = {.key = &name##_key_}, .child = child}, \
-                       .value = value);                                                          \
-    }                                                                                            \
-    __attribute__((unused)) static inline __typeof__(type) *name##_get(                          \
-        const struct edo_context *cx)                                                            \
-    {                                                                                            \
-        return (__typeof__(type) *)edo_local_find_(cx, &name##_key_);                            \
-    }                                                                                            \
+#define EDO_TASK_LOCAL_CALLS_(type, name)                                                   \
+    struct name##_scope {                                                                   \
+        EDO_FUTURE(void);                                                                   \
+        struct edo_scope_ scope_;                                                           \
+        __typeof__(type) value;                                                             \
+    };                                                                                      \
+    __attribute__((unused)) static inline enum edo_poll name##_scope_poll(                  \
+        struct edo_future *future, struct edo_context *cx)                                  \
+    {                                                                                       \
+        struct name##_scope *self = (struct name##_scope *)future;                          \
+        return edo_scope_walk_(&self->scope_, &self->value, cx, #name "_scope");            \
+    }                                                                                       \
+    __attribute__((unused)) static inline struct name##_scope name##_scope(                 \
+        __typeof__(type) value, struct edo_future *child)                                   \
+    {                                                                                       \
+        return EDO_NEW_RETURNED(name##_scope,                                               \
+                                .scope_ = {.local = {.key = &name##_key_}, .child = child}, \
+                                .value = value);                                            \
+    }                                                                                       \
+    __attribute__((unused)) static inline __typeof__(type) *name##_get(                     \
+        const struct edo_context *cx)                                                       \
+    {                                                                                       \
+        return (__typeof__(type) *)edo_local_find_(cx, &name##_key_);                       \
+    }                                                                                       \
     typedef int name##_task_local_
 
 #ifndef EDO_NO_SHORT_NAMES

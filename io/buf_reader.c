@@ -32,7 +32,7 @@ EDO_ASYNC(edo_read_buf)
 
 struct edo_read_buf edo_read_buf_(struct edo_tcp *stream, struct edo_bytes *bytes)
 {
-    return EDO_NEW(edo_read_buf, .stream = stream, .bytes = bytes);
+    return EDO_NEW_RETURNED(edo_read_buf, .stream = stream, .bytes = bytes);
 }
 
 void edo_buf_reader_init_(struct edo_buf_reader *reader, struct edo_tcp *stream, size_t limit)
@@ -94,5 +94,5 @@ EDO_ASYNC(edo_read_until)
 
 struct edo_read_until edo_read_until(struct edo_buf_reader *reader, char delimiter)
 {
-    return EDO_NEW(edo_read_until, .reader = reader, .delimiter = delimiter);
+    return EDO_NEW_RETURNED(edo_read_until, .reader = reader, .delimiter = delimiter);
 }

@@ -160,7 +160,7 @@ static enum edo_poll edo_resolve_poll(struct edo_future *future, struct edo_cont
 
 struct edo_resolve edo_resolve(const char *host, uint16_t port)
 {
-    return EDO_NEW(edo_resolve, .host = host, .port = port);
+    return EDO_NEW_RETURNED(edo_resolve, .host = host, .port = port);
 }
 
 EDO_ASYNC(edo_tcp_connect_name)
@@ -183,5 +183,5 @@ EDO_ASYNC_FINALLY:
 
 struct edo_tcp_connect_name edo_tcp_connect_name(const char *host, uint16_t port)
 {
-    return EDO_NEW(edo_tcp_connect_name, .resolve = edo_resolve(host, port));
+    return EDO_NEW_RETURNED(edo_tcp_connect_name, .resolve = edo_resolve(host, port));
 }

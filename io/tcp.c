@@ -213,7 +213,7 @@ static enum edo_poll edo_read_poll(struct edo_future *future, struct edo_context
 
 struct edo_read edo_read_(struct edo_tcp *stream, void *buffer, size_t size)
 {
-    return EDO_NEW(edo_read, .stream = stream, .buffer = buffer, .size = size);
+    return EDO_NEW_RETURNED(edo_read, .stream = stream, .buffer = buffer, .size = size);
 }
 
 static enum edo_poll edo_peek_poll(struct edo_future *future, struct edo_context *cx)
@@ -227,7 +227,7 @@ static enum edo_poll edo_peek_poll(struct edo_future *future, struct edo_context
 
 struct edo_peek edo_peek_(struct edo_tcp *stream, void *buffer, size_t size)
 {
-    return EDO_NEW(edo_peek, .stream = stream, .buffer = buffer, .size = size);
+    return EDO_NEW_RETURNED(edo_peek, .stream = stream, .buffer = buffer, .size = size);
 }
 
 static enum edo_poll edo_read_exact_poll(struct edo_future *future, struct edo_context *cx)
@@ -248,7 +248,7 @@ static enum edo_poll edo_read_exact_poll(struct edo_future *future, struct edo_c
 
 struct edo_read_exact edo_read_exact_(struct edo_tcp *stream, void *buffer, size_t size)
 {
-    return EDO_NEW(edo_read_exact, .stream = stream, .buffer = buffer, .size = size);
+    return EDO_NEW_RETURNED(edo_read_exact, .stream = stream, .buffer = buffer, .size = size);
 }
 
 static enum edo_poll edo_write_poll(struct edo_future *future, struct edo_context *cx)
@@ -262,7 +262,7 @@ static enum edo_poll edo_write_poll(struct edo_future *future, struct edo_contex
 
 struct edo_write edo_write_(struct edo_tcp *stream, const void *data, size_t size)
 {
-    return EDO_NEW(edo_write, .stream = stream, .data = data, .size = size);
+    return EDO_NEW_RETURNED(edo_write, .stream = stream, .data = data, .size = size);
 }
 
 static enum edo_poll edo_write_vectored_poll(struct edo_future *future, struct edo_context *cx)
@@ -289,7 +289,7 @@ static enum edo_poll edo_write_vectored_poll(struct edo_future *future, struct e
 struct edo_write_vectored edo_write_vectored_(struct edo_tcp *stream, const struct iovec *iov,
                                               size_t count)
 {
-    return EDO_NEW(edo_write_vectored, .stream = stream, .iov = iov, .count = count);
+    return EDO_NEW_RETURNED(edo_write_vectored, .stream = stream, .iov = iov, .count = count);
 }
 
 static enum edo_poll edo_write_all_poll(struct edo_future *future, struct edo_context *cx)
@@ -310,7 +310,7 @@ static enum edo_poll edo_write_all_poll(struct edo_future *future, struct edo_co
 
 struct edo_write_all edo_write_all_(struct edo_tcp *stream, const void *data, size_t size)
 {
-    return EDO_NEW(edo_write_all, .stream = stream, .data = data, .size = size);
+    return EDO_NEW_RETURNED(edo_write_all, .stream = stream, .data = data, .size = size);
 }
 
 static enum edo_poll edo_ready_poll(struct edo_future *future, struct edo_context *cx)
@@ -330,7 +330,7 @@ static enum edo_poll edo_ready_poll(struct edo_future *future, struct edo_contex
 
 struct edo_ready edo_ready(struct edo_tcp *stream, int interest)
 {
-    return EDO_NEW(edo_ready, .stream = stream, .interest = (uint8_t)interest);
+    return EDO_NEW_RETURNED(edo_ready, .stream = stream, .interest = (uint8_t)interest);
 }
 
 /* These ask the kernel whatever the registration says: while nobody waits, nobody may be watching. */
@@ -460,5 +460,5 @@ static enum edo_poll edo_tcp_connect_poll(struct edo_future *future, struct edo_
 
 struct edo_tcp_connect edo_tcp_connect(const struct edo_addr *addr)
 {
-    return EDO_NEW(edo_tcp_connect, .addr = *addr);
+    return EDO_NEW_RETURNED(edo_tcp_connect, .addr = *addr);
 }

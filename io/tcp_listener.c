@@ -198,7 +198,7 @@ static enum edo_poll edo_tcp_accept_poll(struct edo_future *future, struct edo_c
 
 struct edo_tcp_accept edo_tcp_accept(struct edo_tcp_listener *listener)
 {
-    return EDO_NEW(edo_tcp_accept, .listener = listener);
+    return EDO_NEW_RETURNED(edo_tcp_accept, .listener = listener);
 }
 
 static enum edo_poll edo_tcp_incoming_poll(struct edo_future *future, struct edo_context *cx)
@@ -216,5 +216,5 @@ static enum edo_poll edo_tcp_incoming_poll(struct edo_future *future, struct edo
 
 struct edo_tcp_incoming edo_tcp_incoming(struct edo_tcp_listener *listener)
 {
-    return EDO_NEW(edo_tcp_incoming, .accept = edo_tcp_accept(listener));
+    return EDO_NEW_RETURNED(edo_tcp_incoming, .accept = edo_tcp_accept(listener));
 }

@@ -111,5 +111,5 @@ static enum edo_poll edo_completion_wait_poll(struct edo_future *future, struct 
 
 struct edo_completion_wait edo_completion_wait(struct edo_completion *completion)
 {
-    return EDO_NEW(edo_completion_wait, .completion = completion);
+    return EDO_NEW_RETURNED(edo_completion_wait, .completion = completion);
 }

@@ -76,15 +76,9 @@ static enum edo_poll edo_join_poll(struct edo_future *future, struct edo_context
 struct edo_join edo_task_join_(struct edo_task *task, void *value, size_t size, size_t offset,
                                char *report, size_t report_size)
 {
-    return (struct edo_join){
-        .future_ = {.poll = edo_join_poll},
-        .size = (uint32_t)size,
-        .offset = (uint32_t)offset,
-        .task = task,
-        .value = value,
-        .report = report,
-        .report_size = report_size,
-    };
+    return EDO_NEW_RETURNED(edo_join, .size = (uint32_t)size, .offset = (uint32_t)offset,
+                            .task = task, .value = value, .report = report,
+                            .report_size = report_size);
 }
 
 static enum edo_poll edo_yield_now_poll(struct edo_future *future, struct edo_context *cx)
@@ -101,7 +95,7 @@ static enum edo_poll edo_yield_now_poll(struct edo_future *future, struct edo_co
 
 struct edo_yield_now edo_yield_now(void)
 {
-    return EDO_NEW(edo_yield_now);
+    return EDO_NEW_RETURNED(edo_yield_now);
 }
 
 static enum edo_poll edo_unconstrained_poll(struct edo_future *future, struct edo_context *cx)
@@ -124,5 +118,5 @@ static enum edo_poll edo_unconstrained_poll(struct edo_future *future, struct ed
 
 struct edo_unconstrained edo_unconstrained_(struct edo_future *child)
 {
-    return EDO_NEW(edo_unconstrained, .child = child);
+    return EDO_NEW_RETURNED(edo_unconstrained, .child = child);
 }

@@ -104,7 +104,7 @@ static enum edo_poll edo_sleep_poll(struct edo_future *future, struct edo_contex
 
 struct edo_sleep edo_sleep_until(uint64_t instant)
 {
-    return EDO_NEW(edo_sleep, .deadline = instant);
+    return EDO_NEW_RETURNED(edo_sleep, .deadline = instant);
 }
 
 static uint64_t deadline_in(uint64_t ms)
@@ -177,8 +177,8 @@ static enum edo_poll edo_timeout_poll(struct edo_future *future, struct edo_cont
 struct edo_timeout edo_timeout_at_(uint64_t instant, struct edo_future *child)
 {
     /* The sleep is made in its place: copied there, what was written in 8 bytes is read in 16. */
-    return EDO_NEW(edo_timeout, .child = child,
-                   .sleep = {.future_ = {.poll = edo_sleep_poll}, .deadline = instant});
+    return EDO_NEW_RETURNED(edo_timeout, .child = child,
+                            .sleep = {.future_ = {.poll = edo_sleep_poll}, .deadline = instant});
 }
 
 struct edo_timeout edo_timeout_(uint64_t ms, struct edo_future *child)
@@ -227,8 +227,8 @@ static enum edo_poll edo_interval_tick_poll(struct edo_future *future, struct ed
 
 struct edo_interval_tick edo_interval_tick(struct edo_interval *interval)
 {
-    return EDO_NEW(edo_interval_tick, .interval = interval,
-                   .sleep = edo_sleep_until(interval->next));
+    return EDO_NEW_RETURNED(edo_interval_tick, .interval = interval,
+                            .sleep = edo_sleep_until(interval->next));
 }
 
 void edo_interval_reset_at(struct edo_interval *interval, uint64_t instant)
@@ -299,5 +299,5 @@ static enum edo_poll edo_time_advance_poll(struct edo_future *future, struct edo
 
 struct edo_time_advance edo_time_advance(uint64_t ms)
 {
-    return EDO_NEW(edo_time_advance, .ms = ms);
+    return EDO_NEW_RETURNED(edo_time_advance, .ms = ms);
 }

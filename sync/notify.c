@@ -166,5 +166,6 @@ static enum edo_poll edo_notified_poll(struct edo_future *future, struct edo_con
 
 struct edo_notified edo_notified(struct edo_notify *notify)
 {
-    return EDO_NEW(edo_notified, .notify = notify, .round = edo_load(rounds(notify), relaxed));
+    return EDO_NEW_RETURNED(edo_notified, .notify = notify,
+                            .round = edo_load(rounds(notify), relaxed));
 }

@@ -44,5 +44,5 @@ static enum edo_poll event_wait_poll(struct edo_future *future, struct edo_conte
 
 struct event_wait event_wait(struct event *event)
 {
-    return NEW(event_wait, .event = event);
+    return EDO_NEW_RETURNED(event_wait, .event = event);
 }
