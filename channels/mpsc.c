@@ -34,7 +34,8 @@ static void drop_messages(struct edo_mpsc_ *channel)
         if (channel->drop != NULL)
             channel->drop(message);
         edo_fifo_pop(&channel->fifo);
-        edo_fetch_add(&channel->popped, EDO_MPSC_ONE, relaxed);
+        /* Release: to edo_mpsc_len. */
+        edo_fetch_add(&channel->popped, EDO_MPSC_ONE, release);
     }
 }
 
@@ -176,9 +177,11 @@ bool edo_mpsc_is_closed_(struct edo_mpsc_ *channel, bool receiver)
 
 size_t edo_mpsc_len_(struct edo_mpsc_ *channel)
 {
-    /* First what was popped: pushed is never less. */
+    /* Acquire: what was pushed before the receiver popped it is seen, so the difference is not
+     * negative; as it goes on in between, it may come out as more than there can be. */
     uint64_t popped = edo_load(&channel->popped, acquire) / EDO_MPSC_ONE;
-    return edo_load(&channel->pushed, acquire) - popped;
+    uint64_t len = edo_load(&channel->pushed, relaxed) - popped;
+    return len < channel->capacity ? len : channel->capacity;
 }
 
 size_t edo_mpsc_capacity_(struct edo_mpsc_ *channel)

@@ -73,8 +73,7 @@ static inline struct edo_waker *edo_mpsc_claim_receiver(struct edo_mpsc_ *channe
  * tells the receiver of the end; and frees the channel when nobody has it any more. */
 void edo_mpsc_settle(struct edo_mpsc_ *channel);
 
-/* The receiver: takes one message that was pushed, as edo_mpsc_settle may take the lock afterwards.
- * Its place, or NULL; then edo_mpsc_count. */
+/* The receiver: where the next message is. NULL: none has been pushed. */
 static inline void *edo_mpsc_first(struct edo_mpsc_ *channel)
 {
     /* Relaxed: the receiver's own count. Acquire: the message. */

@@ -9,9 +9,9 @@ enum { WAITING = 1 }; /* a future's state while its waker is kept */
 static void count(struct edo_mpsc_ *channel, size_t n)
 {
     if (!channel->bounded) {
-        /* Nobody waits for places: only edo_mpsc_len reads it. */
+        /* Nobody waits for places. Release: to edo_mpsc_len. */
         edo_store(&channel->popped, edo_load(&channel->popped, relaxed) + n * EDO_MPSC_ONE,
-                  relaxed);
+                  release);
         return;
     }
     /* Release: to edo_mpsc_free. */

@@ -27,7 +27,7 @@ static struct parked *parked_of(struct edo_waker *waker)
 
 static void parked_wake(struct edo_waker *waker)
 {
-    if (!edo_exchange(&parked_of(waker)->woken, true, acq_rel))
+    if (!edo_exchange(&parked_of(waker)->woken, true, release))
         edo_event_set(&parked_of(waker)->event);
 }
 
