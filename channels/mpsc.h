@@ -253,7 +253,6 @@ struct edo_mpsc_recv_many {
 int edo_mpsc_new_(struct edo_mpsc_ **channel, size_t size, size_t capacity, void (*drop)(void *));
 struct edo_mpsc_sender *edo_mpsc_sender_clone_(struct edo_mpsc_sender *tx);
 void edo_mpsc_sender_drop_(struct edo_mpsc_sender *tx);
-struct edo_mpsc_send edo_mpsc_send_(struct edo_mpsc_sender *tx, const void *message);
 int edo_mpsc_try_send_(struct edo_mpsc_sender *tx, const void *message);
 int edo_mpsc_blocking_send_(struct edo_mpsc_sender *tx, const void *message);
 struct edo_mpsc_reserve edo_mpsc_reserve_(struct edo_mpsc_sender *tx, size_t n,
@@ -266,7 +265,6 @@ struct edo_mpsc_weak_sender *edo_mpsc_downgrade_(struct edo_mpsc_sender *tx);
 struct edo_mpsc_weak_sender *edo_mpsc_weak_sender_clone_(struct edo_mpsc_weak_sender *weak);
 void edo_mpsc_weak_sender_drop_(struct edo_mpsc_weak_sender *weak);
 struct edo_mpsc_sender *edo_mpsc_upgrade_(struct edo_mpsc_weak_sender *weak);
-struct edo_mpsc_recv edo_mpsc_recv_(struct edo_mpsc_receiver *rx, void *message);
 struct edo_mpsc_recv_many edo_mpsc_recv_many_(struct edo_mpsc_receiver *rx, void *messages,
                                               size_t limit);
 int edo_mpsc_try_recv_(struct edo_mpsc_receiver *rx, void *message);
@@ -279,6 +277,20 @@ size_t edo_mpsc_capacity_(struct edo_mpsc_ *channel);
 size_t edo_mpsc_max_capacity_(struct edo_mpsc_ *channel);
 size_t edo_mpsc_sender_count_(struct edo_mpsc_ *channel);
 size_t edo_mpsc_weak_sender_count_(struct edo_mpsc_ *channel);
+EDO_ASYNC_DECLARE(edo_mpsc_send);
+EDO_ASYNC_DECLARE(edo_mpsc_recv);
+
+/* Inline, as one is made for each message: in its place, where a call returns it through the stack. */
+static inline struct edo_mpsc_send edo_mpsc_send_(struct edo_mpsc_sender *tx, const void *message)
+{
+    return EDO_NEW_RETURNED(edo_mpsc_send, .channel = (struct edo_mpsc_ *)tx, .message = message,
+                            .waiter = {.count = 1});
+}
+
+static inline struct edo_mpsc_recv edo_mpsc_recv_(struct edo_mpsc_receiver *rx, void *message)
+{
+    return EDO_NEW_RETURNED(edo_mpsc_recv, .channel = (struct edo_mpsc_ *)rx, .message = message);
+}
 
 #ifndef EDO_NO_SHORT_NAMES
 #define MPSC_SENDER      EDO_MPSC_SENDER

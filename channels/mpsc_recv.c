@@ -89,7 +89,7 @@ static ptrdiff_t receive(struct edo_mpsc_ *channel, struct edo_future *future, v
     return (ptrdiff_t)n;
 }
 
-static enum edo_poll edo_mpsc_recv_poll(struct edo_future *future, struct edo_context *cx)
+enum edo_poll edo_mpsc_recv_poll(struct edo_future *future, struct edo_context *cx)
 {
     struct edo_mpsc_recv *self = (struct edo_mpsc_recv *)future;
     if (cx->walk == EDO_WALK_DROP)
@@ -101,11 +101,6 @@ static enum edo_poll edo_mpsc_recv_poll(struct edo_future *future, struct edo_co
     ptrdiff_t n = receive(self->channel, future, self->message, 1, cx);
     self->output = n == 0 ? EDO_ECLOSED : 0;
     return n < 0 ? EDO_PENDING : EDO_READY;
-}
-
-struct edo_mpsc_recv edo_mpsc_recv_(struct edo_mpsc_receiver *rx, void *message)
-{
-    return EDO_NEW_RETURNED(edo_mpsc_recv, .channel = (struct edo_mpsc_ *)rx, .message = message);
 }
 
 static enum edo_poll edo_mpsc_recv_many_poll(struct edo_future *future, struct edo_context *cx)

@@ -128,7 +128,7 @@ static void give_up(struct edo_mpsc_ *channel, struct edo_mpsc_waiter *waiter)
         edo_waker_forget(forgotten);
 }
 
-static enum edo_poll edo_mpsc_send_poll(struct edo_future *future, struct edo_context *cx)
+enum edo_poll edo_mpsc_send_poll(struct edo_future *future, struct edo_context *cx)
 {
     struct edo_mpsc_send *self = (struct edo_mpsc_send *)future;
     if (cx->walk == EDO_WALK_DROP)
@@ -142,12 +142,6 @@ static enum edo_poll edo_mpsc_send_poll(struct edo_future *future, struct edo_co
         return EDO_PENDING;
     edo_budget_spend(cx);
     return EDO_READY;
-}
-
-struct edo_mpsc_send edo_mpsc_send_(struct edo_mpsc_sender *tx, const void *message)
-{
-    return EDO_NEW_RETURNED(edo_mpsc_send, .channel = (struct edo_mpsc_ *)tx, .message = message,
-                            .waiter.count = 1);
 }
 
 int edo_mpsc_blocking_send_(struct edo_mpsc_sender *tx, const void *message)

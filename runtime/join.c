@@ -81,7 +81,7 @@ struct edo_join edo_task_join_(struct edo_task *task, void *value, size_t size, 
                             .report_size = report_size);
 }
 
-static enum edo_poll edo_yield_now_poll(struct edo_future *future, struct edo_context *cx)
+enum edo_poll edo_yield_now_poll(struct edo_future *future, struct edo_context *cx)
 {
     struct edo_yield_now *self = (struct edo_yield_now *)future;
     if (cx->walk != EDO_WALK_POLL)
@@ -91,11 +91,6 @@ static enum edo_poll edo_yield_now_poll(struct edo_future *future, struct edo_co
     self->yielded = true;
     edo_wake(cx->waker);
     return EDO_PENDING;
-}
-
-struct edo_yield_now edo_yield_now(void)
-{
-    return EDO_NEW_RETURNED(edo_yield_now);
 }
 
 static enum edo_poll edo_unconstrained_poll(struct edo_future *future, struct edo_context *cx)

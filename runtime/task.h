@@ -131,7 +131,11 @@ struct edo_yield_now {
     EDO_FUTURE(void);
     bool yielded;
 };
-struct edo_yield_now edo_yield_now(void);
+EDO_ASYNC_DECLARE(edo_yield_now);
+static inline struct edo_yield_now edo_yield_now(void)
+{
+    return EDO_NEW_RETURNED(edo_yield_now);
+}
 
 /* edo_unconstrained(&self->child): polls a future of the same frame without a budget. A child that
  * is always ready then starves its siblings. Dropping it drops the child. */
