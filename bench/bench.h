@@ -42,6 +42,10 @@
     X(mpsc_1_1, 5000000, "one producer, bounded to 1,024; one message")             \
     X(mpsc_8_1, 4000000, "eight producers, bounded to 1,024; one message")          \
     X(mpsc_unbounded, 4000000, "eight producers, unbounded; one message")           \
+    X(ping_pong, 1000000, "two tasks, a token there and back; one round")           \
+    X(ring, 2000000, "a token around 503 tasks; one hop")                           \
+    X(select2, 2000000, "select over two channels; one message")                    \
+    X(notify, 1000000, "two tasks wake each other by Notify; one round")            \
     X(echo_inproc, 5000, "64 clients in this process, N times 64 B there and back") \
     X(echo_server, 7777, "an echo server alone, on port N; ends by SIGINT, SIGTERM")
 
