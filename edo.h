@@ -9,6 +9,7 @@
 #include "combinators/task_local.h"
 #include "sync/notify.h"
 #include "channels/mpsc.h"
+#include "channels/oneshot.h"
 #include "runtime/strerror.h"
 #include "runtime/runtime.h"
 #include "runtime/task.h"
