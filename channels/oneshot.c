@@ -159,7 +159,7 @@ int edo_oneshot_try_recv_(struct edo_oneshot_receiver *rx, void *message)
     return 0;
 }
 
-static enum edo_poll edo_oneshot_recv_poll(struct edo_future *future, struct edo_context *cx)
+enum edo_poll edo_oneshot_recv_poll(struct edo_future *future, struct edo_context *cx)
 {
     struct edo_oneshot_recv *self = (struct edo_oneshot_recv *)future;
     if (cx->walk == EDO_WALK_DROP)
@@ -175,12 +175,6 @@ static enum edo_poll edo_oneshot_recv_poll(struct edo_future *future, struct edo
     leave(self->channel, EDO_ONESHOT_RX, future);
     edo_budget_spend(cx);
     return EDO_READY;
-}
-
-struct edo_oneshot_recv edo_oneshot_recv_(struct edo_oneshot_receiver *rx, void *message)
-{
-    return EDO_NEW_RETURNED(edo_oneshot_recv, .channel = (struct edo_oneshot_ *)rx,
-                            .message = message);
 }
 
 int edo_oneshot_blocking_recv_(struct edo_oneshot_receiver *rx, void *message)

@@ -121,11 +121,19 @@ int edo_oneshot_send_(struct edo_oneshot_sender *tx, const void *message);
 void edo_oneshot_sender_drop_(struct edo_oneshot_sender *tx);
 bool edo_oneshot_is_closed_(struct edo_oneshot_sender *tx);
 struct edo_oneshot_closed edo_oneshot_closed_(struct edo_oneshot_sender *tx);
-struct edo_oneshot_recv edo_oneshot_recv_(struct edo_oneshot_receiver *rx, void *message);
 int edo_oneshot_try_recv_(struct edo_oneshot_receiver *rx, void *message);
 int edo_oneshot_blocking_recv_(struct edo_oneshot_receiver *rx, void *message);
 void edo_oneshot_close_(struct edo_oneshot_receiver *rx);
 void edo_oneshot_receiver_drop_(struct edo_oneshot_receiver *rx);
+EDO_ASYNC_DECLARE(edo_oneshot_recv);
+
+/* Inline, as one is made for each message: in its place, where a call returns it through the stack. */
+static inline struct edo_oneshot_recv edo_oneshot_recv_(struct edo_oneshot_receiver *rx,
+                                                        void *message)
+{
+    return EDO_NEW_RETURNED(edo_oneshot_recv, .channel = (struct edo_oneshot_ *)rx,
+                            .message = message);
+}
 
 #ifndef EDO_NO_SHORT_NAMES
 #define ONESHOT_SENDER   EDO_ONESHOT_SENDER
