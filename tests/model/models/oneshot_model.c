@@ -18,6 +18,7 @@ static void drop(int *message)
 struct flag {
     struct edo_waker waker;
     _Atomic(int) refs, woken;
+    bool cloned;
 };
 
 static void flag_wake(struct edo_waker *waker)
@@ -26,35 +27,64 @@ static void flag_wake(struct edo_waker *waker)
     model_signal(waker);
 }
 
-static struct edo_waker *flag_clone(struct edo_waker *waker)
+static struct edo_waker *flag_ref(struct edo_waker *waker)
 {
     edo_fetch_add(&((struct flag *)waker)->refs, 1, relaxed);
     return waker;
 }
 
-static void flag_drop(struct edo_waker *waker)
+static void flag_unref(struct edo_waker *waker)
 {
     if (edo_fetch_sub(&((struct flag *)waker)->refs, 1, acq_rel) == 1)
         edo_free(waker);
 }
 
+/* Who drops a clone sees what was written when it was made. */
+static struct edo_waker *flag_clone(struct edo_waker *waker)
+{
+    ((struct flag *)waker)->cloned = true;
+    return flag_ref(waker);
+}
+
+static void flag_drop(struct edo_waker *waker)
+{
+    model_assert(((struct flag *)waker)->cloned);
+    flag_unref(waker);
+}
+
 static void flag_finish(struct edo_waker *claimed)
 {
     flag_wake(claimed);
-    flag_drop(claimed);
+    flag_unref(claimed);
 }
 
-static const struct edo_waker_ops flag_stable = {flag_wake, flag_clone, flag_drop, flag_clone,
+/* As a task that is queued already: nothing is left for finish. */
+static struct edo_waker *flag_claim_at_once(struct edo_waker *waker)
+{
+    flag_wake(waker);
+    return NULL;
+}
+
+static const struct edo_waker_ops flag_stable = {flag_wake, flag_clone, flag_drop, flag_ref,
                                                  flag_finish};
+static const struct edo_waker_ops flag_at_once = {flag_wake, flag_clone, flag_drop,
+                                                  flag_claim_at_once, flag_finish};
 static const struct edo_waker_ops flag_foreign = {flag_wake, flag_clone, flag_drop, NULL, NULL};
 
-/* Polls so many times, woken or not; then to the end (turns 0), or gives up. Whether it is ready. */
-static bool pursue(struct edo_future *future, const struct edo_waker_ops *ops, int turns)
+static struct flag *flag_new(const struct edo_waker_ops *ops)
 {
     struct flag *flag = edo_malloc(sizeof *flag);
     flag->waker.ops = ops;
     edo_init(&flag->refs, 1);
     edo_init(&flag->woken, 0);
+    flag->cloned = false;
+    return flag;
+}
+
+/* Polls so many times, woken or not; then to the end (turns 0), or gives up. Whether it is ready. */
+static bool pursue(struct edo_future *future, const struct edo_waker_ops *ops, int turns)
+{
+    struct flag *flag = flag_new(ops);
     struct edo_context cx;
     edo_context_init(&cx, &flag->waker);
     bool ready = edo_future_poll(future, &cx) == EDO_READY;
@@ -67,7 +97,7 @@ static bool pursue(struct edo_future *future, const struct edo_waker_ops *ops, i
     }
     if (!ready)
         edo_future_drop(future, &cx);
-    flag_drop(&flag->waker);
+    flag_unref(&flag->waker);
     return ready;
 }
 
@@ -133,6 +163,13 @@ static void looks_stable(void *arg)
     edo_oneshot_sender_drop(tx);
 }
 
+static void looks_at_once(void *arg)
+{
+    (void)arg;
+    waits_for_the_end(&flag_at_once, 2);
+    edo_oneshot_sender_drop(tx);
+}
+
 static void looks_foreign(void *arg)
 {
     (void)arg;
@@ -170,6 +207,11 @@ MODEL(oneshot_sender_dropped, .outcomes = "000")
 MODEL(oneshot_unasked_stable, .outcomes = "001 010 100")
 {
     run(sends, &flag_stable, 2);
+}
+
+MODEL(oneshot_unasked_at_once, .outcomes = "001 010 100")
+{
+    run(sends, &flag_at_once, 2);
 }
 
 MODEL(oneshot_unasked_foreign, .outcomes = "001 010 100")
@@ -320,6 +362,11 @@ MODEL(oneshot_closed_unasked_stable, .outcomes = "000")
     end(looks_stable, false);
 }
 
+MODEL(oneshot_closed_unasked_at_once, .outcomes = "000")
+{
+    end(looks_at_once, false);
+}
+
 MODEL(oneshot_closed_unasked_foreign, .outcomes = "000")
 {
     end(looks_foreign, false);
@@ -351,10 +398,7 @@ static void close_while_waiting(void (*sender)(void *), const struct edo_waker_o
 {
     begin();
     model_thread(sender, NULL);
-    struct flag *flag = edo_malloc(sizeof *flag);
-    flag->waker.ops = ops;
-    edo_init(&flag->refs, 1);
-    edo_init(&flag->woken, 0);
+    struct flag *flag = flag_new(ops);
     struct edo_context cx;
     edo_context_init(&cx, &flag->waker);
     int message;
@@ -368,7 +412,7 @@ static void close_while_waiting(void (*sender)(void *), const struct edo_waker_o
     }
     received = recv.output == 0;
     model_assert(!received || (message == 7 && data == 1));
-    flag_drop(&flag->waker);
+    flag_unref(&flag->waker);
     edo_oneshot_receiver_drop(rx);
     model_join_all();
     model_outcome(received, refused, dropped);
