@@ -12,6 +12,7 @@
 #include "sync/mutex.h"
 #include "sync/rwlock.h"
 #include "channels/mpsc.h"
+#include "channels/oneshot.h"
 #include "runtime/strerror.h"
 #include "runtime/runtime.h"
 #include "runtime/task.h"

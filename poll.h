@@ -86,9 +86,9 @@ struct edo_waker_ops {
     /* Both, or neither. A waker that has them is stable: it lives at least as long as every future
      * polled with it, so whoever links such a future in a list may keep the waker without cloning
      * it, for as long as the future is linked. It is woken in two halves. claim() while the future
-     * is linked, perhaps under a lock: it takes no lock, waits for nobody, and runs nobody's code.
-     * It returns NULL when nothing is left to do, or what is to be given to finish(), without the
-     * lock, when the future and its task may be gone. Any thread. */
+     * is linked, or a clone is kept, perhaps under a lock: it takes no lock, waits for nobody, and
+     * runs nobody's code. It returns NULL when nothing is left to do, or what is to be given to
+     * finish(), without the lock, when the future and its task may be gone. Any thread. */
     struct edo_waker *(*claim)(struct edo_waker *waker);
     void (*finish)(struct edo_waker *claimed);
 };

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: MIT */
+/* The channel is the sender's and the receiver's together, and freed by whoever goes last. How they tell
+ * each other, and wake each other, is told in oneshot_state.h. */
+#include "oneshot.h"
+
+#include "../internal/copy.h"
+#include "../internal/park.h"
+#include "../internal/waiter.h"
+#include "oneshot_state.h"
+
+/* A future's state while its waker is kept. */
+enum { STABLE = 1, CLONED = 2 };
+
+struct edo_oneshot_ {
+    edo_oneshot_state state;
+    bool received;                         /* the receiver's own */
+    size_t size;                           /* constant */
+    void (*drop)(void *);                  /* constant */
+    struct edo_waker *sending, *receiving; /* each written by its side while it does not WAIT */
+    /* Written by the sender before it is done; the receiver's then. */
+    _Alignas(max_align_t) char message[];
+};
+
+struct edo_oneshot_ *edo_oneshot_new_(size_t size, void (*drop)(void *))
+{
+    struct edo_oneshot_ *channel = edo_malloc(sizeof *channel + size);
+    if (channel == NULL)
+        return NULL;
+    edo_init(&channel->state, 0);
+    channel->received = false;
+    channel->size = size;
+    channel->drop = drop;
+    return channel;
+}
+
+static struct edo_waker **kept(struct edo_oneshot_ *channel, enum edo_oneshot_side side)
+{
+    return side == EDO_ONESHOT_TX ? &channel->sending : &channel->receiving;
+}
+
+/* The other side is done, and the waker of this one still WAITS. Returns the word as it was before this
+ * was over. */
+static uint32_t wake(struct edo_oneshot_ *channel, enum edo_oneshot_side side, uint32_t gone)
+{
+    struct edo_waker *waker = *kept(channel, side);
+    struct edo_waker *claimed = edo_waker_claim(waker);
+    uint32_t old = edo_oneshot_state_claimed(&channel->state, side, gone);
+    edo_waker_finish(claimed);
+    if (old & EDO_ONESHOT_LEFT << side)
+        edo_waker_drop(waker);
+    return old;
+}
+
+/* Afterwards nobody touches the future's waker any more, but by a clone. False: the other side is done. */
+static bool leave(struct edo_oneshot_ *channel, enum edo_oneshot_side side,
+                  struct edo_future *future)
+{
+    uint32_t state = future->state;
+    if (state == EDO_STATE_FRESH)
+        return true;
+    future->state = EDO_STATE_FRESH;
+    struct edo_waker *waker = *kept(channel, side);
+    if (edo_oneshot_state_retract(&channel->state, side)) {
+        edo_waker_forget(waker);
+        return true;
+    }
+    /* A clone went over to the other side when that was done. */
+    if (state == STABLE && edo_oneshot_state_look(&channel->state) & EDO_ONESHOT_WAITS << side) {
+        edo_waker_clone(waker);
+        if (!edo_oneshot_state_leave(&channel->state, side))
+            edo_waker_drop(waker);
+    }
+    return false;
+}
+
+/* Leaves the waker where the other side finds it. False: that is done. */
+static bool wait(struct edo_oneshot_ *channel, enum edo_oneshot_side side,
+                 struct edo_future *future, struct edo_waker *waker)
+{
+    if (future->state != EDO_STATE_FRESH && edo_will_wake(*kept(channel, side), waker))
+        return true;
+    if (!leave(channel, side, future))
+        return false;
+    struct edo_waker *keeps = edo_waker_keep(waker);
+    *kept(channel, side) = keeps;
+    if (!edo_oneshot_state_wait(&channel->state, side)) {
+        edo_waker_forget(keeps);
+        return false;
+    }
+    future->state = waker->ops->claim != NULL ? STABLE : CLONED;
+    return true;
+}
+
+/* The sender is done: with or without the message in its place. Returns whether it was sent. */
+static bool finish(struct edo_oneshot_ *channel, uint32_t sent)
+{
+    uint32_t now = edo_oneshot_state_finish(&channel->state, sent);
+    /* A future of edo_oneshot_closed is not under way. */
+    edo_assert(!(now & EDO_ONESHOT_TX_WAITS) || now & EDO_ONESHOT_RX_DONE);
+    bool gone = now & EDO_ONESHOT_RX_GONE;
+    if (now & EDO_ONESHOT_RX_WAITS)
+        gone = wake(channel, EDO_ONESHOT_RX, EDO_ONESHOT_TX_GONE) & EDO_ONESHOT_RX_GONE;
+    if (gone)
+        edo_free(channel);
+    return now & EDO_ONESHOT_SENT;
+}
+
+int edo_oneshot_send_(struct edo_oneshot_sender *tx, const void *message)
+{
+    struct edo_oneshot_ *channel = (struct edo_oneshot_ *)tx;
+    edo_copy(channel->message, message, channel->size);
+    return finish(channel, EDO_ONESHOT_SENT) ? 0 : EDO_ECLOSED;
+}
+
+void edo_oneshot_sender_drop_(struct edo_oneshot_sender *tx)
+{
+    if (tx != NULL)
+        finish((struct edo_oneshot_ *)tx, 0);
+}
+
+bool edo_oneshot_is_closed_(struct edo_oneshot_sender *tx)
+{
+    struct edo_oneshot_ *channel = (struct edo_oneshot_ *)tx;
+    return edo_oneshot_state_look(&channel->state) & EDO_ONESHOT_RX_DONE;
+}
+
+static enum edo_poll edo_oneshot_closed_poll(struct edo_future *future, struct edo_context *cx)
+{
+    struct edo_oneshot_ *channel = ((struct edo_oneshot_closed *)future)->channel;
+    if (cx->walk == EDO_WALK_DROP)
+        leave(channel, EDO_ONESHOT_TX, future);
+    if (cx->walk != EDO_WALK_POLL)
+        return edo_walk_leaf(cx, "edo_oneshot_closed");
+    if (edo_budget_spent(cx))
+        return EDO_PENDING;
+    if (!(edo_oneshot_state_look(&channel->state) & EDO_ONESHOT_RX_DONE) &&
+        wait(channel, EDO_ONESHOT_TX, future, cx->waker))
+        return EDO_PENDING;
+    leave(channel, EDO_ONESHOT_TX, future);
+    edo_budget_spend(cx);
+    return EDO_READY;
+}
+
+struct edo_oneshot_closed edo_oneshot_closed_(struct edo_oneshot_sender *tx)
+{
+    return EDO_NEW_RETURNED(edo_oneshot_closed, .channel = (struct edo_oneshot_ *)tx);
+}
+
+int edo_oneshot_try_recv_(struct edo_oneshot_receiver *rx, void *message)
+{
+    struct edo_oneshot_ *channel = (struct edo_oneshot_ *)rx;
+    uint32_t now = edo_oneshot_state_look(&channel->state);
+    if (!(now & (EDO_ONESHOT_TX_DONE | EDO_ONESHOT_RX_DONE)))
+        return -EAGAIN;
+    if (!(now & EDO_ONESHOT_SENT) || channel->received)
+        return EDO_ECLOSED;
+    channel->received = true;
+    edo_copy(message, channel->message, channel->size);
+    return 0;
+}
+
+enum edo_poll edo_oneshot_recv_poll(struct edo_future *future, struct edo_context *cx)
+{
+    struct edo_oneshot_recv *self = (struct edo_oneshot_recv *)future;
+    if (cx->walk == EDO_WALK_DROP)
+        leave(self->channel, EDO_ONESHOT_RX, future);
+    if (cx->walk != EDO_WALK_POLL)
+        return edo_walk_leaf(cx, "edo_oneshot_recv");
+    if (edo_budget_spent(cx))
+        return EDO_PENDING;
+    struct edo_oneshot_receiver *rx = (struct edo_oneshot_receiver *)self->channel;
+    while ((self->output = edo_oneshot_try_recv_(rx, self->message)) == -EAGAIN)
+        if (wait(self->channel, EDO_ONESHOT_RX, future, cx->waker))
+            return EDO_PENDING;
+    leave(self->channel, EDO_ONESHOT_RX, future);
+    edo_budget_spend(cx);
+    return EDO_READY;
+}
+
+int edo_oneshot_blocking_recv_(struct edo_oneshot_receiver *rx, void *message)
+{
+    struct edo_oneshot_recv recv = edo_oneshot_recv_(rx, message);
+    int error = edo_park_on(&recv.future_);
+    return error < 0 ? error : recv.output;
+}
+
+/* The receiver has closed: its own future, if one waits, is ready. The wake is the last touch: the future
+ * may end at once, and the receiver with it. */
+static void wake_receiver(struct edo_oneshot_ *channel)
+{
+    if (!edo_oneshot_state_retract(&channel->state, EDO_ONESHOT_RX))
+        return;
+    struct edo_waker *waker = channel->receiving, *clone = edo_waker_clone(waker);
+    if (!edo_oneshot_state_wait(&channel->state, EDO_ONESHOT_RX))
+        edo_waker_forget(waker);
+    edo_wake(clone);
+    edo_waker_drop(clone);
+}
+
+void edo_oneshot_close_(struct edo_oneshot_receiver *rx)
+{
+    struct edo_oneshot_ *channel = (struct edo_oneshot_ *)rx;
+    uint32_t old = edo_oneshot_state_close(&channel->state);
+    if (old & EDO_ONESHOT_RX_DONE)
+        return;
+    if (old & EDO_ONESHOT_TX_WAITS)
+        wake(channel, EDO_ONESHOT_TX, 0);
+    if (old & EDO_ONESHOT_RX_WAITS)
+        wake_receiver(channel);
+}
+
+void edo_oneshot_receiver_drop_(struct edo_oneshot_receiver *rx)
+{
+    if (rx == NULL)
+        return;
+    struct edo_oneshot_ *channel = (struct edo_oneshot_ *)rx;
+    if (!(edo_oneshot_state_look(&channel->state) & EDO_ONESHOT_TX_GONE))
+        edo_oneshot_close_(rx);
+    /* If the message is there, it was there before this. */
+    bool left = edo_oneshot_state_look(&channel->state) & EDO_ONESHOT_SENT && !channel->received;
+    if (left && channel->drop != NULL)
+        channel->drop(channel->message);
+    if (edo_oneshot_state_look(&channel->state) & EDO_ONESHOT_TX_GONE ||
+        edo_oneshot_state_gone(&channel->state) & EDO_ONESHOT_TX_GONE)
+        edo_free(channel);
+}
