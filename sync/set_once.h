@@ -5,8 +5,8 @@
  *
  *     edo_set_once_set(&config, &parsed);              any thread
  *
- *     AWAIT(self->wait, edo_set_once_wait(config));    elsewhere
- *     const struct config *c = edo_set_once_get(config);
+ *     AWAIT(self->wait, edo_set_once_wait(&config));   elsewhere
+ *     const struct config *c = edo_set_once_get(&config);
  *
  * Once set, it does not change and stays where it is: pointers to it are good as long as the whole is.
  * Whoever sees the value sees what was written before it was set. sync/once_cell.h is for a value that
