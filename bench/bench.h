@@ -29,50 +29,28 @@
 #include "edo.h"
 
 /* X(name, what N is when it is not given, what one operation is) */
-#define BENCH_WORKLOADS(X)                                                                           \
-    X(spawn_join, 2000000, "spawn a trivial task and await its handle")                              \
-    X(spawn_batch, 1000000, "spawn N trivial tasks, then await all the handles")                     \
-    X(yield, 2000, "1,000 tasks yield N times each; one yield")                                      \
-    X(chain, 1000000, "each task spawns the next; one task")                                         \
-    X(timers, 500000, "N tasks sleep 1 to 1,000 ms; one task")                                       \
-    X(timeout_cancel, 2000000, "a 30 s timeout around a yield")                                      \
-    X(memory, 1000000, "N tasks that wait; bytes of each")                                           \
-    X(memory_sleep, 1000000, "N tasks that sleep for an hour; bytes of each")                        \
-    X(remote_spawn, 500000, "spawn from a thread outside the runtime")                               \
-    X(mpsc_1_1, 5000000, "one producer, bounded to 1,024; one message")                              \
-    X(mpsc_8_1, 4000000, "eight producers, bounded to 1,024; one message")                           \
-    X(mpsc_unbounded, 4000000, "eight producers, unbounded; one message")                            \
-    X(ping_pong, 1000000, "two tasks, a token there and back; one round")                            \
-    X(ring, 2000000, "a token around 503 tasks; one hop")                                            \
-    X(select2, 2000000, "select over two channels; one message")                                     \
-    X(mutex, 200000, "16 tasks lock, add one, unlock, N times each; one turn")                       \
-    X(semaphore, 200000, "16 tasks, 4 permits, a yield while one is held; one turn")                 \
-    X(notify, 1000000, "two tasks wake each other by Notify; one round")                             \
-    X(echo_inproc, 5000, "64 clients in this process, N times 64 B there and back")                  \
-#define BENCH_WORKLOADS(X) X(spawn_join, 2000000, "spawn a trivial task and await its handle")   \
-        X(spawn_batch, 1000000, "spawn N trivial tasks, then await all the handles") X(              \
-            yield, 2000,                                                                             \
-            "1,000 tasks yield N times each; one yield") X(chain, 1000000,                           \
-                                                           "each task spawns the next; one task")    \
-            X(timers, 500000, "N tasks sleep 1 to 1,000 ms; one task") X(                            \
-                timeout_cancel, 2000000,                                                             \
-                "a 30 s timeout around a yield") X(memory, 1000000,                                  \
-                                                   "N tasks that wait; bytes of each")               \
-                X(memory_sleep, 1000000, "N tasks that sleep for an hour; bytes of each") X(         \
-                    remote_spawn, 500000, "spawn from a thread outside the runtime")                 \
-                    X(oneshot, 2000000, "make, send and receive in one task; one message") X(        \
-                        mpsc_1_1, 5000000, "one producer, bounded to 1,024; one message")            \
-                        X(mpsc_8_1, 4000000, "eight producers, bounded to 1,024; one message") X(    \
-                            mpsc_unbounded, 4000000, "eight producers, unbounded; one message")      \
-                            X(ping_pong, 1000000, "two tasks, a token there and back; one round") X( \
-                                ring, 2000000, "a token around 503 tasks; one hop")                  \
-                                X(select2, 2000000, "select over two channels; one message") X(      \
-                                    notify, 1000000,                                                 \
-                                    "two tasks wake each other by Notify; one round")                \
-                                    X(echo_inproc, 5000,                                             \
-                                      "64 clients in this process, N times 64 B there and back")     \
-                                        X(echo_server, 7777,                                         \
-                                          "an echo server alone, on port N; ends by SIGINT, SIGTERM")
+#define BENCH_WORKLOADS(X)                                                          \
+    X(spawn_join, 2000000, "spawn a trivial task and await its handle")             \
+    X(spawn_batch, 1000000, "spawn N trivial tasks, then await all the handles")    \
+    X(yield, 2000, "1,000 tasks yield N times each; one yield")                     \
+    X(chain, 1000000, "each task spawns the next; one task")                        \
+    X(timers, 500000, "N tasks sleep 1 to 1,000 ms; one task")                      \
+    X(timeout_cancel, 2000000, "a 30 s timeout around a yield")                     \
+    X(memory, 1000000, "N tasks that wait; bytes of each")                          \
+    X(memory_sleep, 1000000, "N tasks that sleep for an hour; bytes of each")       \
+    X(remote_spawn, 500000, "spawn from a thread outside the runtime")              \
+    X(oneshot, 2000000, "make, send, receive in one task; one message")             \
+    X(mpsc_1_1, 5000000, "one producer, bounded to 1,024; one message")             \
+    X(mpsc_8_1, 4000000, "eight producers, bounded to 1,024; one message")          \
+    X(mpsc_unbounded, 4000000, "eight producers, unbounded; one message")           \
+    X(ping_pong, 1000000, "two tasks, a token there and back; one round")           \
+    X(ring, 2000000, "a token around 503 tasks; one hop")                           \
+    X(select2, 2000000, "select over two channels; one message")                    \
+    X(mutex, 200000, "16 tasks lock, add one, unlock, N times each; one turn")      \
+    X(semaphore, 200000, "16 tasks, 4 permits, a yield while held; one turn")       \
+    X(notify, 1000000, "two tasks wake each other by Notify; one round")            \
+    X(echo_inproc, 5000, "64 clients in this process, N times 64 B there and back") \
+    X(echo_server, 7777, "an echo server alone, on port N; ends by SIGINT, SIGTERM")
 
 struct bench {
     uint64_t n;  /* the command line's, or the default */

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+/* The lock guards the list, `waking_`, and the steps of the state, which goes one way:
+ *
+ *     EMPTY    not set
+ *     SET      the value is there; the thread that set it may still have the lock, or need it again
+ *     SETTLED  that thread is gone: who saw this may free it all
+ *
+ * The setter cannot say itself that it is gone, as unlocking is what it does last. The first that waits,
+ * and has the lock after it, says so; from then on waiting is one load.
+ *
+ * The state is read without the lock. The store of SET is a release for the acquire in `get` and `set`:
+ * the value was written before. The store of SETTLED is one for the acquire in the future's poll: who
+ * reads it may free the lock, so all that was done with it has to come before; and the value.
+ */
+#include "set_once.h"
+
+#include "../internal/copy.h"
+#include "../internal/sys.h"
+#include "../internal/waiter.h"
+
+enum { EMPTY, SET, SETTLED };
+enum { ENTERED = 1 }; /* a future's state after its first poll */
+
+static _Atomic(uint32_t) *state(struct edo_set_once *once)
+{
+    return (_Atomic(uint32_t) *)&once->state_;
+}
+
+void edo_set_once_init_(struct edo_set_once *once)
+{
+    edo_lock_init(&once->lock_);
+    edo_list_init(&once->waiters_);
+    edo_init(state(once), EMPTY);
+    once->waking_ = false;
+}
+
+void edo_set_once_destroy_(struct edo_set_once *once)
+{
+    edo_assert(edo_list_empty(&once->waiters_));
+    edo_lock_destroy(&once->lock_);
+}
+
+const void *edo_set_once_get_(struct edo_set_once *once, size_t offset)
+{
+    return edo_load(state(once), acquire) == EMPTY ? NULL : (const char *)once + offset;
+}
+
+/* Lets the lock go. Nobody enters the list any more. */
+static void wake_all(struct edo_set_once *once)
+{
+    struct edo_list *node;
+    struct edo_wakes wakes;
+    wakes.count = 0;
+    while ((node = edo_list_pop_front(&once->waiters_)) != NULL) {
+        struct edo_set_once_wait *waiter = edo_container_of(node, struct edo_set_once_wait, node);
+        edo_wakes_add(&wakes, edo_waker_claim(waiter->waker));
+        if (edo_wakes_full(&wakes) && !edo_list_empty(&once->waiters_)) {
+            once->waking_ = true;
+            edo_unlock(&once->lock_);
+            edo_wakes_finish(&wakes);
+            edo_lock(&once->lock_);
+        }
+    }
+    once->waking_ = false;
+    edo_unlock(&once->lock_);
+    edo_wakes_finish(&wakes);
+}
+
+int edo_set_once_set_(struct edo_set_once *once, size_t offset, size_t size, const void *value)
+{
+    if (edo_load(state(once), acquire) != EMPTY)
+        return -EEXIST;
+    edo_lock(&once->lock_);
+    if (edo_load(state(once), relaxed) != EMPTY) {
+        edo_unlock(&once->lock_);
+        return -EEXIST;
+    }
+    edo_copy((char *)once + offset, value, size);
+    edo_store(state(once), SET, release);
+    wake_all(once);
+    return 0;
+}
+
+static void leave(struct edo_set_once_wait *self)
+{
+    edo_lock(&self->once->lock_);
+    bool linked = edo_list_linked(&self->node);
+    edo_list_remove(&self->node);
+    edo_unlock(&self->once->lock_);
+    if (linked)
+        edo_waker_forget(self->waker);
+}
+
+/* Enters the list, or stays there. True when it is set. */
+static bool enter(struct edo_set_once_wait *self, struct edo_waker *waker)
+{
+    struct edo_set_once *once = self->once;
+    /* Cloned before the lock, and dropped after it: both may be somebody else's code. */
+    struct edo_waker *spare = self->waker != waker ? edo_waker_keep(waker) : NULL, *old = NULL;
+    edo_lock(&once->lock_);
+    bool set = edo_load(state(once), relaxed) != EMPTY;
+    if (set) {
+        if (edo_list_linked(&self->node))
+            old = self->waker;
+        edo_list_remove(&self->node);
+        if (!once->waking_)
+            edo_store(state(once), SETTLED, release);
+    } else {
+        if (self->future_.state == EDO_STATE_FRESH)
+            edo_list_push_back(&once->waiters_, &self->node);
+        self->future_.state = ENTERED;
+        if (spare != NULL) {
+            old = self->waker;
+            self->waker = spare;
+            spare = NULL;
+        }
+    }
+    edo_unlock(&once->lock_);
+    if (spare != NULL)
+        edo_waker_forget(spare);
+    if (old != NULL)
+        edo_waker_forget(old);
+    return set;
+}
+
+static enum edo_poll edo_set_once_wait_poll(struct edo_future *future, struct edo_context *cx)
+{
+    struct edo_set_once_wait *self = (struct edo_set_once_wait *)future;
+    if (cx->walk == EDO_WALK_DROP && future->state == ENTERED)
+        leave(self);
+    if (cx->walk != EDO_WALK_POLL)
+        return edo_walk_leaf(cx, "edo_set_once_wait");
+    if (edo_budget_spent(cx))
+        return EDO_PENDING;
+    if (edo_load(state(self->once), acquire) != SETTLED && !enter(self, cx->waker))
+        return EDO_PENDING;
+    edo_budget_spend(cx);
+    return EDO_READY;
+}
+
+struct edo_set_once_wait edo_set_once_wait_(struct edo_set_once *once)
+{
+    return EDO_NEW_RETURNED(edo_set_once_wait, .once = once);
+}
