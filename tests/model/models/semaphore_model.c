@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: MIT */
+/* Semaphore and its kin: no permit is lost between one that is given, one that waits, and one that
+ * gives up; and none is touched by who has given it. */
+#include "executor.h"
+#include "internal/park.h"
+#include "sync/mutex.h"
+#include "sync/rwlock.h"
+
+static struct edo_semaphore semaphore;
+static int data;
+static struct executor *executors[4];
+
+static struct executor *executor_of_thread(int i)
+{
+    return executors[i] = executor_new();
+}
+
+static void end(size_t permits)
+{
+    model_join_all();
+    for (int i = 0; i < 4; i++)
+        if (executors[i] != NULL)
+            model_assert(edo_load(&executors[i]->clones, relaxed) == 0);
+    model_assert(edo_semaphore_available(&semaphore) == permits);
+    edo_semaphore_destroy(&semaphore);
+}
+
+/* What was written under the permit is seen by the next who has it. */
+static void takes_turns(void *thread)
+{
+    int i = (int)(intptr_t)thread;
+    struct executor *executor = executor_of_thread(i);
+    struct edo_permit permit = {0};
+    struct edo_semaphore_acquire acquire = edo_semaphore_acquire(&semaphore, &permit);
+    executor_run(executor, &acquire.future_);
+    data++;
+    edo_permit_release(&permit);
+}
+
+MODEL(semaphore_turns)
+{
+    edo_semaphore_init(&semaphore, 1);
+    model_thread(takes_turns, (void *)1);
+    model_thread(takes_turns, (void *)2);
+    takes_turns(NULL);
+    end(1);
+    model_assert(data == 3);
+}
+
+static void gives_up(void *arg)
+{
+    (void)arg;
+    struct executor *executor = executor_of_thread(2);
+    struct edo_permit permit = {0};
+    struct edo_semaphore_acquire acquire = edo_semaphore_acquire(&semaphore, &permit);
+    if (executor_poll(executor, &acquire.future_) == EDO_PENDING)
+        executor_cancel(executor, &acquire.future_);
+    edo_permit_release(&permit);
+}
+
+MODEL(semaphore_cancelled)
+{
+    struct edo_permit permit = {0};
+    edo_semaphore_init(&semaphore, 1);
+    model_assert(edo_semaphore_try_acquire(&semaphore, &permit) == 0);
+    model_thread(gives_up, NULL);
+    model_thread(takes_turns, (void *)1);
+    edo_permit_release(&permit);
+    end(1);
+    model_assert(data == 1);
+}
+
+/* Two small ones and a large one, which one of them may overtake only by being first. */
+static void takes_two(void *arg)
+{
+    (void)arg;
+    struct executor *executor = executor_of_thread(3);
+    struct edo_permit permit = {0};
+    struct edo_semaphore_acquire acquire = edo_semaphore_acquire_many(&semaphore, 2, &permit);
+    executor_run(executor, &acquire.future_);
+    data++;
+    edo_permit_release(&permit);
+}
+
+static void takes_one(void *thread)
+{
+    int i = (int)(intptr_t)thread;
+    struct executor *executor = executor_of_thread(i);
+    struct edo_permit permit = {0};
+    struct edo_semaphore_acquire acquire = edo_semaphore_acquire(&semaphore, &permit);
+    executor_run(executor, &acquire.future_);
+    model_assert(data >= 0);
+    edo_permit_release(&permit);
+}
+
+MODEL(semaphore_many)
+{
+    edo_semaphore_init(&semaphore, 2);
+    model_thread(takes_two, NULL);
+    model_thread(takes_one, (void *)1);
+    takes_one(NULL);
+    end(2);
+}
+
+/* Closed while one waits, and one gives back. */
+static void waits_for_the_end(void *arg)
+{
+    (void)arg;
+    struct executor *executor = executor_of_thread(1);
+    struct edo_permit permit = {0};
+    struct edo_semaphore_acquire acquire = edo_semaphore_acquire(&semaphore, &permit);
+    executor_run(executor, &acquire.future_);
+    model_assert(acquire.output == 0 || acquire.output == EDO_ECLOSED);
+    if (acquire.output < 0)
+        model_assert(data == 1 && edo_semaphore_is_closed(&semaphore));
+    edo_permit_release(&permit);
+}
+
+static void closes(void *arg)
+{
+    (void)arg;
+    data = 1;
+    edo_semaphore_close(&semaphore);
+}
+
+MODEL(semaphore_close)
+{
+    struct edo_permit permit = {0};
+    edo_semaphore_init(&semaphore, 1);
+    model_assert(edo_semaphore_try_acquire(&semaphore, &permit) == 0);
+    model_thread(waits_for_the_end, NULL);
+    model_thread(closes, NULL);
+    edo_permit_release(&permit);
+    end(1);
+}
+
+static void looks(void *arg)
+{
+    (void)arg;
+    if (edo_semaphore_is_closed(&semaphore))
+        model_assert(data == 1);
+}
+
+MODEL(semaphore_is_closed)
+{
+    edo_semaphore_init(&semaphore, 0);
+    model_thread(looks, NULL);
+    closes(NULL);
+    end(0);
+}
+
+/* Permits more, and fewer, meanwhile. */
+static void adds(void *arg)
+{
+    (void)arg;
+    model_assert(edo_semaphore_add(&semaphore, 1) == 0);
+}
+
+MODEL(semaphore_add_and_forget)
+{
+    edo_semaphore_init(&semaphore, 0);
+    model_thread(adds, NULL);
+    model_thread(takes_one, (void *)1);
+    size_t forgotten = edo_semaphore_forget(&semaphore, 1);
+    if (forgotten == 1)
+        adds(NULL);
+    end(1);
+}
+
+static void tries(void *arg)
+{
+    (void)arg;
+    struct edo_permit permit = {0};
+    if (edo_semaphore_try_acquire(&semaphore, &permit) == 0)
+        data++;
+    edo_permit_release(&permit);
+}
+
+MODEL(semaphore_try)
+{
+    edo_semaphore_init(&semaphore, 1);
+    model_thread(tries, NULL);
+    model_thread(tries, NULL);
+    takes_turns(NULL);
+    end(1);
+}
+
+/* The last one out frees the mutex, while the one before is still in its unlock. */
+struct shared {
+    struct edo_mutex mutex;
+    int users;
+};
+
+static struct shared *shared;
+
+static void leaves(void *thread)
+{
+    struct edo_mutex_guard guard = {0};
+    struct executor *executor = executor_of_thread((int)(intptr_t)thread);
+    struct edo_mutex_lock lock = edo_mutex_lock(&shared->mutex, &guard);
+    executor_run(executor, &lock.future_);
+    bool last = --shared->users == 0;
+    edo_mutex_unlock(&guard);
+    if (last) {
+        edo_mutex_destroy(&shared->mutex);
+        edo_free(shared);
+    }
+}
+
+MODEL(mutex_last_frees)
+{
+    edo_semaphore_init(&semaphore, 0);
+    shared = edo_malloc(sizeof *shared);
+    edo_mutex_init(&shared->mutex);
+    shared->users = 3;
+    model_thread(leaves, (void *)1);
+    model_thread(leaves, (void *)2);
+    leaves(NULL);
+    end(0);
+}
+
+/* In a task, whose waker is not cloned; and on a thread without an executor. */
+static struct edo_mutex mutex;
+
+static void locks_blocking(void *arg)
+{
+    (void)arg;
+    struct edo_mutex_guard guard = {0};
+    model_assert(edo_mutex_blocking_lock(&mutex, &guard) == 0);
+    data++;
+    edo_mutex_unlock(&guard);
+}
+
+MODEL(mutex_in_task)
+{
+    edo_mutex_init(&mutex);
+    struct edo_runtime *runtime = runtime_new();
+    model_thread(locks_blocking, NULL);
+    struct edo_mutex_guard guard = {0};
+    struct edo_mutex_lock lock = edo_mutex_lock(&mutex, &guard);
+    model_assert(edo_block_on(runtime, &lock) == 0);
+    data++;
+    edo_mutex_unlock(&guard);
+    edo_runtime_drop(runtime);
+    model_join_all();
+    model_assert(data == 2);
+    edo_mutex_destroy(&mutex);
+}
+
+/* A waiting task is dropped with its runtime while it is its turn. */
+static struct edo_mutex_guard nobodys;
+
+static void spawn_locker(struct edo_waker *waker, void *arg)
+{
+    (void)waker;
+    (void)arg;
+    edo_task_detach(SPAWN(edo_mutex_lock(&mutex, &nobodys)));
+}
+
+static struct edo_mutex_guard held;
+
+static void unlocks(void *arg)
+{
+    (void)arg;
+    edo_mutex_unlock(&held);
+}
+
+MODEL(mutex_at_shutdown)
+{
+    static _Atomic(int) nothing;
+    edo_mutex_init(&mutex);
+    model_assert(edo_mutex_try_lock(&mutex, &held) == 0);
+    struct edo_runtime *runtime = runtime_new();
+    model_thread(unlocks, NULL);
+    struct until future = EDO_NEW(until, .done = &nothing, .turns = 1, .begin = spawn_locker);
+    model_assert(edo_block_on(runtime, &future) == 0);
+    edo_runtime_drop(runtime);
+    model_join_all();
+    edo_mutex_unlock(&nobodys);
+    edo_mutex_destroy(&mutex);
+}
+
+/* A writer, who goes on as a reader, and a reader. */
+static struct edo_rwlock rwlock;
+
+static void reads(void *arg)
+{
+    (void)arg;
+    struct edo_rwlock_read_guard guard = {0};
+    struct edo_rwlock_read read = edo_rwlock_read(&rwlock, &guard);
+    executor_run(executor_of_thread(1), &read.future_);
+    model_assert(data == 0 || data == 2);
+    edo_rwlock_read_unlock(&guard);
+}
+
+static void writes(void *arg)
+{
+    struct edo_rwlock_write_guard guard = {0};
+    struct edo_rwlock_read_guard read_guard = {0};
+    struct edo_rwlock_write write = edo_rwlock_write(&rwlock, &guard);
+    executor_run(executor_of_thread(2), &write.future_);
+    data = 1;
+    data = 2;
+    if (arg != NULL)
+        edo_rwlock_downgrade(&guard, &read_guard);
+    model_assert(data == 2);
+    edo_rwlock_read_unlock(&read_guard);
+    edo_rwlock_write_unlock(&guard);
+}
+
+MODEL(rwlock)
+{
+    edo_semaphore_init(&semaphore, 0);
+    edo_rwlock_init(&rwlock);
+    model_thread(reads, NULL);
+    writes(model_choose(2) ? &data : NULL);
+    end(0);
+    edo_rwlock_destroy(&rwlock);
+}

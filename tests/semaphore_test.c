@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: MIT */
+#include "poll_harness.h"
+
+#include <pthread.h>
+
+#include "edo.h"
+
+#define ACQUIRE(n, permit) edo_semaphore_acquire_many(&semaphore, (n), &(permit))
+
+Test(semaphore, permits_are_taken_and_given_back)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    struct edo_semaphore semaphore;
+    cr_assert_eq(edo_semaphore_init(&semaphore, 3), 0);
+    struct edo_permit one = {0}, two = {0}, third = {0};
+    struct edo_semaphore_acquire acquire = edo_semaphore_acquire(&semaphore, &one);
+    cr_assert_eq(RUN(acquire), 1);
+    cr_assert(acquire.output == 0 && one.count == 1 && one.semaphore == &semaphore);
+    cr_assert_eq(edo_semaphore_try_acquire_many(&semaphore, 2, &two), 0);
+    cr_assert_eq(edo_semaphore_available(&semaphore), 0);
+    cr_assert_eq(edo_semaphore_try_acquire(&semaphore, &third), UV_EAGAIN);
+    edo_permit_release(&two);
+    cr_assert_eq(two.count, 0);
+    edo_permit_release(&two);
+    cr_assert_eq(edo_semaphore_available(&semaphore), 2);
+    edo_permit_release(&one);
+    cr_assert_eq(edo_semaphore_available(&semaphore), 3);
+    edo_semaphore_destroy(&semaphore);
+    bench_end(&bench);
+}
+
+Test(semaphore, waiters_are_served_in_order)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    struct edo_semaphore semaphore;
+    edo_semaphore_init(&semaphore, 0);
+    struct edo_permit permits[3] = {{0}};
+    struct edo_semaphore_acquire waits[3];
+    for (int i = 0; i < 3; i++) {
+        waits[i] = ACQUIRE(1, permits[i]);
+        cr_assert_eq(POLL(waits[i]), EDO_PENDING);
+    }
+    for (int i = 0; i < 3; i++) {
+        cr_assert_eq(bench.counter.wakes, i);
+        edo_semaphore_add(&semaphore, 1);
+        cr_assert_eq(bench.counter.wakes, i + 1);
+        for (int j = 2; j > i; j--)
+            cr_assert_eq(POLL(waits[j]), EDO_PENDING);
+        cr_assert_eq(POLL(waits[i]), EDO_READY);
+        cr_assert_eq(permits[i].count, 1);
+        edo_permit_forget(&permits[i]);
+    }
+    edo_semaphore_destroy(&semaphore);
+    bench_end(&bench);
+}
+
+Test(semaphore, a_large_request_waits_its_turn_and_is_not_overtaken)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    struct edo_semaphore semaphore;
+    edo_semaphore_init(&semaphore, 9);
+    struct edo_permit ten = {0}, one = {0}, tried = {0};
+    struct edo_semaphore_acquire large = ACQUIRE(10, ten), small = ACQUIRE(1, one);
+    cr_assert_eq(POLL(large), EDO_PENDING);
+    cr_assert_eq(POLL(small), EDO_PENDING, "nine are there, and are kept for the first");
+    cr_assert_eq(edo_semaphore_try_acquire(&semaphore, &tried), UV_EAGAIN);
+    cr_assert_eq(edo_semaphore_available(&semaphore), 0);
+    cr_assert_eq(edo_semaphore_forget(&semaphore, 5), 0);
+    edo_semaphore_add(&semaphore, 1);
+    cr_assert_eq(POLL(small), EDO_PENDING);
+    cr_assert_eq(POLL(large), EDO_READY);
+    edo_permit_release(&ten);
+    cr_assert_eq(POLL(small), EDO_READY);
+    edo_permit_release(&one);
+    cr_assert_eq(edo_semaphore_available(&semaphore), 10);
+    edo_semaphore_destroy(&semaphore);
+    bench_end(&bench);
+}
+
+Test(semaphore, a_dropped_waiter_returns_what_it_had_been_assigned)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    struct edo_semaphore semaphore;
+    edo_semaphore_init(&semaphore, 0);
+    struct edo_permit first = {0}, second = {0};
+    struct edo_semaphore_acquire one = ACQUIRE(2, first), other = ACQUIRE(1, second);
+    cr_assert_eq(POLL(one), EDO_PENDING);
+    cr_assert_eq(POLL(other), EDO_PENDING);
+    edo_semaphore_add(&semaphore, 2);
+    cr_assert_eq(bench.counter.wakes, 1);
+    DROP_IT(one);
+    cr_assert_eq(first.count, 0);
+    cr_assert_eq(bench.counter.wakes, 2);
+    cr_assert_eq(POLL(other), EDO_READY);
+    cr_assert_eq(second.count, 1);
+    cr_assert_eq(edo_semaphore_available(&semaphore), 1);
+    edo_semaphore_destroy(&semaphore);
+    bench_end(&bench);
+}
+
+Test(semaphore, who_waited_for_a_dropped_one_only_is_served)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    struct edo_semaphore semaphore;
+    edo_semaphore_init(&semaphore, 1);
+    struct edo_permit first = {0}, second = {0};
+    struct edo_semaphore_acquire large = ACQUIRE(5, first), small = ACQUIRE(1, second);
+    cr_assert_eq(POLL(large), EDO_PENDING);
+    cr_assert_eq(POLL(small), EDO_PENDING);
+    DROP_IT(large);
+    cr_assert_eq(bench.counter.wakes, 1);
+    cr_assert_eq(POLL(small), EDO_READY);
+    edo_permit_release(&second);
+    cr_assert_eq(edo_semaphore_available(&semaphore), 1);
+    edo_semaphore_destroy(&semaphore);
+    bench_end(&bench);
+}
+
+Test(semaphore, close_wakes_all_with_an_error_and_permits_stay_good)
+{
+    enum { MANY = 70 }; /* more than are woken at once */
+    struct bench bench;
+    bench_begin(&bench);
+    struct edo_semaphore semaphore;
+    edo_semaphore_init(&semaphore, 1);
+    struct edo_permit held = {0}, permits[MANY] = {{0}};
+    cr_assert_eq(edo_semaphore_try_acquire(&semaphore, &held), 0);
+    struct edo_semaphore_acquire waits[MANY];
+    for (int i = 0; i < MANY; i++) {
+        waits[i] = ACQUIRE(1, permits[i]);
+        cr_assert_eq(POLL(waits[i]), EDO_PENDING);
+    }
+    cr_assert_not(edo_semaphore_is_closed(&semaphore));
+    edo_semaphore_close(&semaphore);
+    cr_assert(edo_semaphore_is_closed(&semaphore));
+    cr_assert_eq(bench.counter.wakes, MANY);
+    for (int i = 0; i < MANY; i++) {
+        bench.cx.budget = EDO_BUDGET;
+        cr_assert_eq(POLL(waits[i]), EDO_READY);
+        cr_assert_eq(waits[i].output, EDO_ECLOSED);
+        cr_assert_eq(permits[i].count, 0);
+    }
+    cr_assert_eq(edo_semaphore_try_acquire(&semaphore, &permits[0]), EDO_ECLOSED);
+    cr_assert_eq(edo_semaphore_try_acquire_many(&semaphore, 0, &permits[0]), EDO_ECLOSED);
+    edo_permit_release(&held);
+    cr_assert_eq(edo_semaphore_available(&semaphore), 1);
+    edo_semaphore_destroy(&semaphore);
+    bench_end(&bench);
+}
+
+Test(semaphore, forget_and_add_change_the_total_and_too_many_are_an_error)
+{
+    struct edo_semaphore semaphore;
+    cr_assert_eq(edo_semaphore_init(&semaphore, EDO_SEMAPHORE_MAX + 1), UV_EINVAL);
+    cr_assert_eq(edo_semaphore_init(&semaphore, 5), 0);
+    struct edo_permit permit = {0};
+    cr_assert_eq(edo_semaphore_try_acquire_many(&semaphore, 2, &permit), 0);
+    edo_permit_forget(&permit);
+    edo_permit_release(&permit);
+    cr_assert_eq(edo_semaphore_available(&semaphore), 3);
+    cr_assert_eq(edo_semaphore_add(&semaphore, 4), 0);
+    cr_assert_eq(edo_semaphore_available(&semaphore), 7);
+    cr_assert_eq(edo_semaphore_forget(&semaphore, 2), 2);
+    cr_assert_eq(edo_semaphore_forget(&semaphore, 9), 5);
+    cr_assert_eq(edo_semaphore_available(&semaphore), 0);
+    cr_assert_eq(edo_semaphore_add(&semaphore, EDO_SEMAPHORE_MAX), 0);
+    cr_assert_eq(edo_semaphore_add(&semaphore, 1), UV_EOVERFLOW);
+    cr_assert_eq(edo_semaphore_available(&semaphore), EDO_SEMAPHORE_MAX);
+    cr_assert_eq(edo_semaphore_try_acquire_many(&semaphore, EDO_SEMAPHORE_MAX + 1, &permit),
+                 UV_EINVAL);
+    edo_semaphore_destroy(&semaphore);
+}
+
+Test(semaphore, none_are_there_at_once_and_bad_requests_are_errors)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    struct edo_semaphore semaphore;
+    edo_semaphore_init(&semaphore, 0);
+    struct edo_permit none = {0}, waiting = {0}, full = {&semaphore, 1};
+    struct edo_semaphore_acquire wait = ACQUIRE(1, waiting), acquire = ACQUIRE(0, none);
+    cr_assert_eq(POLL(wait), EDO_PENDING);
+    cr_assert_eq(POLL(acquire), EDO_READY);
+    cr_assert_eq(acquire.output, 0);
+    edo_permit_release(&none);
+    acquire = ACQUIRE(1, full);
+    cr_assert_eq(POLL(acquire), EDO_READY);
+    cr_assert_eq(acquire.output, UV_EINVAL);
+    cr_assert_eq(full.count, 1);
+    acquire = ACQUIRE(EDO_SEMAPHORE_MAX + 1, none);
+    cr_assert_eq(POLL(acquire), EDO_READY);
+    cr_assert_eq(acquire.output, UV_EINVAL);
+    DROP_IT(wait);
+    edo_semaphore_destroy(&semaphore);
+    bench_end(&bench);
+}
+
+Test(semaphore, permits_are_merged_and_split)
+{
+    struct edo_semaphore a, b;
+    edo_semaphore_init(&a, 5);
+    edo_semaphore_init(&b, 1);
+    struct edo_permit one = {0}, two = {0}, part = {0}, other = {0};
+    edo_semaphore_try_acquire_many(&a, 1, &one);
+    edo_semaphore_try_acquire_many(&a, 4, &two);
+    edo_semaphore_try_acquire(&b, &other);
+    cr_assert_eq(edo_permit_merge(&one, &other), UV_EINVAL);
+    cr_assert(one.count == 1 && other.count == 1);
+    cr_assert_eq(edo_permit_merge(&one, &two), 0);
+    cr_assert(one.count == 5 && two.count == 0);
+    cr_assert_eq(edo_permit_merge(&one, &two), 0);
+    cr_assert_eq(edo_permit_merge(&two, &one), 0);
+    cr_assert(two.count == 5 && one.count == 0);
+    cr_assert_eq(edo_permit_split(&two, 6, &part), UV_EINVAL);
+    cr_assert_eq(edo_permit_split(&two, 2, &other), UV_EINVAL);
+    cr_assert_eq(edo_permit_split(&two, 2, &part), 0);
+    cr_assert(two.count == 3 && part.count == 2 && part.semaphore == &a);
+    edo_permit_release(&part);
+    cr_assert_eq(edo_semaphore_available(&a), 2);
+    edo_permit_release(&two);
+    edo_permit_release(&other);
+    cr_assert_eq(edo_semaphore_available(&a), 5);
+    edo_semaphore_destroy(&a);
+    edo_semaphore_destroy(&b);
+}
+
+Test(semaphore, polled_with_another_waker_it_wakes_that_one)
+{
+    struct bench bench, other;
+    bench_begin(&bench);
+    bench_begin(&other);
+    struct edo_semaphore semaphore;
+    edo_semaphore_init(&semaphore, 0);
+    struct edo_permit permit = {0};
+    struct edo_semaphore_acquire acquire = ACQUIRE(1, permit);
+    cr_assert_eq(POLL(acquire), EDO_PENDING);
+    cr_assert_eq(edo_future_poll(&acquire.future_, &other.cx), EDO_PENDING);
+    edo_semaphore_add(&semaphore, 1);
+    cr_assert_eq(bench.counter.wakes, 0);
+    cr_assert_eq(other.counter.wakes, 1);
+    DROP_IT(acquire);
+    cr_assert_eq(edo_semaphore_available(&semaphore), 1);
+    edo_semaphore_destroy(&semaphore);
+    bench_end(&bench);
+}
+
+Test(semaphore, each_acquire_takes_from_the_budget)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    struct edo_semaphore semaphore;
+    edo_semaphore_init(&semaphore, 1);
+    struct edo_permit permit = {0};
+    bench.cx.budget = 1;
+    struct edo_semaphore_acquire acquire = ACQUIRE(1, permit);
+    cr_assert_eq(POLL(acquire), EDO_READY);
+    edo_permit_release(&permit);
+    acquire = ACQUIRE(1, permit);
+    cr_assert_eq(POLL(acquire), EDO_PENDING);
+    cr_assert_eq(bench.counter.wakes, 1);
+    cr_assert_eq(permit.count, 0);
+    DROP_IT(acquire);
+    edo_semaphore_destroy(&semaphore);
+    bench_end(&bench);
+}
+
+/* Threads and tasks that hold no more at a time than there are. */
+enum { PERMITS = 3, HOLDERS = 8, ROUNDS = 2000 };
+struct crowd {
+    struct edo_semaphore semaphore;
+    _Atomic(int) held;
+};
+
+static void *hold_blocking(void *arg)
+{
+    struct crowd *crowd = arg;
+    struct edo_permit permit = {0};
+    for (int i = 0; i < ROUNDS; i++) {
+        int n = 1 + i % PERMITS;
+        cr_assert_eq(edo_semaphore_blocking_acquire_many(&crowd->semaphore, (size_t)n, &permit), 0);
+        cr_assert_leq((crowd->held += n), PERMITS);
+        crowd->held -= n;
+        edo_permit_release(&permit);
+    }
+    return NULL;
+}
+
+struct holder {
+    FUTURE(int);
+    struct crowd *crowd;
+    int i;
+    struct edo_permit permit;
+    struct edo_semaphore_acquire acquire;
+    struct edo_timeout timeout;
+};
+
+/* Every third time it has no patience. */
+ASYNC(holder)
+{
+    ASYNC_BEGIN;
+    for (; self->i < ROUNDS; self->i++) {
+        self->acquire = edo_semaphore_acquire_many(&self->crowd->semaphore,
+                                                   1 + (size_t)(self->i % PERMITS), &self->permit);
+        if (self->i % 3 == 0) {
+            AWAIT(self->timeout, edo_timeout(0, &self->acquire));
+            if (self->timeout.output < 0)
+                continue;
+        } else {
+            AWAIT_REF(self->acquire);
+        }
+        cr_assert_eq(self->acquire.output, 0);
+        cr_assert_leq((self->crowd->held += (int)self->permit.count), PERMITS);
+        YIELD_NOW();
+        self->crowd->held -= (int)self->permit.count;
+        edo_permit_release(&self->permit);
+    }
+    RETURN(0);
+    ASYNC_END;
+}
+
+struct holders {
+    FUTURE(int);
+    struct crowd *crowd;
+    struct holder holders[4];
+};
+
+ASYNC(holders)
+{
+    ASYNC_BEGIN;
+    for (int i = 0; i < 4; i++)
+        self->holders[i] = NEW(holder, .crowd = self->crowd);
+    JOIN(&self->holders[0], &self->holders[1], &self->holders[2], &self->holders[3]);
+    RETURN(0);
+    ASYNC_END;
+}
+
+static void *hold_in_tasks(void *arg)
+{
+    struct edo_runtime *runtime;
+    cr_assert_eq(edo_runtime_new(&runtime), 0);
+    struct holders holders = NEW(holders, .crowd = arg);
+    cr_assert_eq(edo_block_on(runtime, &holders), 0);
+    edo_runtime_drop(runtime);
+    return NULL;
+}
+
+Test(semaphore, never_more_are_held_than_there_are)
+{
+    struct crowd crowd = {.held = 0};
+    edo_semaphore_init(&crowd.semaphore, PERMITS);
+    pthread_t threads[HOLDERS];
+    for (int i = 0; i < HOLDERS; i++)
+        cr_assert_eq(
+            pthread_create(&threads[i], NULL, i % 2 == 0 ? hold_blocking : hold_in_tasks, &crowd),
+            0);
+    for (int i = 0; i < HOLDERS; i++)
+        pthread_join(threads[i], NULL);
+    cr_assert_eq(edo_semaphore_available(&crowd.semaphore), PERMITS);
+    edo_semaphore_destroy(&crowd.semaphore);
+}
+
+struct nested {
+    FUTURE(int);
+    struct edo_semaphore *semaphore;
+};
+
+ASYNC(nested)
+{
+    ASYNC_BEGIN;
+    struct edo_permit permit = {0};
+    RETURN(edo_semaphore_blocking_acquire(self->semaphore, &permit));
+    ASYNC_END;
+}
+
+Test(semaphore, blocking_in_a_task_or_without_memory_is_an_error)
+{
+    struct edo_semaphore semaphore;
+    edo_semaphore_init(&semaphore, 1);
+    struct edo_runtime *runtime;
+    cr_assert_eq(edo_runtime_new(&runtime), 0);
+    struct nested nested = NEW(nested, .semaphore = &semaphore);
+    cr_assert_eq(edo_block_on(runtime, &nested), 0);
+    cr_assert_eq(nested.output, EDO_ENESTED);
+    edo_runtime_drop(runtime);
+    struct edo_permit permit = {0};
+    edo_alloc_fail(1, false);
+    cr_assert_eq(edo_semaphore_blocking_acquire(&semaphore, &permit), UV_ENOMEM);
+    cr_assert(edo_alloc_fail(0, false));
+    cr_assert_eq(edo_semaphore_available(&semaphore), 1);
+    edo_semaphore_destroy(&semaphore);
+}
