@@ -62,6 +62,7 @@ static int obtain(struct edo_mpsc_ *channel, struct edo_mpsc_waiter *waiter)
         return error;
     bool first = edo_list_empty(&channel->waiting);
     edo_list_push_back(&channel->waiting, &waiter->node);
+    waiter->entered = true;
     waiter->state = EDO_MPSC_LINKED;
     if (!first)
         return -EAGAIN;
@@ -112,7 +113,7 @@ static int poll_places(struct edo_mpsc_ *channel, struct edo_mpsc_waiter *waiter
 /* The future is dropped. */
 static void give_up(struct edo_mpsc_ *channel, struct edo_mpsc_waiter *waiter)
 {
-    if (waiter->state == 0)
+    if (!waiter->entered)
         return;
     struct edo_waker *forgotten = NULL;
     edo_lock(&channel->lock);
@@ -160,7 +161,7 @@ static enum edo_poll edo_mpsc_reserve_poll(struct edo_future *future, struct edo
         return edo_walk_leaf(cx, "edo_mpsc_reserve");
     if (edo_budget_spent(cx))
         return EDO_PENDING;
-    if (self->waiter.state == 0 && impossible(self->channel, self->waiter.count, self->permit))
+    if (!self->waiter.entered && impossible(self->channel, self->waiter.count, self->permit))
         self->output = -EINVAL;
     else
         self->output = poll_places(self->channel, &self->waiter, NULL, cx);
@@ -225,7 +226,7 @@ static enum edo_poll edo_mpsc_closed_poll(struct edo_future *future, struct edo_
     if (cx->walk == EDO_WALK_TRACE)
         return edo_walk_leaf(cx, "edo_mpsc_closed");
     bool drop = cx->walk == EDO_WALK_DROP;
-    if (drop && waiter->state == 0)
+    if (drop && !waiter->entered)
         return EDO_READY;
     struct edo_waker *old = NULL, *spare = NULL;
     if (!drop && waiter->waker != cx->waker)
@@ -237,6 +238,7 @@ static enum edo_poll edo_mpsc_closed_poll(struct edo_future *future, struct edo_
         old = waiter->waker;
     } else if (!ready && waiter->state == 0) {
         edo_list_push_back(&channel->watching, &waiter->node);
+        waiter->entered = true;
         waiter->state = EDO_MPSC_LINKED;
     }
     if (!ready && spare != NULL) {

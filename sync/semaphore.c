@@ -116,6 +116,7 @@ int edo_semaphore_wait(struct edo_semaphore *semaphore, struct edo_semaphore_wai
         error = take_or_queue(semaphore, waiter->count, true);
         if (error == -EAGAIN) {
             edo_list_push_back(&semaphore->waiters_, &waiter->node);
+            waiter->entered = true;
             waiter->state = LINKED;
         }
     } else if (waiter->state != LINKED) {
@@ -134,7 +135,7 @@ int edo_semaphore_wait(struct edo_semaphore *semaphore, struct edo_semaphore_wai
 
 void edo_semaphore_leave(struct edo_semaphore *semaphore, struct edo_semaphore_waiter *waiter)
 {
-    if (waiter->state == 0)
+    if (!waiter->entered)
         return;
     struct edo_waker *forgotten = NULL;
     edo_lock(&semaphore->lock_);
@@ -161,7 +162,7 @@ enum edo_poll edo_semaphore_acquire_poll(struct edo_future *future, struct edo_c
         return edo_walk_leaf(cx, "edo_semaphore_acquire");
     if (edo_budget_spent(cx))
         return EDO_PENDING;
-    if (self->waiter.state == 0 &&
+    if (!self->waiter.entered &&
         (self->waiter.count > EDO_SEMAPHORE_MAX || self->permit->count != 0))
         self->output = -EINVAL;
     else

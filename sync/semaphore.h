@@ -59,7 +59,8 @@ struct edo_semaphore_waiter {
     struct edo_list node;
     struct edo_waker *waker;
     size_t count;
-    uint32_t state;
+    uint32_t entered; /* the owner's: it has been in the row */
+    uint32_t state;   /* under the lock from then on */
 };
 struct edo_semaphore_acquire {
     EDO_FUTURE(int);

@@ -78,6 +78,15 @@ static inline void executor_cancel(struct executor *executor, struct edo_future 
     edo_future_drop(future, &cx);
 }
 
+/* A future where others may race for it: of what is on a stack the checker sees no race. */
+#define ON_HEAP(...)                                      \
+    __extension__({                                          \
+        __typeof__(__VA_ARGS__) made_ = (__VA_ARGS__);                 \
+        __typeof__(__VA_ARGS__) *heap_ = model_new(sizeof made_); \
+        *heap_ = made_;                                      \
+        heap_;                                               \
+    })
+
 static inline struct edo_runtime *runtime_new(void)
 {
     struct edo_runtime *runtime;

@@ -36,18 +36,18 @@ static void end(void)
 
 static int send_one(int thread, int message)
 {
-    struct edo_mpsc_send future = edo_mpsc_send(tx, &message);
-    executor_run(executors[thread], &future.future_);
-    return future.output;
+    struct edo_mpsc_send *future = ON_HEAP(edo_mpsc_send(tx, &message));
+    executor_run(executors[thread], &future->future_);
+    return future->output;
 }
 
 /* The message, or an error. */
 static int receive(int thread)
 {
     int message;
-    struct edo_mpsc_recv future = edo_mpsc_recv(rx, &message);
-    executor_run(executors[thread], &future.future_);
-    return future.output < 0 ? future.output : message;
+    struct edo_mpsc_recv *future = ON_HEAP(edo_mpsc_recv(rx, &message));
+    executor_run(executors[thread], &future->future_);
+    return future->output < 0 ? future->output : message;
 }
 
 /* Message by message: the receiver waits for them, the sender for room. */
@@ -100,10 +100,10 @@ static void gives_up_sending(void *arg)
 {
     (void)arg;
     int message = 4;
-    struct edo_mpsc_send future = edo_mpsc_send(tx, &message);
+    struct edo_mpsc_send *future = ON_HEAP(edo_mpsc_send(tx, &message));
     executor_of_thread(2);
-    if (executor_poll(executors[2], &future.future_) == EDO_PENDING)
-        executor_cancel(executors[2], &future.future_);
+    if (executor_poll(executors[2], &future->future_) == EDO_PENDING)
+        executor_cancel(executors[2], &future->future_);
     edo_mpsc_sender_drop(tx);
 }
 
@@ -131,9 +131,9 @@ MODEL(mpsc_recv_cancelled)
     executor_of_thread(0);
     model_thread(sends_one, (void *)1);
     int message = 0;
-    struct edo_mpsc_recv future = edo_mpsc_recv(rx, &message);
-    if (executor_poll(executors[0], &future.future_) == EDO_PENDING) {
-        executor_cancel(executors[0], &future.future_);
+    struct edo_mpsc_recv *future = ON_HEAP(edo_mpsc_recv(rx, &message));
+    if (executor_poll(executors[0], &future->future_) == EDO_PENDING) {
+        executor_cancel(executors[0], &future->future_);
         message = receive(0);
     }
     model_assert(message == 1);
@@ -149,9 +149,9 @@ MODEL(mpsc_recv_moved)
     executor_of_thread(3);
     model_thread(sends_one, (void *)1);
     int message = 0;
-    struct edo_mpsc_recv future = edo_mpsc_recv(rx, &message);
-    if (executor_poll(executors[0], &future.future_) == EDO_PENDING)
-        executor_run(executors[3], &future.future_);
+    struct edo_mpsc_recv *future = ON_HEAP(edo_mpsc_recv(rx, &message));
+    if (executor_poll(executors[0], &future->future_) == EDO_PENDING)
+        executor_run(executors[3], &future->future_);
     model_assert(message == 1);
     edo_mpsc_receiver_drop(rx);
     end();
@@ -182,9 +182,9 @@ static void reserves(void *arg)
     (void)arg;
     EDO_MPSC_PERMIT(int) permit = {0};
     executor_of_thread(1);
-    struct edo_mpsc_reserve future = edo_mpsc_reserve_many(tx, 2, &permit);
-    executor_run(executors[1], &future.future_);
-    if (future.output == 0) {
+    struct edo_mpsc_reserve *future = ON_HEAP(edo_mpsc_reserve_many(tx, 2, &permit));
+    executor_run(executors[1], &future->future_);
+    if (future->output == 0) {
         int message = 1;
         edo_mpsc_permit_send(&permit, &message);
     }
@@ -309,9 +309,9 @@ MODEL(mpsc_unbounded)
     model_thread(sends_large, NULL);
     int next = 0;
     for (;; next++) {
-        struct edo_mpsc_recv future = edo_mpsc_recv(large_rx, &message);
-        executor_run(executors[0], &future.future_);
-        if (future.output < 0)
+        struct edo_mpsc_recv *future = ON_HEAP(edo_mpsc_recv(large_rx, &message));
+        executor_run(executors[0], &future->future_);
+        if (future->output < 0)
             break;
         model_assert(message.number == next);
     }
@@ -366,8 +366,8 @@ MODEL(mpsc_recv_in_task)
     struct edo_runtime *runtime = runtime_new();
     model_thread(sends_one, (void *)1);
     int message;
-    struct edo_mpsc_recv future = edo_mpsc_recv(rx, &message);
-    model_assert(edo_block_on(runtime, &future) == 0 && message == 1);
+    struct edo_mpsc_recv *future = ON_HEAP(edo_mpsc_recv(rx, &message));
+    model_assert(edo_block_on(runtime, future) == 0 && message == 1);
     edo_mpsc_receiver_drop(rx);
     edo_runtime_drop(runtime);
     end();
@@ -439,11 +439,11 @@ MODEL(mpsc_weak_sender)
 static void watches(void *patience)
 {
     executor_of_thread(1);
-    struct edo_mpsc_closed future = edo_mpsc_closed(tx);
+    struct edo_mpsc_closed *future = ON_HEAP(edo_mpsc_closed(tx));
     if (patience != NULL)
-        executor_run(executors[1], &future.future_);
-    else if (executor_poll(executors[1], &future.future_) == EDO_PENDING)
-        executor_cancel(executors[1], &future.future_);
+        executor_run(executors[1], &future->future_);
+    else if (executor_poll(executors[1], &future->future_) == EDO_PENDING)
+        executor_cancel(executors[1], &future->future_);
     edo_mpsc_sender_drop(tx);
 }
 

@@ -31,8 +31,8 @@ static void takes_turns(void *thread)
     int i = (int)(intptr_t)thread;
     struct executor *executor = executor_of_thread(i);
     struct edo_permit permit = {0};
-    struct edo_semaphore_acquire acquire = edo_semaphore_acquire(&semaphore, &permit);
-    executor_run(executor, &acquire.future_);
+    struct edo_semaphore_acquire *acquire = ON_HEAP(edo_semaphore_acquire(&semaphore, &permit));
+    executor_run(executor, &acquire->future_);
     data++;
     edo_permit_release(&permit);
 }
@@ -52,9 +52,9 @@ static void gives_up(void *arg)
     (void)arg;
     struct executor *executor = executor_of_thread(2);
     struct edo_permit permit = {0};
-    struct edo_semaphore_acquire acquire = edo_semaphore_acquire(&semaphore, &permit);
-    if (executor_poll(executor, &acquire.future_) == EDO_PENDING)
-        executor_cancel(executor, &acquire.future_);
+    struct edo_semaphore_acquire *acquire = ON_HEAP(edo_semaphore_acquire(&semaphore, &permit));
+    if (executor_poll(executor, &acquire->future_) == EDO_PENDING)
+        executor_cancel(executor, &acquire->future_);
     edo_permit_release(&permit);
 }
 
@@ -76,8 +76,9 @@ static void takes_two(void *arg)
     (void)arg;
     struct executor *executor = executor_of_thread(3);
     struct edo_permit permit = {0};
-    struct edo_semaphore_acquire acquire = edo_semaphore_acquire_many(&semaphore, 2, &permit);
-    executor_run(executor, &acquire.future_);
+    struct edo_semaphore_acquire *acquire =
+        ON_HEAP(edo_semaphore_acquire_many(&semaphore, 2, &permit));
+    executor_run(executor, &acquire->future_);
     data++;
     edo_permit_release(&permit);
 }
@@ -87,8 +88,8 @@ static void takes_one(void *thread)
     int i = (int)(intptr_t)thread;
     struct executor *executor = executor_of_thread(i);
     struct edo_permit permit = {0};
-    struct edo_semaphore_acquire acquire = edo_semaphore_acquire(&semaphore, &permit);
-    executor_run(executor, &acquire.future_);
+    struct edo_semaphore_acquire *acquire = ON_HEAP(edo_semaphore_acquire(&semaphore, &permit));
+    executor_run(executor, &acquire->future_);
     model_assert(data >= 0);
     edo_permit_release(&permit);
 }
@@ -108,10 +109,10 @@ static void waits_for_the_end(void *arg)
     (void)arg;
     struct executor *executor = executor_of_thread(1);
     struct edo_permit permit = {0};
-    struct edo_semaphore_acquire acquire = edo_semaphore_acquire(&semaphore, &permit);
-    executor_run(executor, &acquire.future_);
-    model_assert(acquire.output == 0 || acquire.output == EDO_ECLOSED);
-    if (acquire.output < 0)
+    struct edo_semaphore_acquire *acquire = ON_HEAP(edo_semaphore_acquire(&semaphore, &permit));
+    executor_run(executor, &acquire->future_);
+    model_assert(acquire->output == 0 || acquire->output == EDO_ECLOSED);
+    if (acquire->output < 0)
         model_assert(data == 1 && edo_semaphore_is_closed(&semaphore));
     edo_permit_release(&permit);
 }
@@ -197,8 +198,8 @@ static void leaves(void *thread)
 {
     struct edo_mutex_guard guard = {0};
     struct executor *executor = executor_of_thread((int)(intptr_t)thread);
-    struct edo_mutex_lock lock = edo_mutex_lock(&shared->mutex, &guard);
-    executor_run(executor, &lock.future_);
+    struct edo_mutex_lock *lock = ON_HEAP(edo_mutex_lock(&shared->mutex, &guard));
+    executor_run(executor, &lock->future_);
     bool last = --shared->users == 0;
     edo_mutex_unlock(&guard);
     if (last) {
@@ -237,8 +238,8 @@ MODEL(mutex_in_task)
     struct edo_runtime *runtime = runtime_new();
     model_thread(locks_blocking, NULL);
     struct edo_mutex_guard guard = {0};
-    struct edo_mutex_lock lock = edo_mutex_lock(&mutex, &guard);
-    model_assert(edo_block_on(runtime, &lock) == 0);
+    struct edo_mutex_lock *lock = ON_HEAP(edo_mutex_lock(&mutex, &guard));
+    model_assert(edo_block_on(runtime, lock) == 0);
     data++;
     edo_mutex_unlock(&guard);
     edo_runtime_drop(runtime);
@@ -287,8 +288,8 @@ static void reads(void *arg)
 {
     (void)arg;
     struct edo_rwlock_read_guard guard = {0};
-    struct edo_rwlock_read read = edo_rwlock_read(&rwlock, &guard);
-    executor_run(executor_of_thread(1), &read.future_);
+    struct edo_rwlock_read *read = ON_HEAP(edo_rwlock_read(&rwlock, &guard));
+    executor_run(executor_of_thread(1), &read->future_);
     model_assert(data == 0 || data == 2);
     edo_rwlock_read_unlock(&guard);
 }
@@ -297,8 +298,8 @@ static void writes(void *arg)
 {
     struct edo_rwlock_write_guard guard = {0};
     struct edo_rwlock_read_guard read_guard = {0};
-    struct edo_rwlock_write write = edo_rwlock_write(&rwlock, &guard);
-    executor_run(executor_of_thread(2), &write.future_);
+    struct edo_rwlock_write *write = ON_HEAP(edo_rwlock_write(&rwlock, &guard));
+    executor_run(executor_of_thread(2), &write->future_);
     data = 1;
     data = 2;
     if (arg != NULL)
