@@ -16,6 +16,7 @@
 #include "sync/set_once.h"
 #include "channels/mpsc.h"
 #include "channels/oneshot.h"
+#include "channels/broadcast.h"
 #include "runtime/strerror.h"
 #include "runtime/runtime.h"
 #include "runtime/task.h"
