@@ -35,7 +35,9 @@ static struct edo_semaphore_waiter *serve_first(struct edo_semaphore *semaphore)
     _Atomic(uint64_t) *word = edo_semaphore_word(semaphore);
     struct edo_list *node = semaphore->waiters_.next;
     struct edo_semaphore_waiter *waiter = edo_container_of(node, struct edo_semaphore_waiter, node);
-    uint64_t now = edo_load(word, acquire);
+    /* Relaxed: what was there when the row began was acquired by who began it, under the lock; what
+     * came since came under it. */
+    uint64_t now = edo_load(word, relaxed);
     if ((now & EDO_SEMAPHORE_CLOSED) != 0) {
         waiter->state = REFUSED;
     } else if (waiter->count <= now / EDO_SEMAPHORE_ONE) {
@@ -142,10 +144,11 @@ void edo_semaphore_leave(struct edo_semaphore *semaphore, struct edo_semaphore_w
     if (waiter->state == LINKED) {
         edo_list_remove(&waiter->node);
         forgotten = waiter->waker;
+        /* Relaxed, as below: it goes on with the release sequence of who gave. */
         if (edo_list_empty(&semaphore->waiters_))
-            edo_fetch_and(edo_semaphore_word(semaphore), ~(uint64_t)EDO_SEMAPHORE_WAITERS, release);
+            edo_fetch_and(edo_semaphore_word(semaphore), ~(uint64_t)EDO_SEMAPHORE_WAITERS, relaxed);
     } else if (waiter->state == GRANTED) {
-        edo_fetch_add(edo_semaphore_word(semaphore), waiter->count * EDO_SEMAPHORE_ONE, release);
+        edo_fetch_add(edo_semaphore_word(semaphore), waiter->count * EDO_SEMAPHORE_ONE, relaxed);
     }
     /* Those behind it may have been waiting for this one only. */
     serve(semaphore);

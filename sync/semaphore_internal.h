@@ -12,7 +12,7 @@
  * is through with it then.
  *
  * Acquire when permits are taken, release when they are given, so each taker sees all that givers
- * wrote; changes under the lock do both, and pass on what they saw.
+ * wrote.
  *
  * The queue with a counter in a word of its own, and no overtaking, is that of Tokio's
  * batch_semaphore; the permits of a request are handed over at once here, not one by one.
