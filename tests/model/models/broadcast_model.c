@@ -10,7 +10,7 @@ static EDO_BROADCAST_RECEIVER(int) other;
 static _Atomic(int) clones, drops;
 static struct executor *executors[4];
 
-static void clone(const int *message, int *copy)
+static void copy_of(const int *message, int *copy)
 {
     *copy = *message;
     edo_fetch_add(&clones, 1, relaxed);
@@ -78,7 +78,7 @@ static void listens_to_all(void *arg)
 
 MODEL(broadcast_owned, .bound = 3)
 {
-    model_assert(edo_broadcast_with(&tx, &rx, 1, clone, drop) == 0);
+    model_assert(edo_broadcast_with(&tx, &rx, 1, copy_of, drop) == 0);
     other = edo_broadcast_subscribe(tx);
     model_thread(sends, (void *)2);
     model_thread(listens_to_all, NULL);
@@ -91,7 +91,7 @@ MODEL(broadcast_owned, .bound = 3)
 /* A receiver goes while the message it has not received is cloned by the other. */
 MODEL(broadcast_dropped)
 {
-    model_assert(edo_broadcast_with(&tx, &rx, 2, clone, drop) == 0);
+    model_assert(edo_broadcast_with(&tx, &rx, 2, copy_of, drop) == 0);
     other = edo_broadcast_subscribe(tx);
     int message = 1;
     model_assert(edo_broadcast_send(tx, &message) == 2);
