@@ -153,6 +153,7 @@ static enum edo_poll edo_timeout_poll(struct edo_future *future, struct edo_cont
         cx->depth--;
         return EDO_PENDING;
     }
+    bool budget_left = cx->budget != 0;
     if (edo_future_done(self->child) || edo_future_poll(self->child, cx) == EDO_READY) {
         edo_future_drop(&self->sleep.future_, cx);
         self->output = 0;
@@ -160,12 +161,13 @@ static enum edo_poll edo_timeout_poll(struct edo_future *future, struct edo_cont
     }
     if (cx->panic.name != NULL)
         return EDO_PENDING;
-    /* A child that used up the budget must still be stopped in time. */
-    uint32_t budget = cx->budget;
-    if (budget == 0)
+    /* A child that used up the budget must still be stopped in time. One that found none has not been
+     * tried, and gives way first: else a loop of attempts in no time would never end. As Tokio. */
+    bool used_up = budget_left && cx->budget == 0;
+    if (used_up)
         cx->budget = EDO_UNCONSTRAINED;
     enum edo_poll expired = edo_future_poll(&self->sleep.future_, cx);
-    if (budget == 0)
+    if (used_up)
         cx->budget = 0;
     if (expired == EDO_PENDING)
         return EDO_PENDING;

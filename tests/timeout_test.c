@@ -209,6 +209,41 @@ ASYNC(tracer)
     ASYNC_END;
 }
 
+/* Each time there is something at once, until the budget is gone: then it is not tried, and must not
+ * be given up, or the loop would never let anything else run. */
+struct attempts {
+    FUTURE(int);
+    struct edo_notify notify;
+    struct edo_notified notified;
+    struct edo_timeout timeout;
+    int left;
+};
+
+ASYNC(attempts)
+{
+    ASYNC_BEGIN;
+    edo_notify_init(&self->notify);
+    for (self->left = 1000; self->left > 0; self->left -= self->timeout.output == 0) {
+        edo_notify_one(&self->notify);
+        self->notified = edo_notified(&self->notify);
+        AWAIT(self->timeout, edo_timeout(0, &self->notified));
+    }
+    RETURN(0);
+ASYNC_FINALLY:
+    edo_notify_destroy(&self->notify);
+    ASYNC_END;
+}
+
+Test(timeout, attempts_in_no_time_give_way_when_the_budget_is_gone)
+{
+    struct edo_runtime *runtime;
+    cr_assert_eq(edo_runtime_new(&runtime), 0);
+    struct attempts attempts = NEW(attempts);
+    cr_assert_eq(edo_block_on(runtime, &attempts), 0);
+    cr_assert_eq(attempts.output, 0);
+    edo_runtime_drop(runtime);
+}
+
 Test(timeout, a_trace_shows_what_is_waited_for)
 {
     RUN_PAUSED(NEW(tracer));
