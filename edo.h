@@ -17,6 +17,7 @@
 #include "channels/mpsc.h"
 #include "channels/oneshot.h"
 #include "channels/broadcast.h"
+#include "channels/watch.h"
 #include "channels/async_channel.h"
 #include "runtime/strerror.h"
 #include "runtime/runtime.h"

@@ -44,6 +44,7 @@
     X(mpsc_8_1, 4000000, "eight producers, bounded to 1,024; one message")          \
     X(mpsc_unbounded, 4000000, "eight producers, unbounded; one message")           \
     X(broadcast_1_8, 500000, "one sender, eight receivers; one message to all")     \
+    X(watch_1_8, 1000000, "one sender, eight receivers; one value")                 \
     X(ping_pong, 1000000, "two tasks, a token there and back; one round")           \
     X(ring, 2000000, "a token around 503 tasks; one hop")                           \
     X(select2, 2000000, "select over two channels; one message")                    \

@@ -358,7 +358,9 @@ Test(async_channel, what_threads_and_impatient_tasks_send_arrives_once)
         NEW(impatient, .tx = edo_async_sender_clone(c.tx)),
         NEW(impatient, .rx = edo_async_receiver_clone(c.rx)),
     };
-    sum = received = dropped = 0;
+    sum = 0;
+    received = 0;
+    dropped = 0;
     for (int i = 0; i < SENDERS + RECEIVERS; i++) {
         int error;
         if (i < 2)
