@@ -14,6 +14,8 @@
 #include "sync/barrier.h"
 #include "sync/once_cell.h"
 #include "sync/set_once.h"
+#include "sync/cancellation_token.h"
+#include "sync/task_tracker.h"
 #include "channels/mpsc.h"
 #include "channels/oneshot.h"
 #include "channels/broadcast.h"

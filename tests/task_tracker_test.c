@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: MIT */
+#include "poll_harness.h"
+
+#include <pthread.h>
+
+#include "edo.h"
+
+Test(task_tracker, wait_ends_only_after_close_and_empty)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    struct edo_task_tracker tracker;
+    edo_task_tracker_init(&tracker);
+    struct edo_task_tracker_wait wait = edo_task_tracker_wait(&tracker);
+    struct edo_task_tracker_wait dropped = edo_task_tracker_wait(&tracker);
+    cr_assert_eq(POLL(wait), EDO_PENDING);
+    cr_assert_eq(POLL(dropped), EDO_PENDING);
+    struct edo_task_tracker_token one = edo_task_tracker_token(&tracker);
+    struct edo_task_tracker_token other = edo_task_tracker_token(&tracker);
+    cr_assert_eq(edo_task_tracker_len(&tracker), 2);
+    edo_task_tracker_token_drop(&one);
+    edo_task_tracker_token_drop(&one);
+    cr_assert_eq(edo_task_tracker_len(&tracker), 1);
+    cr_assert(edo_task_tracker_close(&tracker));
+    cr_assert_not(edo_task_tracker_close(&tracker));
+    cr_assert(edo_task_tracker_is_closed(&tracker));
+    cr_assert_eq(bench.counter.wakes, 0);
+    cr_assert_eq(POLL(wait), EDO_PENDING);
+    DROP_IT(dropped);
+    edo_task_tracker_token_drop(&other);
+    cr_assert_eq(bench.counter.wakes, 1);
+    cr_assert_eq(POLL(wait), EDO_READY);
+    cr_assert(edo_task_tracker_is_empty(&tracker));
+    edo_task_tracker_destroy(&tracker);
+    bench_end(&bench);
+}
+
+Test(task_tracker, wait_with_none_ends_at_once_and_by_close)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    struct edo_task_tracker tracker;
+    edo_task_tracker_init(&tracker);
+    struct edo_task_tracker_wait wait = edo_task_tracker_wait(&tracker);
+    cr_assert_eq(POLL(wait), EDO_PENDING);
+    edo_task_tracker_close(&tracker);
+    cr_assert_eq(bench.counter.wakes, 1);
+    cr_assert_eq(POLL(wait), EDO_READY);
+    wait = edo_task_tracker_wait(&tracker);
+    cr_assert_eq(POLL(wait), EDO_READY);
+    edo_task_tracker_destroy(&tracker);
+    bench_end(&bench);
+}
+
+Test(task_tracker, reopen_keeps_later_waits_and_not_those_that_were_through)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    struct edo_task_tracker tracker;
+    edo_task_tracker_init(&tracker);
+    struct edo_task_tracker_wait early = edo_task_tracker_wait(&tracker);
+    cr_assert_eq(POLL(early), EDO_PENDING);
+    edo_task_tracker_close(&tracker);
+    cr_assert(edo_task_tracker_reopen(&tracker));
+    cr_assert_not(edo_task_tracker_reopen(&tracker));
+    struct edo_task_tracker_wait late = edo_task_tracker_wait(&tracker);
+    cr_assert_eq(POLL(late), EDO_PENDING);
+    cr_assert_eq(POLL(early), EDO_READY, "it was closed and empty meanwhile");
+    struct edo_task_tracker_token token = edo_task_tracker_token(&tracker);
+    edo_task_tracker_token_drop(&token);
+    cr_assert_eq(POLL(late), EDO_PENDING);
+    DROP_IT(late);
+    edo_task_tracker_destroy(&tracker);
+    bench_end(&bench);
+}
+
+Test(task_tracker, a_tracked_future_gives_its_token_back_when_it_ends_or_is_dropped)
+{
+    for (int polls = 0; polls < 4; polls++) {
+        struct bench bench;
+        bench_begin(&bench);
+        struct leaf_log log = {0};
+        struct edo_task_tracker tracker;
+        edo_task_tracker_init(&tracker);
+        struct leaf leaf = LEAF(&log, 2, 5);
+        struct edo_track track = edo_track(&tracker, &leaf);
+        cr_assert_eq(edo_task_tracker_len(&tracker), 1);
+        for (int i = 0; i < polls && !edo_future_done(&track.future_); i++)
+            POLL(track);
+        DROP_IT(track);
+        cr_assert_eq(edo_task_tracker_len(&tracker), 0);
+        cr_assert_eq(log.drops, polls < 3);
+        cr_assert_eq(leaf.output, polls < 3 ? 0 : 5);
+        edo_task_tracker_destroy(&tracker);
+        bench_end(&bench);
+    }
+}
+
+/* Outputs of any alignment, spawned. */
+struct job {
+    FUTURE(char);
+    struct edo_sleep sleep;
+    int *done;
+    int ms;
+};
+
+ASYNC(job)
+{
+    ASYNC_BEGIN;
+    AWAIT(self->sleep, edo_sleep((uint64_t)self->ms));
+    RETURN((char)self->ms);
+ASYNC_FINALLY:
+    ++*self->done;
+    ASYNC_END;
+}
+
+struct all {
+    FUTURE(int);
+    struct edo_task_tracker tracker;
+    int i, done;
+    JOIN_HANDLE(char) handle;
+    struct edo_join join;
+    struct edo_task_tracker_wait wait;
+    char value;
+};
+
+ASYNC(all)
+{
+    ASYNC_BEGIN;
+    edo_task_tracker_init(&self->tracker);
+    for (int i = 0; i < 10; i++)
+        edo_task_detach(SPAWN_TRACKED(&self->tracker, NEW(job, .ms = i, .done = &self->done)));
+    self->handle = SPAWN_TRACKED(&self->tracker, NEW(job, .ms = 3, .done = &self->done));
+    cr_assert_eq(edo_task_tracker_len(&self->tracker), 11);
+    TRY_AWAIT(self->join, edo_join(self->handle, &self->value));
+    cr_assert_eq(self->value, 3);
+    self->handle = SPAWN_TRACKED(&self->tracker, NEW(job, .ms = 60000, .done = &self->done));
+    edo_task_tracker_close(&self->tracker);
+    edo_task_abort(self->handle);
+    edo_task_detach(self->handle);
+    AWAIT(self->wait, edo_task_tracker_wait(&self->tracker));
+    edo_task_tracker_destroy(&self->tracker);
+    RETURN(self->done);
+    ASYNC_END;
+}
+
+Test(task_tracker, waits_for_all_spawned_and_their_finally)
+{
+    struct edo_runtime *runtime;
+    cr_assert_eq(edo_runtime_new(&runtime), 0);
+    struct all all = NEW(all);
+    cr_assert_eq(edo_block_on(runtime, &all), 0);
+    cr_assert_eq(all.output, 12, "the aborted one too: FINALLY runs in any case");
+                 all.output);
+                 edo_runtime_drop(runtime);
+}
+
+/* The one who waited frees the tracker, while the last token is still being dropped. */
+struct shared {
+    struct edo_task_tracker tracker;
+    int sums[4];
+};
+
+struct adds {
+    struct shared *shared;
+    struct edo_task_tracker_token token;
+    int i;
+};
+
+static void *adds(void *arg)
+{
+    struct adds *self = arg;
+    for (int n = 0; n < 100; n++) {
+        struct edo_task_tracker_token more = edo_task_tracker_token(&self->shared->tracker);
+        self->shared->sums[self->i]++;
+        edo_task_tracker_token_drop(&more);
+    }
+    edo_task_tracker_token_drop(&self->token);
+    return NULL;
+}
+
+Test(task_tracker, threads_and_the_one_who_waited_frees_it)
+{
+    struct edo_runtime *runtime;
+    cr_assert_eq(edo_runtime_new(&runtime), 0);
+    for (int round = 0; round < 200; round++) {
+        struct shared *shared = edo_calloc(1, sizeof *shared);
+        edo_task_tracker_init(&shared->tracker);
+        struct adds threads_args[4];
+        pthread_t threads[4];
+        for (int i = 0; i < 4; i++) {
+            threads_args[i] = (struct adds){shared, edo_task_tracker_token(&shared->tracker), i};
+            cr_assert_eq(pthread_create(&threads[i], NULL, adds, &threads_args[i]), 0);
+        }
+        edo_task_tracker_close(&shared->tracker);
+        struct edo_task_tracker_wait wait = edo_task_tracker_wait(&shared->tracker);
+        cr_assert_eq(edo_block_on(runtime, &wait), 0);
+        for (int i = 0; i < 4; i++)
+            cr_assert_eq(shared->sums[i], 100);
+        edo_task_tracker_destroy(&shared->tracker);
+        edo_free(shared);
+        for (int i = 0; i < 4; i++)
+            pthread_join(threads[i], NULL);
+    }
+    edo_runtime_drop(runtime);
+}
