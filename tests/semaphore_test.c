@@ -283,8 +283,8 @@ static void *hold_blocking(void *arg)
     for (int i = 0; i < ROUNDS; i++) {
         int n = 1 + i % PERMITS;
         cr_assert_eq(edo_semaphore_blocking_acquire_many(&crowd->semaphore, (size_t)n, &permit), 0);
-        int held = crowd->held += n;
-        cr_assert_leq(held, PERMITS);
+        crowd->held += n;
+        cr_assert_leq(crowd->held, PERMITS);
         crowd->held -= n;
         edo_permit_release(&permit);
     }
@@ -315,7 +315,8 @@ ASYNC(holder)
             AWAIT_REF(self->acquire);
         }
         cr_assert_eq(self->acquire.output, 0);
-        cr_assert_leq((int)(self->crowd->held += (int)self->permit.count), PERMITS);
+        self->crowd->held += (int)self->permit.count;
+        cr_assert_leq(self->crowd->held, PERMITS);
         YIELD_NOW();
         self->crowd->held -= (int)self->permit.count;
         edo_permit_release(&self->permit);
