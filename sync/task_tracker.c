@@ -184,7 +184,7 @@ struct edo_track edo_track_(struct edo_task_tracker *tracker, struct edo_future 
     return EDO_NEW_RETURNED(edo_track, .child = child, .token = edo_task_tracker_token(tracker));
 }
 
-enum edo_poll edo_tracked_poll_(struct edo_future *future, struct edo_context *cx)
+static enum edo_poll tracked_poll(struct edo_future *future, struct edo_context *cx)
 {
     char *self = (char *)future;
     struct edo_tracked_ *core = (struct edo_tracked_ *)(void *)(self + future->state);
@@ -193,4 +193,20 @@ enum edo_poll edo_tracked_poll_(struct edo_future *future, struct edo_context *c
     if (poll == EDO_READY && cx->walk == EDO_WALK_POLL)
         memcpy(self + core->output, self + core->child_output, core->size);
     return poll;
+}
+
+void edo_tracked_init_(struct edo_future *tracked, struct edo_task_tracker *tracker,
+                       struct edo_tracked_ *core, struct edo_future *child, void *output,
+                       const void *child_output, size_t size)
+{
+    char *self = (char *)tracked;
+    memset(output, 0, size);
+    *tracked = (struct edo_future){.poll = tracked_poll, .state = (uint32_t)((char *)core - self)};
+    *core = (struct edo_tracked_){
+        .token = edo_task_tracker_token(tracker),
+        .size = size,
+        .output = (uint32_t)((char *)output - self),
+        .child_output = (uint32_t)((const char *)child_output - self),
+        .child = (uint32_t)((char *)child - self),
+    };
 }

@@ -84,23 +84,19 @@ struct edo_track edo_track_(struct edo_task_tracker *tracker, struct edo_future 
 
 /* TRACKED(&tracker, future): that future by value, with the output of the one in it, for other
  * executors. Each time it is written it is a type of its own: keep it in an __auto_type. */
-#define EDO_TRACKED(tracker, ...)                                                                 \
-    __extension__({                                                                               \
-        struct {                                                                                  \
-            struct edo_future future_;                                                            \
-            __typeof__((__VA_ARGS__).output) output;                                              \
-            struct edo_tracked_ core;                                                             \
-            __typeof__(__VA_ARGS__) child;                                                        \
-        } tracked_ = {.child = __VA_ARGS__};                                                      \
-        tracked_.core =                                                                           \
-            (struct edo_tracked_){edo_task_tracker_token(tracker), sizeof tracked_.output,        \
-                                  (uint32_t)((char *)&tracked_.output - (char *)&tracked_),       \
-                                  (uint32_t)((char *)&tracked_.child.output - (char *)&tracked_), \
-                                  (uint32_t)((char *)&tracked_.child - (char *)&tracked_)};       \
-        tracked_.future_ =                                                                        \
-            (struct edo_future){.poll = edo_tracked_poll_,                                        \
-                                .state = (uint32_t)((char *)&tracked_.core - (char *)&tracked_)}; \
-        tracked_;                                                                                 \
+#define EDO_TRACKED(tracker, ...)                                                                \
+    __extension__({                                                                              \
+        typedef __typeof__((__VA_ARGS__)) edo_child_;                                            \
+        struct {                                                                                 \
+            struct edo_future future_;                                                           \
+            __typeof__(((edo_child_ *)NULL)->output) output;                                     \
+            struct edo_tracked_ core;                                                            \
+            edo_child_ child;                                                                    \
+        } tracked_;                                                                              \
+        tracked_.child = (__VA_ARGS__);                                                          \
+        edo_tracked_init_(&tracked_.future_, (tracker), &tracked_.core, &tracked_.child.future_, \
+                          &tracked_.output, &tracked_.child.output, sizeof tracked_.output);     \
+        tracked_;                                                                                \
     })
 
 /* Behind the macro: where the parts are, from the head. The state of the head is the way to this. */
@@ -109,7 +105,9 @@ struct edo_tracked_ {
     size_t size; /* of the output */
     uint32_t output, child_output, child;
 };
-enum edo_poll edo_tracked_poll_(struct edo_future *future, struct edo_context *cx);
+void edo_tracked_init_(struct edo_future *tracked, struct edo_task_tracker *tracker,
+                       struct edo_tracked_ *core, struct edo_future *child, void *output,
+                       const void *child_output, size_t size);
 
 #ifndef EDO_NO_SHORT_NAMES
 #define TRACKED       EDO_TRACKED

@@ -151,8 +151,7 @@ Test(task_tracker, waits_for_all_spawned_and_their_finally)
     struct all all = NEW(all);
     cr_assert_eq(edo_block_on(runtime, &all), 0);
     cr_assert_eq(all.output, 12, "the aborted one too: FINALLY runs in any case");
-                 all.output);
-                 edo_runtime_drop(runtime);
+    edo_runtime_drop(runtime);
 }
 
 /* The one who waited frees the tracker, while the last token is still being dropped. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* expect: gcc the value's type is not what the handle carries | clang the value's type is not what the handle carries */
+/* expect: gcc type is not what the handle carries | clang type is not what the handle carries */
 /* A long sent down a channel of int. */
 #include "edo.h"
 
