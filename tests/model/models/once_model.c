@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT */
+/* Barrier, once cell, set once: one leads, one makes it, all see it. */
+#include "executor.h"
+#include "internal/park.h"
+#include "sync/barrier.h"
+#include "sync/once_cell.h"
+#include "sync/set_once.h"
+
+static struct executor *executors[4];
+static int data;
+
+static struct executor *executor_of_thread(int i)
+{
+    if (executors[i] == NULL)
+        executors[i] = executor_new();
+    return executors[i];
+}
+
+static void end(void)
+{
+    model_join_all();
+    for (int i = 0; i < 4; i++)
+        if (executors[i] != NULL)
+            model_assert(edo_load(&executors[i]->clones, relaxed) == 0);
+}
+
+/* What each wrote before is seen by all after, in each of two rounds; one leads. */
+static struct edo_barrier barrier;
+static int written[2];
+static _Atomic(int) leaders;
+
+static void meets(void *thread)
+{
+    int i = (int)(intptr_t)thread;
+    for (int round = 1; round <= 2; round++) {
+        written[i] = round;
+        struct edo_barrier_wait *future = ON_HEAP(edo_barrier_wait(&barrier));
+        executor_run(executor_of_thread(i), &future->future_);
+        edo_fetch_add(&leaders, future->output, relaxed);
+        if (round == 2)
+            model_assert(written[1 - i] == 2);
+    }
+}
+
+MODEL(barrier_rounds)
+{
+    edo_barrier_init(&barrier, 2);
+    model_thread(meets, (void *)1);
+    meets(NULL);
+    end();
+    model_assert(edo_load(&leaders, relaxed) == 2);
+    edo_barrier_destroy(&barrier);
+}
+
+/* A cell that two want: the children say who made it. */
+static EDO_ONCE_CELL(int) cell;
+static _Atomic(int) made;
+
+struct makes {
+    EDO_FUTURE(int);
+    int turns;
+};
+
+static enum edo_poll makes_poll(struct edo_future *future, struct edo_context *cx)
+{
+    struct makes *self = (struct makes *)future;
+    if (cx->walk != EDO_WALK_POLL)
+        return edo_walk_leaf(cx, "makes");
+    if (self->turns-- > 0) {
+        edo_wake(cx->waker);
+        return EDO_PENDING;
+    }
+    data = 1;
+    self->output = 1 + edo_fetch_add(&made, 1, relaxed);
+    return EDO_READY;
+}
+
+static void wants(void *thread)
+{
+    int i = (int)(intptr_t)thread;
+    struct makes *child = ON_HEAP(EDO_NEW(makes, .turns = 1));
+    struct edo_once_cell_get_or_init *future = ON_HEAP(edo_once_cell_get_or_init(&cell, child));
+    executor_run(executor_of_thread(i), &future->future_);
+    model_assert(*edo_once_cell_get(&cell) == 1 && data == 1);
+}
+
+MODEL(once_cell)
+{
+    edo_once_cell_init(&cell);
+    model_thread(wants, (void *)1);
+    const int *seen = edo_once_cell_get(&cell);
+    if (seen != NULL)
+        model_assert(*seen == 1 && data == 1);
+    wants(NULL);
+    end();
+    model_assert(edo_load(&made, relaxed) == 1);
+    edo_once_cell_destroy(&cell);
+}
+
+/* Who makes it gives up. */
+static void gives_up(void *arg)
+{
+    (void)arg;
+    struct makes *child = ON_HEAP(EDO_NEW(makes, .turns = 1));
+    struct edo_once_cell_get_or_init *future = ON_HEAP(edo_once_cell_get_or_init(&cell, child));
+    if (executor_poll(executor_of_thread(2), &future->future_) == EDO_PENDING)
+        executor_cancel(executors[2], &future->future_);
+}
+
+MODEL(once_cell_cancelled)
+{
+    edo_once_cell_init(&cell);
+    model_thread(gives_up, NULL);
+    wants(NULL);
+    end();
+    edo_once_cell_destroy(&cell);
+}
+
+/* Set while it is made, or wanted. */
+static void sets(void *arg)
+{
+    (void)arg;
+    int value = 1;
+    data = 1;
+    edo_once_cell_set(&cell, &value);
+}
+
+MODEL(once_cell_set)
+{
+    edo_once_cell_init(&cell);
+    model_thread(sets, NULL);
+    const int *seen = edo_once_cell_get(&cell);
+    if (seen != NULL)
+        model_assert(*seen == 1 && data == 1);
+    end();
+    edo_once_cell_destroy(&cell);
+}
+
+/* Set once, waited for; the one who waited may look at once. */
+static EDO_SET_ONCE(int) once;
+
+static void sets_once(void *arg)
+{
+    (void)arg;
+    int value = 7;
+    data = 1;
+    model_assert(edo_set_once_set(&once, &value) == 0);
+}
+
+MODEL(set_once)
+{
+    edo_set_once_init(&once);
+    model_thread(sets_once, NULL);
+    const int *seen = edo_set_once_get(&once);
+    if (seen != NULL)
+        model_assert(*seen == 7 && data == 1);
+    struct edo_set_once_wait *future = ON_HEAP(edo_set_once_wait(&once));
+    executor_run(executor_of_thread(3), &future->future_);
+    model_assert(*edo_set_once_get(&once) == 7 && data == 1);
+    end();
+    edo_set_once_destroy(&once);
+}
+
+static void gives_up_waiting(void *arg)
+{
+    (void)arg;
+    struct edo_set_once_wait *future = ON_HEAP(edo_set_once_wait(&once));
+    if (executor_poll(executor_of_thread(1), &future->future_) == EDO_PENDING)
+        executor_cancel(executors[1], &future->future_);
+}
+
+MODEL(set_once_cancelled)
+{
+    edo_set_once_init(&once);
+    model_thread(gives_up_waiting, NULL);
+    sets_once(NULL);
+    end();
+    edo_set_once_destroy(&once);
+}
