@@ -44,23 +44,28 @@ void edo_watch_receiver_drop_(struct edo_watch_receiver *rx)
     edo_watch_put(channel);
 }
 
-/* 1, and it has been seen; 0; EDO_ECLOSED. */
-static int see(struct edo_watch_receiver *rx)
+/* Of a version: 1: it has not been seen; 0; EDO_ECLOSED. */
+static int compare(const struct edo_watch_receiver *rx, uint64_t version)
 {
-    int changed = edo_watch_has_changed_(rx);
-    if (changed > 0)
-        /* Acquire: what the sender did before. */
-        rx->seen = edo_load(&rx->channel->version, acquire) & ~(uint64_t)EDO_WATCH_ENDED;
-    return changed;
+    if ((version & ~(uint64_t)EDO_WATCH_ENDED) != rx->seen)
+        return 1;
+    return (version & EDO_WATCH_ENDED) != 0 ? EDO_ECLOSED : 0;
 }
 
 int edo_watch_has_changed_(struct edo_watch_receiver *rx)
 {
     /* Acquire: what the sender did before. */
+    return compare(rx, edo_load(&rx->channel->version, acquire));
+}
+
+/* The same, and it is seen now. */
+static int see(struct edo_watch_receiver *rx)
+{
+    /* Acquire: what the sender did before. */
     uint64_t version = edo_load(&rx->channel->version, acquire);
-    if ((version & ~(uint64_t)EDO_WATCH_ENDED) != rx->seen)
-        return 1;
-    return (version & EDO_WATCH_ENDED) != 0 ? EDO_ECLOSED : 0;
+    int changed = compare(rx, version);
+    rx->seen = version & ~(uint64_t)EDO_WATCH_ENDED;
+    return changed;
 }
 
 enum edo_poll edo_watch_changed_poll(struct edo_future *future, struct edo_context *cx)

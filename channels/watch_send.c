@@ -47,8 +47,9 @@ static int store(struct edo_watch_ *channel, const void *value, void *old, bool 
             publish(channel);
             if (old == NULL) {
                 edo_watch_unref(channel, before);
-            } else if (edo_load(&before->refs, acquire) == 1 || channel->clone == NULL) {
-                /* Nobody's else any more, as it is not the channel's; or plain. */
+            } else if (edo_load(&before->refs, relaxed) == 1 || channel->clone == NULL) {
+                /* Nobody's else any more, as it is not the channel's; or plain. Relaxed: giving it up
+                 * acquires, before the caller has it. */
                 edo_copy(old, before->value, channel->size);
                 if (edo_fetch_sub(&before->refs, 1, acq_rel) == 1)
                     edo_free(before);

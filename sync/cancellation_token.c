@@ -67,9 +67,9 @@ struct edo_cancellation_token *edo_cancellation_token_child(struct edo_cancellat
         return NULL;
     edo_lock(&tree->lock);
     tree->tokens++;
-    /* Relaxed: written under the lock. */
+    /* Relaxed: written under the lock; and nobody else has the child yet. */
     if (edo_load(&parent->cancelled, relaxed))
-        edo_store(&token->cancelled, true, release);
+        edo_store(&token->cancelled, true, relaxed);
     else
         edo_list_push_back(&parent->children, &token->node);
     edo_unlock(&tree->lock);

@@ -197,6 +197,8 @@ MODEL(tracker_closed)
 MODEL(tracker_is_empty)
 {
     track(1);
+    if (model_choose(2))
+        edo_task_tracker_close(&shared->tracker);
     if (edo_task_tracker_is_empty(&shared->tracker))
         model_assert(shared->written[0] == 1);
     model_join_all();

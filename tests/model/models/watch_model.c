@@ -63,6 +63,16 @@ MODEL(watch_changed)
     edo_watch_receiver_drop(rx);
 }
 
+MODEL(watch_has_changed)
+{
+    begin();
+    model_thread(sends, (void *)1);
+    if (edo_watch_has_changed(rx) == 1)
+        model_assert(before == 1);
+    end();
+    edo_watch_receiver_drop(rx);
+}
+
 /* Borrowed by one while another is about to write it over. */
 static void borrows(void *arg)
 {
@@ -160,6 +170,44 @@ MODEL(watch_replace)
     end();
     edo_watch_sender_drop(tx);
     edo_watch_receiver_drop(rx);
+}
+
+/* One that owns memory, which whoever gets it back may write. */
+static EDO_WATCH_SENDER(int *) owned_tx;
+static EDO_WATCH_RECEIVER(int *) owned_rx;
+static int first, second;
+
+static void owned_clone(int *const *value, int **copied)
+{
+    second = **value;
+    *copied = &second;
+}
+
+static void owned_drop(int **value)
+{
+    (void)value;
+}
+
+static void borrows_owned(void *arg)
+{
+    (void)arg;
+    int *const *value = edo_watch_borrow(owned_rx);
+    model_assert(**value == 0);
+    edo_watch_release(owned_rx, value);
+}
+
+MODEL(watch_replace_owned)
+{
+    static int third;
+    int *value = &first, *old;
+    model_assert(edo_watch_with(&owned_tx, &owned_rx, &value, owned_clone, owned_drop) == 0);
+    model_thread(borrows_owned, NULL);
+    value = &third;
+    model_assert(edo_watch_send_replace(owned_tx, &value, &old) == 0);
+    *old = 9;
+    end();
+    edo_watch_sender_drop(owned_tx);
+    edo_watch_receiver_drop(owned_rx);
 }
 
 static void watches(void *patience)
