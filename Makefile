@@ -36,8 +36,8 @@ export CC CLANG
 
 # ---- Sources -------------------------------------------------------------------------------------
 
-ROOMS := internal runtime combinators channels sync io
-LIB := $(wildcard poll.c future.c $(ROOMS:%=%/*.c))
+ROOMS := internal runtime combinators streams channels sync io
+LIB := $(wildcard poll.c future.c stream.c $(ROOMS:%=%/*.c))
 HEADERS := $(wildcard *.h $(ROOMS:%=%/*.h))
 
 # examples/NAME.c, or a folder examples/NAME/ with a main.c, makes build/examples/NAME. The parts

@@ -72,6 +72,7 @@
  * poll. Opens the switch. */
 #define EDO_ASYNC_BEGIN                                                            \
     struct edo_select_ edo_select_ __attribute__((unused)) = {0};                  \
+    enum edo_next_ edo_went_ __attribute__((unused));                              \
     switch (EDO_RESUME_(self->future_.state)) {                                    \
     default:                                                                       \
         if (!edo_resume_other_(&self->future_, cx, edo_name_, __FILE__, __LINE__)) \

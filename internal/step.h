@@ -46,8 +46,8 @@ __extension__ struct edo_void {
 /* Out of the switch, which ASYNC_FINALLY or ASYNC_END has closed, from wherever in it. */
 #define EDO_LEAVE_ goto edo_leave_
 
-/* Goes on, suspends, or leaves for FINALLY. */
-enum edo_next_ { EDO_NEXT_GO_, EDO_NEXT_SUSPEND_, EDO_NEXT_LEAVE_ };
+/* Goes on, suspends, leaves for FINALLY; or, of a loop, there is no more. */
+enum edo_next_ { EDO_NEXT_GO_, EDO_NEXT_SUSPEND_, EDO_NEXT_LEAVE_, EDO_NEXT_STOP_ };
 
 #define EDO_STEP_(next)                 \
     do {                                \

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Holds the arrows between the rooms, which point one way:
 #
-#     io -> runtime -> future -> poll <- future <- channels, sync, combinators
+#     io -> runtime -> future -> poll <- future <- stream <- channels, sync, combinators, streams
 #
 # so that a channel runs on any executor. Three things are checked: who includes whom, that file
 # names are unique (a name alone says which file), and, given object files, that only internal/sys.*
@@ -30,26 +30,26 @@ files() { # rooms or files, those that there are
     find "$@" -name '*.[ch]' 2>/dev/null || true
 }
 
-rooms='runtime|io|channels|sync|combinators'
-base=$(files poll.h poll.c future.h future.c internal)
+rooms='runtime|io|channels|sync|combinators|streams'
+base=$(files poll.h poll.c future.h future.c stream.h stream.c internal)
 may_not_include "$base" "($rooms)/|edo\.h|uv\.h|uv/" "the contract knows no room and no libuv"
-for room in channels sync combinators; do
+for room in channels sync combinators streams; do
     inside=$(files $room)
     [ -z "$inside" ] ||
         may_not_include "$inside" "(runtime|io)/|edo\.h|uv\.h|uv/" "$room/ runs on any executor"
 done
 may_not_include "$(files runtime)" "io/|edo\.h" "io/ stands on runtime/, not the other way"
-may_not_include "$(files runtime io channels sync combinators internal poll.h future.h)" \
+may_not_include "$(files runtime io channels sync combinators streams internal poll.h future.h stream.h)" \
     "(tests|examples|bench)/" "the library does not know its users"
 
-twins=$(files *.[ch] internal runtime io channels sync combinators |
+twins=$(files *.[ch] internal runtime io channels sync combinators streams |
     sed 's|.*/||' | sort | uniq -d)
 for name in $twins; do
     complain "$name: two files of the library have this name"
 done
 
 # Comments are stripped first: they may say what the code may not.
-for source in $(files *.[ch] internal runtime io channels sync combinators); do
+for source in $(files *.[ch] internal runtime io channels sync combinators streams); do
     [ "$source" = internal/sys.h ] || [ "$source" = internal/sys.c ] && continue
     found=$(gcc -fpreprocessed -dD -E "$source" 2>/dev/null |
         grep -oE '\<(atomic_(load|store|exchange|fetch_|compare_|thread_fence)\w*|__(atomic|sync)_\w+|pthread_(mutex|cond|rwlock|once)_\w+) *\(' || true)
@@ -59,7 +59,7 @@ done
 if [ $# -gt 0 ]; then
     upstairs=$(find "$1"/{runtime,io} -name '*.o' -exec nm -g --defined-only {} + 2>/dev/null |
         awk 'NF == 3 { print $3 }' | sort -u)
-    for object in $(find "$1"/*.o "$1"/{internal,runtime,io,channels,sync,combinators} \
+    for object in $(find "$1"/*.o "$1"/{internal,runtime,io,channels,sync,combinators,streams} \
         -name '*.o' 2>/dev/null); do
         source=${object#"$1"/}
         source=${source%.o}.c

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+#include "stream.h"
+
+_Static_assert(offsetof(struct edo_stream, output) == sizeof(struct edo_future),
+               "`output` of STREAM is the head's");
+
+enum edo_poll edo_next_poll(struct edo_future *future, struct edo_context *cx)
+{
+    struct edo_next *self = (struct edo_next *)future;
+    if (cx->walk == EDO_WALK_DROP)
+        return EDO_READY; /* the stream is not ours */
+    if (cx->walk == EDO_WALK_TRACE) {
+        edo_trace(cx, "edo_next", NULL, 0);
+        cx->depth++;
+        edo_future_trace(&self->stream->future_, cx);
+        cx->depth--;
+        return EDO_PENDING;
+    }
+    int output = edo_stream_poll(self->stream, cx, self->item);
+    if (output == EDO_STREAM_PENDING)
+        return EDO_PENDING;
+    self->output = output;
+    return EDO_READY;
+}
+
+void edo_stream_drop_(struct edo_stream *stream, struct edo_context *cx)
+{
+    if (stream == NULL)
+        return;
+    edo_future_drop(&stream->future_, cx);
+    stream->item = NULL;
+}
+
+struct edo_size_hint edo_stream_size_hint_(const struct edo_stream *stream)
+{
+    if (edo_future_done(&stream->future_))
+        return (struct edo_size_hint){0, 0};
+    if (stream->size_hint == NULL)
+        return (struct edo_size_hint){0, SIZE_MAX};
+    return stream->size_hint(stream);
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/* What the adapters share. Not for use by hand.
+ *
+ * An adapter knows the type of its items only in the macro that makes it, which checks the types of
+ * what it is given and casts them away. */
+#ifndef EDO_STREAMS_ADAPTER_H
+#define EDO_STREAMS_ADAPTER_H
+
+#include "../stream.h"
+
+/* The type of a stream's items. */
+#define EDO_ITEM_OF_(stream) EDO_CARRIED_(edo_stream, stream)
+
+/* A function of the user's, which must be of that type, to be cast to another. */
+#define EDO_FUNCTION_(function, ...)                                                 \
+    (EDO_DEMAND_(__builtin_types_compatible_p(__typeof__(*(function)), __VA_ARGS__), \
+                 "the function's type does not go with the items of the stream"),    \
+     (void (*)(void))(function))
+
+/* A predicate: whether an item is meant. What the item owns stays where it is. */
+typedef bool edo_stream_predicate_(void *arg, const void *item);
+#define EDO_PREDICATE_(source, function) \
+    ((edo_stream_predicate_ *)EDO_FUNCTION_(function, bool(void *, const EDO_ITEM_OF_(source) *)))
+
+/* A reference to the stream that a function has made, with items of this type. */
+#define EDO_STREAM_MADE_(stream, ...) EDO_MAKE_(edo_stream, (stream), __VA_ARGS__)
+
+/* The head of a stream that takes items of `source` on, or makes new ones, and then has no source. */
+static inline struct edo_stream edo_stream_head_(edo_poll_fn *poll, edo_size_hint_fn *size_hint,
+                                                 const struct edo_stream *source)
+{
+    return (struct edo_stream){.future_ = {.poll = poll},
+                               .size_hint = size_hint,
+                               .drop = source != NULL ? source->drop : NULL};
+}
+
+/* An item that nobody gets. */
+static inline void edo_stream_discard_(const struct edo_stream *stream, void *item)
+{
+    if (stream->drop != NULL)
+        stream->drop(item);
+}
+
+/* The drop and trace walks of an adapter with one source. */
+static inline enum edo_poll edo_stream_walk_(struct edo_stream *source, struct edo_context *cx,
+                                             const char *name)
+{
+    if (cx->walk == EDO_WALK_DROP) {
+        edo_future_drop(&source->future_, cx);
+        return EDO_READY;
+    }
+    edo_trace(cx, name, NULL, 0);
+    cx->depth++;
+    edo_future_trace(&source->future_, cx);
+    cx->depth--;
+    return EDO_PENDING;
+}
+
+/* Passes on what its source came to, when that is no item: as the adapter's own. */
+static inline enum edo_poll edo_stream_pass_(struct edo_stream *stream, struct edo_stream *source,
+                                             int output)
+{
+    if (output == EDO_STREAM_PENDING)
+        return EDO_PENDING;
+    if (edo_future_done(&source->future_))
+        return edo_stream_end(stream, output);
+    stream->output = output;
+    return EDO_READY;
+}
+
+/* Ends before its source does. */
+static inline enum edo_poll edo_stream_cut_(struct edo_stream *stream, struct edo_stream *source,
+                                            struct edo_context *cx)
+{
+    edo_future_drop(&source->future_, cx);
+    return edo_stream_end(stream, 0);
+}
+
+static inline size_t edo_size_sum_(size_t a, size_t b)
+{
+    return a > SIZE_MAX - b ? SIZE_MAX : a + b;
+}
+
+#endif

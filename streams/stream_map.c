@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+#include "stream_map.h"
+
+static struct edo_stream *make(struct edo_stream_map *place, edo_poll_fn *poll,
+                               edo_size_hint_fn *size_hint, struct edo_stream *source, void *room,
+                               void (*function)(void), void *arg)
+{
+    *place = (struct edo_stream_map){.stream_ = edo_stream_head_(poll, size_hint, NULL),
+                                     .source = source,
+                                     .room = room,
+                                     .function = function,
+                                     .arg = arg};
+    return &place->stream_;
+}
+
+static enum edo_poll map_poll(struct edo_future *future, struct edo_context *cx)
+{
+    struct edo_stream_map *self = (struct edo_stream_map *)future;
+    if (cx->walk != EDO_WALK_POLL)
+        return edo_stream_walk_(self->source, cx, "edo_stream_map");
+    int output = edo_stream_poll(self->source, cx, self->room);
+    if (output != EDO_STREAM_ITEM)
+        return edo_stream_pass_(&self->stream_, self->source, output);
+    ((edo_stream_map_fn_ *)self->function)(self->arg, self->room, self->stream_.item);
+    return edo_stream_item(&self->stream_);
+}
+
+static struct edo_size_hint map_size_hint(const struct edo_stream *stream)
+{
+    return edo_stream_size_hint_(((const struct edo_stream_map *)stream)->source);
+}
+
+struct edo_stream *edo_stream_map_(struct edo_stream_map *place, struct edo_stream *source,
+                                   void *room, void (*function)(void), void *arg)
+{
+    return make(place, map_poll, map_size_hint, source, room, function, arg);
+}
+
+static enum edo_poll filter_map_poll(struct edo_future *future, struct edo_context *cx)
+{
+    struct edo_stream_map *self = (struct edo_stream_map *)future;
+    if (cx->walk != EDO_WALK_POLL)
+        return edo_stream_walk_(self->source, cx, "edo_stream_filter_map");
+    edo_stream_filter_map_fn_ *function = (edo_stream_filter_map_fn_ *)self->function;
+    int output;
+    while ((output = edo_stream_poll(self->source, cx, self->room)) == EDO_STREAM_ITEM)
+        if (function(self->arg, self->room, self->stream_.item))
+            return edo_stream_item(&self->stream_);
+    return edo_stream_pass_(&self->stream_, self->source, output);
+}
+
+static struct edo_size_hint filter_map_size_hint(const struct edo_stream *stream)
+{
+    struct edo_size_hint hint = map_size_hint(stream);
+    hint.lower = 0;
+    return hint;
+}
+
+struct edo_stream *edo_stream_filter_map_(struct edo_stream_map *place, struct edo_stream *source,
+                                          void *room, void (*function)(void), void *arg)
+{
+    return make(place, filter_map_poll, filter_map_size_hint, source, room, function, arg);
+}
