@@ -358,3 +358,8 @@ size_t edo_async_count_(struct edo_async_ *channel, int kind)
     edo_unlock(&channel->lock);
     return count;
 }
+
+void (*edo_async_drop_hook_(struct edo_async_receiver *rx))(void *)
+{
+    return ((struct edo_async_ *)rx)->drop;
+}

@@ -213,6 +213,7 @@ bool edo_async_is_closed_(struct edo_async_ *channel);
 size_t edo_async_len_(struct edo_async_ *channel);
 size_t edo_async_capacity_(struct edo_async_ *channel);
 size_t edo_async_count_(struct edo_async_ *channel, int kind);
+void (*edo_async_drop_hook_(struct edo_async_receiver *rx))(void *);
 EDO_ASYNC_DECLARE(edo_async_send);
 EDO_ASYNC_DECLARE(edo_async_recv);
 

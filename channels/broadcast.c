@@ -274,3 +274,8 @@ size_t edo_broadcast_sender_len_(struct edo_broadcast_sender *tx)
     edo_unlock(&channel->lock);
     return end - low;
 }
+
+void (*edo_broadcast_drop_hook_(struct edo_broadcast_receiver *rx))(void *)
+{
+    return rx->channel->drop;
+}

@@ -196,6 +196,7 @@ int edo_broadcast_blocking_recv_(struct edo_broadcast_receiver *rx, void *messag
                                  uint64_t *lagged);
 uint64_t edo_broadcast_len_(struct edo_broadcast_receiver *rx);
 void edo_broadcast_receiver_drop_(struct edo_broadcast_receiver *rx);
+void (*edo_broadcast_drop_hook_(struct edo_broadcast_receiver *rx))(void *);
 EDO_ASYNC_DECLARE(edo_broadcast_recv);
 
 /* Inline: one is made for each message, in its place. */

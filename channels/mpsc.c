@@ -214,3 +214,8 @@ size_t edo_mpsc_weak_sender_count_(struct edo_mpsc_ *channel)
     edo_unlock(&channel->lock);
     return count;
 }
+
+void (*edo_mpsc_drop_hook_(struct edo_mpsc_receiver *rx))(void *)
+{
+    return ((struct edo_mpsc_ *)rx)->drop;
+}

@@ -278,6 +278,7 @@ size_t edo_mpsc_capacity_(struct edo_mpsc_ *channel);
 size_t edo_mpsc_max_capacity_(struct edo_mpsc_ *channel);
 size_t edo_mpsc_sender_count_(struct edo_mpsc_ *channel);
 size_t edo_mpsc_weak_sender_count_(struct edo_mpsc_ *channel);
+void (*edo_mpsc_drop_hook_(struct edo_mpsc_receiver *rx))(void *);
 EDO_ASYNC_DECLARE(edo_mpsc_send);
 EDO_ASYNC_DECLARE(edo_mpsc_recv);
 

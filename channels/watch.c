@@ -132,3 +132,8 @@ void edo_watch_release_(struct edo_watch_ *channel, const void *value)
 {
     edo_watch_unref(channel, edo_container_of((uintptr_t)value, struct edo_watch_snapshot, value));
 }
+
+void (*edo_watch_drop_hook_(struct edo_watch_receiver *rx))(void *)
+{
+    return rx->channel->drop;
+}

@@ -228,6 +228,7 @@ bool edo_watch_same_channel_(struct edo_watch_receiver *a, struct edo_watch_rece
 struct edo_watch_wait_for edo_watch_wait_for_(struct edo_watch_receiver *rx,
                                               bool (*wanted)(const void *, void *), void *arg,
                                               void *value);
+void (*edo_watch_drop_hook_(struct edo_watch_receiver *rx))(void *);
 EDO_ASYNC_DECLARE(edo_watch_changed);
 
 /* Inline: one is made for each change, in its place. */
