@@ -30,6 +30,7 @@
 #include "runtime/runtime.h"
 #include "runtime/task.h"
 #include "runtime/time.h"
+#include "runtime/stream_time.h"
 #include "runtime/embed.h"
 #include "io/addr.h"
 #include "io/tcp.h"
@@ -37,5 +38,7 @@
 #include "io/resolve.h"
 #include "io/bytes.h"
 #include "io/buf_reader.h"
+#include "io/stream_incoming.h"
+#include "io/stream_lines.h"
 
 #endif

@@ -138,6 +138,17 @@ bool edo_sleep_is_elapsed(const struct edo_sleep *self)
     return edo_now() >= self->deadline;
 }
 
+enum edo_poll edo_poll_after(struct edo_future *timer, struct edo_context *cx, bool budget_left)
+{
+    bool used_up = budget_left && cx->budget == 0;
+    if (used_up)
+        cx->budget = EDO_UNCONSTRAINED;
+    enum edo_poll poll = edo_future_poll(timer, cx);
+    if (used_up)
+        cx->budget = 0;
+    return poll;
+}
+
 static enum edo_poll edo_timeout_poll(struct edo_future *future, struct edo_context *cx)
 {
     struct edo_timeout *self = (struct edo_timeout *)future;
@@ -161,15 +172,7 @@ static enum edo_poll edo_timeout_poll(struct edo_future *future, struct edo_cont
     }
     if (cx->panic.name != NULL)
         return EDO_PENDING;
-    /* A child that used up the budget must still be stopped in time. One that found none has not been
-     * tried, and gives way first: else a loop of attempts in no time would never end. As Tokio. */
-    bool used_up = budget_left && cx->budget == 0;
-    if (used_up)
-        cx->budget = EDO_UNCONSTRAINED;
-    enum edo_poll expired = edo_future_poll(&self->sleep.future_, cx);
-    if (used_up)
-        cx->budget = 0;
-    if (expired == EDO_PENDING)
+    if (edo_poll_after(&self->sleep.future_, cx, budget_left) == EDO_PENDING)
         return EDO_PENDING;
     edo_future_drop(self->child, cx);
     self->output = self->sleep.output < 0 ? self->sleep.output : UV_ETIMEDOUT;

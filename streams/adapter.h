@@ -56,7 +56,7 @@ static inline enum edo_poll edo_stream_walk_(struct edo_stream *source, struct e
     return EDO_PENDING;
 }
 
-/* Passes on what its source came to, when that is no item: as the adapter's own. */
+/* Passes on what its source came to as the adapter's own. */
 static inline enum edo_poll edo_stream_pass_(struct edo_stream *stream, struct edo_stream *source,
                                              int output)
 {
