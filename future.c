@@ -129,24 +129,46 @@ static enum edo_next_ walk_all(struct edo_future *const *branches, size_t count,
     return EDO_NEXT_SUSPEND_;
 }
 
+size_t edo_join_start_(struct edo_future *const *branches, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if ((branches[i]->pin & EDO_PIN_FIRST_) != 0) {
+            branches[i]->pin &= ~EDO_PIN_FIRST_;
+            return i;
+        }
+    }
+    return 0;
+}
+
 enum edo_next_ edo_join_(struct edo_future *const *branches, size_t count, struct edo_context *cx,
                          const char *name, const char *file, int line)
 {
     if (cx->walk != EDO_WALK_POLL)
         return walk_all(branches, count, cx, name, file, line);
-    size_t waiting = 0;
-    for (size_t i = 0; i < count && cx->panic.name == NULL; i++)
-        if (!edo_future_done(branches[i]) && edo_future_poll(branches[i], cx) == EDO_PENDING)
+    size_t waiting = 0, at = edo_join_start_(branches, count);
+    bool marked = false;
+    for (size_t i = 0; i < count && cx->panic.name == NULL; i++, at++) {
+        struct edo_future *branch = branches[at < count ? at : at - count];
+        if (edo_future_done(branch))
+            continue;
+        edo_join_mark_(branch, cx, &marked);
+        if (edo_future_poll(branch, cx) == EDO_PENDING)
             waiting++;
+    }
     return waiting != 0 || cx->panic.name != NULL ? EDO_NEXT_SUSPEND_ : EDO_NEXT_GO_;
 }
 
 bool edo_joining_poll_(struct edo_joining_ *joining, struct edo_future *branch,
                        struct edo_context *cx)
 {
-    if (cx->walk != EDO_WALK_POLL || cx->panic.name != NULL || joining->error < 0)
+    size_t index = joining->index++;
+    if (cx->walk != EDO_WALK_POLL || cx->panic.name != NULL || joining->error < 0 ||
+        (index < joining->start) != (joining->pass == 2))
         return false;
-    if (edo_future_done(branch) || edo_future_poll(branch, cx) == EDO_READY)
+    if (edo_future_done(branch))
+        return true;
+    edo_join_mark_(branch, cx, &joining->marked);
+    if (edo_future_poll(branch, cx) == EDO_READY)
         return true;
     joining->waiting++;
     return false;
@@ -275,13 +297,12 @@ void edo_future_check_(struct edo_future *future, struct edo_context *cx)
         edo_bug(__FILE__, __LINE__, "a future that was never made was polled");
     if (future->state == EDO_STATE_DONE)
         report(future, cx, "was polled after it completed");
-    uint32_t pin = (uint32_t)((uintptr_t)future >> 3 & ~EDO_PIN_OFF_) | 1;
-    uint32_t off = future->pin & EDO_PIN_OFF_;
-    if ((future->pin & ~EDO_PIN_OFF_) == 0) {
-        future->pin = pin | off;
+    uint32_t pin = (uint32_t)((uintptr_t)future >> 3 & ~EDO_PIN_BITS_) | 1;
+    if ((future->pin & ~EDO_PIN_BITS_) == 0) {
+        future->pin |= pin;
         edo_census_add(EDO_CENSUS_FUTURES, 1);
-    } else if ((future->pin & ~EDO_PIN_OFF_) != pin)
-        report(future, cx, "was moved after its first poll");
+    } else if ((future->pin & ~EDO_PIN_BITS_) != pin)
+        report(future, cx, "was moved after its first poll, or after PIN");
 }
 
 void edo_future_ended_(struct edo_future *future)

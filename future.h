@@ -127,10 +127,29 @@ edo_leave_:                                                                     
         EDO_AWAIT_HERE_(&(place).future_); \
     } while (0)
 
+/* PIN(place, future); makes a future in `place`, and says that it stays there: for one that is borrowed
+ * by a SELECT in a loop, say. From then on it completes or is dropped, as one that was polled; a build
+ * with EDO_DEBUG stops the program when it is polled elsewhere. */
+#define EDO_PIN(place, ...)                     \
+    do {                                        \
+        (place) = (__VA_ARGS__);                \
+        edo_future_check(&(place).future_, cx); \
+    } while (0)
+
 /* TRY_AWAIT(place, future); as AWAIT; a negative output becomes this future's own, which ends. */
 #define EDO_TRY_AWAIT(place, ...)                                    \
     do {                                                             \
         (place) = (__VA_ARGS__);                                     \
+        EDO_AWAIT_HERE_(&(place).future_);                           \
+        if ((place).output < 0) {                                    \
+            self->output = (__typeof__(self->output))(place).output; \
+            EDO_LEAVE_;                                              \
+        }                                                            \
+    } while (0)
+
+/* TRY_AWAIT_REF(place); as AWAIT_REF, with a negative output passed on like TRY_AWAIT's. */
+#define EDO_TRY_AWAIT_REF(place)                                     \
+    do {                                                             \
         EDO_AWAIT_HERE_(&(place).future_);                           \
         if ((place).output < 0) {                                    \
             self->output = (__typeof__(self->output))(place).output; \
@@ -153,7 +172,8 @@ edo_leave_:                                                                     
     } while (0)
 
 /* JOIN(&self->a, &self->b, …); up to 64 futures made before; goes on when all are done. The outputs
- * stay in the futures. Those that are done already are not polled. */
+ * stay in the futures. Those that are done already are not polled. The others are polled in their order,
+ * each time; where the task's budget did not last for all, the next time from the one that got none. */
 #define EDO_JOIN(...)                                                                         \
     do {                                                                                      \
         self->future_.state = __LINE__;                                                       \
@@ -214,6 +234,7 @@ edo_leave_:                                                                     
  *                                             it is done
  *     WHEN_REF_IF(condition, place)
  *     WHEN_REF_MATCH(pattern, place)
+ *     WHEN_REF_IF_MATCH(condition, pattern, place)
  *     OTHERWISE                               last: runs when every branch is off
  *
  * Dropped while it waits, every branch is dropped, borrowed ones too. A borrowed future that may be
@@ -229,37 +250,42 @@ edo_leave_:                                                                     
 #define EDO_WHEN_REF(place)                EDO_WHEN_REF_(true, true, place)
 #define EDO_WHEN_REF_IF(condition, place)  EDO_WHEN_REF_((condition), true, place)
 #define EDO_WHEN_REF_MATCH(pattern, place) EDO_WHEN_REF_(true, (pattern), place)
-#define EDO_OTHERWISE                      if (edo_select_otherwise_(&edo_select_))
+#define EDO_WHEN_REF_IF_MATCH(condition, pattern, place) \
+    EDO_WHEN_REF_((condition), (pattern), place)
+#define EDO_OTHERWISE if (edo_select_otherwise_(&edo_select_))
 
 #ifndef EDO_NO_SHORT_NAMES
-#define FUTURE         EDO_FUTURE
-#define NEW            EDO_NEW
-#define ASYNC          EDO_ASYNC
-#define ASYNC_EXTERN   EDO_ASYNC_EXTERN
-#define ASYNC_DECLARE  EDO_ASYNC_DECLARE
-#define ASYNC_BEGIN    EDO_ASYNC_BEGIN
-#define ASYNC_FINALLY  EDO_ASYNC_FINALLY
-#define ASYNC_END      EDO_ASYNC_END
-#define RETURN         EDO_RETURN
-#define AWAIT          EDO_AWAIT
-#define AWAIT_REF      EDO_AWAIT_REF
-#define TRY_AWAIT      EDO_TRY_AWAIT
-#define YIELD_NOW      EDO_YIELD_NOW
-#define JOIN           EDO_JOIN
-#define TRY_JOIN_TO    EDO_TRY_JOIN_TO
-#define TRY_JOIN       EDO_TRY_JOIN
-#define PANIC          EDO_PANIC
-#define DROP           EDO_DROP
-#define SELECT         EDO_SELECT
-#define SELECT_BIASED  EDO_SELECT_BIASED
-#define WHEN           EDO_WHEN
-#define WHEN_IF        EDO_WHEN_IF
-#define WHEN_MATCH     EDO_WHEN_MATCH
-#define WHEN_IF_MATCH  EDO_WHEN_IF_MATCH
-#define WHEN_REF       EDO_WHEN_REF
-#define WHEN_REF_IF    EDO_WHEN_REF_IF
-#define WHEN_REF_MATCH EDO_WHEN_REF_MATCH
-#define OTHERWISE      EDO_OTHERWISE
+#define FUTURE            EDO_FUTURE
+#define NEW               EDO_NEW
+#define ASYNC             EDO_ASYNC
+#define ASYNC_EXTERN      EDO_ASYNC_EXTERN
+#define ASYNC_DECLARE     EDO_ASYNC_DECLARE
+#define ASYNC_BEGIN       EDO_ASYNC_BEGIN
+#define ASYNC_FINALLY     EDO_ASYNC_FINALLY
+#define ASYNC_END         EDO_ASYNC_END
+#define RETURN            EDO_RETURN
+#define AWAIT             EDO_AWAIT
+#define AWAIT_REF         EDO_AWAIT_REF
+#define PIN               EDO_PIN
+#define TRY_AWAIT         EDO_TRY_AWAIT
+#define TRY_AWAIT_REF     EDO_TRY_AWAIT_REF
+#define YIELD_NOW         EDO_YIELD_NOW
+#define JOIN              EDO_JOIN
+#define TRY_JOIN_TO       EDO_TRY_JOIN_TO
+#define TRY_JOIN          EDO_TRY_JOIN
+#define PANIC             EDO_PANIC
+#define DROP              EDO_DROP
+#define SELECT            EDO_SELECT
+#define SELECT_BIASED     EDO_SELECT_BIASED
+#define WHEN              EDO_WHEN
+#define WHEN_IF           EDO_WHEN_IF
+#define WHEN_MATCH        EDO_WHEN_MATCH
+#define WHEN_IF_MATCH     EDO_WHEN_IF_MATCH
+#define WHEN_REF          EDO_WHEN_REF
+#define WHEN_REF_IF       EDO_WHEN_REF_IF
+#define WHEN_REF_MATCH    EDO_WHEN_REF_MATCH
+#define WHEN_REF_IF_MATCH EDO_WHEN_REF_IF_MATCH
+#define OTHERWISE         EDO_OTHERWISE
 #endif
 
 #endif

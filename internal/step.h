@@ -19,9 +19,11 @@ struct edo_step_ {
 /* Above what an int holds, so that a resume label inside a user's own switch does not compile. */
 #define EDO_RESUME_(state) (0x100000000ULL | (state))
 
-/* In a future's `pin`: a hash of its address at the first poll, and this bit, set while a borrowed
- * branch of a SELECT is off. */
-#define EDO_PIN_OFF_ 0x80000000u
+/* In a future's `pin`: a hash of its address at the first poll, and two bits of who polls it: set while
+ * a borrowed branch of a SELECT is off; the first to be polled of a JOIN's branches. */
+#define EDO_PIN_OFF_   0x80000000u
+#define EDO_PIN_FIRST_ 0x40000000u
+#define EDO_PIN_BITS_  (EDO_PIN_OFF_ | EDO_PIN_FIRST_)
 
 /* The output of FUTURE(void). */
 __extension__ struct edo_void {
@@ -95,11 +97,44 @@ void edo_panic_here_(struct edo_future *future, struct edo_context *cx, const ch
 enum edo_next_ edo_join_(struct edo_future *const *branches, size_t count, struct edo_context *cx,
                          const char *name, const char *file, int line);
 
-/* TRY_JOIN: one pass over the branches, then the end of it. */
+/* A JOIN polls its branches from the first to the last, unless the budget was spent before: then it
+ * begins with the one that got none, so that it is not always the same ones that get some. Takes the
+ * mark off; where to begin. */
+size_t edo_join_start_(struct edo_future *const *branches, size_t count);
+
+/* Before a branch is polled: with nothing left, it is the first next time, unless another is. */
+static inline void edo_join_mark_(struct edo_future *branch, const struct edo_context *cx,
+                                  bool *marked)
+{
+    if (__builtin_expect(cx->budget == 0, 0) && !*marked) {
+        branch->pin |= EDO_PIN_FIRST_;
+        *marked = true;
+    }
+}
+
+/* TRY_JOIN: passes over the branches, from `start` to the last, then from the first to `start`; then the
+ * end of it. */
 struct edo_joining_ {
     size_t waiting;
     long long error; /* the first negative output */
+    size_t start, index;
+    uint8_t pass;
+    bool marked;
 };
+
+static inline struct edo_joining_ edo_joining_begin_(struct edo_future *const *branches,
+                                                     size_t count, const struct edo_context *cx)
+{
+    return (struct edo_joining_){
+        .start = cx->walk == EDO_WALK_POLL ? edo_join_start_(branches, count) : 0};
+}
+
+/* Whether there is another pass. */
+static inline bool edo_joining_turn_(struct edo_joining_ *joining)
+{
+    joining->index = 0;
+    return joining->pass++ < (joining->start > 0 ? 2 : 1);
+}
 
 /* True when this branch is done and its output is to be looked at. */
 bool edo_joining_poll_(struct edo_joining_ *joining, struct edo_future *branch,
@@ -126,9 +161,12 @@ enum edo_next_ edo_joining_end_(struct edo_joining_ *joining, struct edo_future 
     self->future_.state = __LINE__;                                                              \
     __attribute__((fallthrough));                                                                \
     case EDO_RESUME_(__LINE__): {                                                                \
-        struct edo_joining_ joining_ = {0, 0};                                                   \
         struct edo_future *const branches_[] = {EDO_MAP_(EDO_HEAD_OF_, __VA_ARGS__)};            \
-        EDO_MAP_(EDO_TRY_JOIN_ONE_, __VA_ARGS__);                                                \
+        struct edo_joining_ joining_ =                                                           \
+            edo_joining_begin_(branches_, sizeof branches_ / sizeof branches_[0], cx);           \
+        while (edo_joining_turn_(&joining_)) {                                                   \
+            EDO_MAP_(EDO_TRY_JOIN_ONE_, __VA_ARGS__);                                            \
+        }                                                                                        \
         EDO_STEP_(edo_joining_end_(&joining_, branches_, sizeof branches_ / sizeof branches_[0], \
                                    cx, edo_name_, __FILE__, __LINE__));
 

@@ -216,3 +216,61 @@ Test(join, takes_sixty_four)
     cr_assert_eq(crowd.output, 63 * 32);
     bench_end(&bench);
 }
+
+/* Does as much as the budget lets it, and never enough: how often it got something done. */
+struct greedy {
+    FUTURE(int);
+    int turns;
+};
+
+static enum edo_poll greedy_poll(struct edo_future *future, struct edo_context *cx)
+{
+    struct greedy *self = (struct greedy *)future;
+    if (cx->walk != EDO_WALK_POLL)
+        return edo_walk_leaf(cx, "greedy");
+    self->turns += cx->budget != 0;
+    while (!edo_budget_spent(cx))
+        edo_budget_spend(cx);
+    return EDO_PENDING;
+}
+
+struct crowded {
+    FUTURE(int);
+    struct greedy l[3];
+    bool trying;
+};
+
+ASYNC(crowded)
+{
+    ASYNC_BEGIN;
+    if (self->trying)
+        TRY_JOIN(&self->l[0], &self->l[1], &self->l[2]);
+    else
+        JOIN(&self->l[0], &self->l[1], &self->l[2]);
+    ASYNC_END;
+}
+
+Test(join, a_branch_that_uses_up_the_budget_does_not_starve_the_others)
+{
+    for (int trying = 0; trying < 2; trying++) {
+        struct bench bench;
+        bench_begin(&bench);
+        struct crowded crowded = NEW(crowded, .trying = trying);
+        for (int i = 0; i < 3; i++)
+            crowded.l[i] = NEW(greedy);
+        for (int i = 0; i < 30; i++) {
+            bench.cx.budget = EDO_BUDGET;
+            cr_assert_eq(POLL(crowded), EDO_PENDING);
+        }
+        for (int i = 0; i < 3; i++)
+            cr_assert_eq(crowded.l[i].turns, 10, "%d", crowded.l[i].turns);
+        /* Polled with none at all, it goes on with the same one. */
+        bench.cx.budget = 0;
+        cr_assert_eq(POLL(crowded), EDO_PENDING);
+        bench.cx.budget = EDO_BUDGET;
+        cr_assert_eq(POLL(crowded), EDO_PENDING);
+        cr_assert_eq(crowded.l[0].turns, 11);
+        DROP_IT(crowded);
+        bench_end(&bench);
+    }
+}

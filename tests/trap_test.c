@@ -104,6 +104,33 @@ Test(trap, a_future_that_was_moved_is_stopped_with_its_name_and_line)
     SAYS(move, "moved after its first poll");
 }
 
+/* Pinned, it may not be moved even before it is polled. */
+struct pins {
+    FUTURE(int);
+    struct long_one here, there;
+};
+
+ASYNC(pins)
+{
+    ASYNC_BEGIN;
+    PIN(self->here, NEW(long_one));
+    self->there = self->here;
+    AWAIT_REF(self->there);
+    ASYNC_END;
+}
+
+static void move_pinned(struct bench *bench)
+{
+    struct pins future = NEW(pins);
+    edo_future_poll(&future.future_, &bench->cx);
+}
+
+Test(trap, a_future_that_was_moved_after_pin_is_stopped)
+{
+    SAYS(move_pinned, "long_one");
+    SAYS(move_pinned, "or after PIN");
+}
+
 static void poll_nothing(struct bench *bench)
 {
     struct long_one zero = {.output = 0};
