@@ -12,6 +12,7 @@
 #include "streams/stream_filter.h"
 #include "streams/stream_map.h"
 #include "streams/stream_channel.h"
+#include "streams/futures_unordered.h"
 #include "sync/notify.h"
 #include "sync/semaphore.h"
 #include "sync/mutex.h"

@@ -1,0 +1,441 @@
+/* SPDX-License-Identifier: MIT */
+#include "poll_harness.h"
+
+#include <pthread.h>
+
+#include "edo.h"
+
+/* Ready when it is told so; counts its polls, and keeps its waker like a channel's. */
+struct latch {
+    FUTURE(int);
+    int id;
+    bool *opened;
+    struct edo_waker **kept;
+    int *polls, *drops;
+};
+
+static enum edo_poll latch_poll(struct edo_future *future, struct edo_context *cx)
+{
+    struct latch *self = (struct latch *)future;
+    if (cx->walk == EDO_WALK_DROP) {
+        ++*self->drops;
+        if (*self->kept != NULL)
+            edo_waker_drop(*self->kept);
+        *self->kept = NULL;
+        return EDO_READY;
+    }
+    if (cx->walk == EDO_WALK_TRACE)
+        return edo_walk_leaf(cx, "latch");
+    ++*self->polls;
+    if (*self->opened) {
+        self->output = self->id;
+        if (*self->kept != NULL)
+            edo_waker_drop(*self->kept);
+        *self->kept = NULL;
+        return EDO_READY;
+    }
+    if (*self->kept == NULL)
+        *self->kept = edo_waker_clone(cx->waker);
+    return EDO_PENDING;
+}
+
+enum { MANY = 1000 };
+static bool opened[MANY];
+static struct edo_waker *kept[MANY];
+static int polls[MANY], drops[MANY];
+
+static struct latch latch(int id)
+{
+    opened[id] = false;
+    kept[id] = NULL;
+    polls[id] = drops[id] = 0;
+    return NEW(latch, .id = id, .opened = &opened[id], .kept = &kept[id], .polls = &polls[id],
+               .drops = &drops[id]);
+}
+
+static void tell(int id)
+{
+    opened[id] = true;
+    if (kept[id] != NULL)
+        edo_wake(kept[id]);
+}
+
+typedef FUTURES_UNORDERED(struct latch) set_t;
+
+static void push(set_t *set, int id)
+{
+    cr_assert_eq(edo_futures_unordered_push(set, latch(id)), 0);
+}
+
+/* The outcome of one poll of the set. */
+static int poll_stream(struct bench *bench, STREAM_REF(int) stream, int *n)
+{
+    struct edo_next next = edo_next(stream, n);
+    if (edo_future_poll(&next.future_, &bench->cx) == EDO_PENDING) {
+        edo_future_drop(&next.future_, &bench->cx);
+        return EDO_STREAM_PENDING;
+    }
+    return next.output;
+}
+
+static void drop_stream(struct bench *bench, STREAM_REF(int) stream)
+{
+    struct edo_context *cx = &bench->cx;
+    DROP_STREAM(stream);
+}
+
+Test(futures_unordered, outputs_come_in_the_order_of_their_ends)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    set_t set = {.type_ = {}};
+    STREAM_REF(int) stream = edo_futures_unordered(&set);
+    int n = -1;
+    cr_assert_eq(poll_stream(&bench, stream, &n), 0, "empty");
+    for (int i = 0; i < 3; i++)
+        push(&set, i);
+    cr_assert_eq(edo_futures_unordered_len(&set), 3);
+    cr_assert_eq(edo_stream_size_hint(stream).lower, 3);
+    cr_assert_eq(poll_stream(&bench, stream, &n), EDO_STREAM_PENDING);
+    tell(2);
+    cr_assert_eq(bench.counter.wakes, 1);
+    tell(0);
+    cr_assert_eq(bench.counter.wakes, 1, "one wake is enough");
+    cr_assert_eq(poll_stream(&bench, stream, &n), 1);
+    cr_assert_eq(n, 2);
+    cr_assert_eq(poll_stream(&bench, stream, &n), 1);
+    cr_assert_eq(n, 0);
+    cr_assert_eq(poll_stream(&bench, stream, &n), EDO_STREAM_PENDING);
+    tell(1);
+    cr_assert_eq(poll_stream(&bench, stream, &n), 1);
+    cr_assert_eq(n, 1);
+    cr_assert_eq(poll_stream(&bench, stream, &n), 0);
+    push(&set, 4);
+    opened[4] = true;
+    cr_assert_eq(poll_stream(&bench, stream, &n), 1, "it goes on after its end");
+    cr_assert_eq(n, 4);
+    drop_stream(&bench, stream);
+    bench_end(&bench);
+}
+
+Test(futures_unordered, only_the_woken_are_polled)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    bench.cx.budget = EDO_UNCONSTRAINED;
+    set_t set = {.type_ = {}};
+    STREAM_REF(int) stream = edo_futures_unordered(&set);
+    for (int i = 0; i < MANY; i++)
+        push(&set, i);
+    int n;
+    cr_assert_eq(poll_stream(&bench, stream, &n), EDO_STREAM_PENDING);
+    for (int i = 0; i < MANY; i++)
+        cr_assert_eq(polls[i], 1);
+    for (int i = 0; i < 50; i++) {
+        edo_wake(kept[7]);
+        edo_wake(kept[7]);
+        edo_wake(kept[900]);
+        cr_assert_eq(poll_stream(&bench, stream, &n), EDO_STREAM_PENDING);
+    }
+    int all = 0;
+    for (int i = 0; i < MANY; i++)
+        all += polls[i];
+    cr_assert(polls[7] == 51 && polls[900] == 51 && all == MANY + 100, "%d polls", all);
+    cr_assert_eq(poll_stream(&bench, stream, &n), EDO_STREAM_PENDING);
+    cr_assert_eq(polls[7], 51, "a poll without a wake polls nobody");
+    drop_stream(&bench, stream);
+    for (int i = 0; i < MANY; i++)
+        cr_assert_eq(drops[i], 1);
+    bench_end(&bench);
+}
+
+Test(futures_unordered, dropped_with_members_in_every_state)
+{
+    for (int polled = 0; polled < 2; polled++) {
+        struct bench bench;
+        bench_begin(&bench);
+        set_t set = {.type_ = {}};
+        STREAM_REF(int) stream = edo_futures_unordered(&set);
+        for (int i = 0; i < 4; i++)
+            push(&set, i);
+        int n = -1;
+        struct edo_waker *late = NULL;
+        if (polled) {
+            cr_assert_eq(poll_stream(&bench, stream, &n), EDO_STREAM_PENDING);
+            late = edo_waker_clone(kept[3]);
+            edo_wake(kept[1]);
+            tell(2);
+            cr_assert_eq(poll_stream(&bench, stream, &n), 1);
+            edo_wake(kept[1]);
+        }
+        drop_stream(&bench, stream);
+        for (int i = 0; i < 4; i++)
+            cr_assert_eq(drops[i], !(polled && i == 2));
+        int wakes = bench.counter.wakes;
+        if (late != NULL) {
+            edo_wake(late);
+            edo_waker_drop(late);
+        }
+        cr_assert_eq(bench.counter.wakes, wakes, "a waker that outlives the set wakes nobody");
+        push(&set, 5);
+        stream = edo_futures_unordered(&set);
+        tell(5);
+        cr_assert_eq(poll_stream(&bench, stream, &n), 1, "and the set may be used anew");
+        cr_assert_eq(n, 5);
+        drop_stream(&bench, stream);
+        bench_end(&bench);
+    }
+}
+
+Test(futures_unordered, a_member_that_ended_may_still_be_woken)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    set_t set = {.type_ = {}};
+    STREAM_REF(int) stream = edo_futures_unordered(&set);
+    push(&set, 0);
+    push(&set, 1);
+    int n;
+    cr_assert_eq(poll_stream(&bench, stream, &n), EDO_STREAM_PENDING);
+    struct edo_waker *late = edo_waker_clone(kept[0]), *other = edo_waker_clone(kept[1]);
+    tell(0);
+    tell(1);
+    /* 1 is queued, has not been polled, and is woken again when 0 has ended. */
+    cr_assert_eq(poll_stream(&bench, stream, &n), 1);
+    edo_wake(late);
+    edo_wake(other);
+    cr_assert_eq(poll_stream(&bench, stream, &n), 1);
+    edo_wake(other);
+    edo_wake(late);
+    cr_assert_eq(poll_stream(&bench, stream, &n), 0);
+    edo_waker_drop(late);
+    drop_stream(&bench, stream);
+    edo_wake(other);
+    edo_waker_drop(other);
+    bench_end(&bench);
+}
+
+/* Wakes itself in each poll. */
+struct restless {
+    FUTURE(int);
+    int left, *polls;
+};
+
+ASYNC(restless)
+{
+    ASYNC_BEGIN;
+    while (self->left-- > 0) {
+        ++*self->polls;
+        YIELD_NOW();
+    }
+    RETURN(7);
+    ASYNC_END;
+}
+
+Test(futures_unordered, members_that_wake_themselves_take_turns_with_the_rest_of_the_task)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    FUTURES_UNORDERED(struct restless) set = {.type_ = {}};
+    STREAM_REF(int) stream = edo_futures_unordered(&set);
+    int turns[3] = {0}, n;
+    for (int i = 0; i < 3; i++)
+        cr_assert_eq(edo_futures_unordered_push(&set, NEW(restless, .left = 5, .polls = &turns[i])),
+                     0);
+    for (int i = 1; i <= 5; i++) {
+        cr_assert_eq(poll_stream(&bench, stream, &n), EDO_STREAM_PENDING);
+        cr_assert(turns[0] == i && turns[1] == i && turns[2] == i, "each once in each poll");
+        cr_assert_geq(bench.counter.wakes, i, "and the task is woken for the next");
+    }
+    for (int i = 0; i < 3; i++)
+        cr_assert_eq(poll_stream(&bench, stream, &n), 1);
+    drop_stream(&bench, stream);
+    bench_end(&bench);
+}
+
+Test(futures_unordered, without_budget_it_gives_way_and_goes_on_with_the_next)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    set_t set = {.type_ = {}};
+    STREAM_REF(int) stream = edo_futures_unordered(&set);
+    for (int i = 0; i < 3; i++)
+        push(&set, i);
+    int n;
+    bench.cx.budget = 0;
+    cr_assert_eq(poll_stream(&bench, stream, &n), EDO_STREAM_PENDING);
+    cr_assert(polls[0] == 0 && bench.counter.wakes == 1);
+    bench.cx.budget = EDO_BUDGET;
+    cr_assert_eq(poll_stream(&bench, stream, &n), EDO_STREAM_PENDING);
+    cr_assert_eq(polls[2], 1);
+    drop_stream(&bench, stream);
+    bench_end(&bench);
+}
+
+Test(futures_unordered, without_memory_nothing_is_made)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    set_t set = {.type_ = {}};
+    for (int i = 1;; i++) {
+        edo_alloc_fail((uint64_t)i, false);
+        int made = 0;
+        int error = edo_futures_unordered_push(&set, (made = 1, latch(0)));
+        bool failed = edo_alloc_fail(0, false);
+        if (!failed) {
+            cr_assert_eq(error, 0);
+            break;
+        }
+        cr_assert(error == UV_ENOMEM && made == 0 && edo_futures_unordered_len(&set) == 0);
+    }
+    drop_stream(&bench, edo_futures_unordered(&set));
+    bench_end(&bench);
+}
+
+Test(futures_ordered, outputs_come_in_the_order_of_pushing)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    FUTURES_ORDERED(struct latch) set = {.type_ = {}};
+    STREAM_REF(int) stream = edo_futures_ordered(&set);
+    int n;
+    for (int i = 0; i < 4; i++)
+        cr_assert_eq(edo_futures_ordered_push(&set, latch(i)), 0);
+    cr_assert_eq(poll_stream(&bench, stream, &n), EDO_STREAM_PENDING);
+    struct edo_waker *late = edo_waker_clone(kept[2]);
+    tell(2);
+    tell(1);
+    cr_assert_eq(poll_stream(&bench, stream, &n), EDO_STREAM_PENDING);
+    edo_wake(late); /* done, and woken while it waits for its turn */
+    cr_assert_eq(poll_stream(&bench, stream, &n), EDO_STREAM_PENDING);
+    edo_wake(late);
+    tell(0);
+    for (int i = 0; i < 3; i++) {
+        cr_assert_eq(poll_stream(&bench, stream, &n), 1);
+        cr_assert_eq(n, i);
+    }
+    cr_assert_eq(polls[2], 2);
+    edo_wake(late);
+    edo_waker_drop(late);
+    cr_assert_eq(edo_futures_ordered_len(&set), 1);
+    drop_stream(&bench, stream);
+    cr_assert(drops[3] == 1 && drops[2] == 0);
+    bench_end(&bench);
+}
+
+Test(futures_unordered, its_trace_names_the_members)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    set_t set = {.type_ = {}};
+    STREAM_REF(int) stream = edo_futures_unordered(&set);
+    push(&set, 0);
+    push(&set, 1);
+    int n;
+    struct edo_next next = edo_next(stream, &n);
+    POLL(next);
+    edo_future_trace(&next.future_, &bench.cx);
+    cr_assert_str_eq(bench.trace, "edo_next\n edo_futures_unordered\n  latch\n  latch\n");
+    DROP_IT(next);
+    drop_stream(&bench, stream);
+    bench_end(&bench);
+}
+
+/* Threads answer members; more members than threads. */
+enum { THREADS = 4, EACH = 500 };
+
+struct answers {
+    ONESHOT_SENDER(int) tx[EACH];
+    int first;
+};
+
+static void *answer(void *arg)
+{
+    struct answers *answers = arg;
+    for (int i = 0; i < EACH; i++)
+        edo_oneshot_send(answers->tx[i], &(int){answers->first + i});
+    return NULL;
+}
+
+struct request {
+    FUTURE(int);
+    ONESHOT_RECEIVER(int) rx;
+    int answer;
+    struct edo_oneshot_recv recv;
+};
+
+ASYNC(request)
+{
+    ASYNC_BEGIN;
+    TRY_AWAIT(self->recv, edo_oneshot_recv(self->rx, &self->answer));
+    RETURN(self->answer);
+ASYNC_FINALLY:
+    edo_oneshot_receiver_drop(self->rx);
+    ASYNC_END;
+}
+
+struct collects {
+    FUTURE(int);
+    FUTURES_UNORDERED(struct request) set;
+    STREAM_REF(int) stream;
+    int n, count, limit;
+    long sum;
+};
+
+ASYNC(collects)
+{
+    ASYNC_BEGIN;
+    FOR_AWAIT(self->n, self->stream) {
+        self->sum += self->n;
+        if (++self->count == self->limit)
+            break;
+    }
+    RETURN(self->count);
+ASYNC_FINALLY:
+    DROP_STREAM(self->stream);
+    ASYNC_END;
+}
+
+static void run_threads(int limit)
+{
+    struct edo_census before = edo_census_now();
+    struct edo_runtime *runtime;
+    cr_assert_eq(edo_runtime_new(&runtime), 0);
+    static struct answers answers[THREADS];
+    static struct collects collects;
+    collects = NEW(collects, .limit = limit);
+    collects.stream = edo_futures_unordered(&collects.set);
+    for (int t = 0; t < THREADS; t++) {
+        answers[t].first = t * EACH;
+        for (int i = 0; i < EACH; i++) {
+            ONESHOT_RECEIVER(int) rx;
+            cr_assert_eq(edo_oneshot(&answers[t].tx[i], &rx), 0);
+            cr_assert_eq(edo_futures_unordered_push(&collects.set, NEW(request, .rx = rx)), 0);
+        }
+    }
+    pthread_t threads[THREADS];
+    for (int t = 0; t < THREADS; t++)
+        cr_assert_eq(pthread_create(&threads[t], NULL, answer, &answers[t]), 0);
+    cr_assert_eq(edo_block_on(runtime, &collects), 0);
+    for (int t = 0; t < THREADS; t++)
+        pthread_join(threads[t], NULL);
+    edo_runtime_drop(runtime);
+    cr_assert_eq(collects.output, limit);
+    long all = THREADS * EACH;
+    if (limit == all)
+        cr_assert_eq(collects.sum, all * (all - 1) / 2);
+    struct edo_census after = edo_census_now();
+    for (int i = 0; i < EDO_CENSUS_KINDS; i++)
+        cr_assert_eq(after.live[i], before.live[i], "%s", edo_census_name(i));
+}
+
+Test(futures_unordered, threads_wake_members_and_each_output_comes_once)
+{
+    run_threads(THREADS * EACH);
+}
+
+Test(futures_unordered, dropped_while_threads_wake_its_members)
+{
+    for (int i = 0; i < 20; i++)
+        run_threads(1 + i * 50);
+}
