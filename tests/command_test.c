@@ -25,6 +25,7 @@ static void check_census(struct edo_census start)
 struct server {
     struct edo_census start;
     struct store store;
+    struct pubsub pubsub;
     struct command_session session;
     struct resp_parser parser;
     struct edo_bytes out;
@@ -34,14 +35,21 @@ struct server {
 static void begin(struct server *server, size_t maximum)
 {
     *server = (struct server){.start = edo_census_now(), .now = 1000000};
+    struct pubsub_limits limits = PUBSUB_LIMITS_DEFAULT;
     cr_assert_eq(store_init(&server->store, maximum), 0);
-    command_session_init(&server->session, &server->store, 7);
+    cr_assert_eq(pubsub_init(&server->pubsub, &limits), 0);
+    command_session_init(&server->session, &server->store, &server->pubsub, 7);
     resp_parser_init(&server->parser, RESP_COMMANDS, &RESP_LIMITS_DEFAULT);
     edo_bytes_init(&server->out, 0);
 }
 
 static void end(struct server *server)
 {
+    command_session_end(&server->session);
+    cr_assert_eq(server->pubsub.bytes, 0);
+    cr_assert_eq(pubsub_count(&server->pubsub, PUBSUB_CHANNEL), 0);
+    cr_assert_eq(pubsub_count(&server->pubsub, PUBSUB_PATTERN), 0);
+    pubsub_free(&server->pubsub);
     store_check(&server->store);
     store_free(&server->store);
     resp_parser_free(&server->parser);
@@ -62,7 +70,8 @@ static int run(struct server *server, const char *line)
 /* Runs a line and compares its reply, which then is dropped. */
 static void expect(struct server *server, const char *line, const char *reply)
 {
-    cr_assert_eq(run(server, line), COMMAND_OK, "%s", line);
+    int r = run(server, line);
+    cr_assert(r == COMMAND_OK || r == COMMAND_REST, "%s: %d", line, r);
     size_t length = edo_bytes_length(&server->out);
     const char *data = length > 0 ? edo_bytes_data(&server->out) : "";
     cr_assert(length == strlen(reply) && memcmp(data, reply, length) == 0, "%s: %.*s", line,
@@ -110,7 +119,9 @@ Test(command, the_connection_is_answered)
                                         "special characters.\r\n"},
                {"CLIENT GETNAME", "$3\r\nbob\r\n"}, {"CLIENT SETNAME ''", OK},
                {"CLIENT GETNAME", NOTHING}, {"CLIENT SETINFO LIB-NAME x", OK},
-               {"CLIENT FOO", "-ERR unknown subcommand 'FOO'. Try CLIENT HELP.\r\n"});
+               {"CLIENT FOO", "-ERR unknown subcommand 'FOO'. Try CLIENT HELP.\r\n"},
+               {"CLIENT SETNAME bob", OK}, {"RESET", "+RESET\r\n"}, {"CLIENT GETNAME", NOTHING},
+               {"RESET a", ARITY("reset")});
 }
 
 Test(command, get_and_set_answer_as_redis_does)
@@ -193,6 +204,75 @@ Test(command, a_key_expires_as_time_goes_by)
     expect(&server, "GET a", NOTHING);
     expect(&server, "PTTL a", ":-2\r\n");
     end(&server);
+}
+
+#define CONFIRMED(what, name, count) "*3\r\n" what "\r\n" name "\r\n:" count "\r\n"
+#define SUBSCRIBED                   "$9\r\nsubscribe"
+#define UNSUBSCRIBED                 "$11\r\nunsubscribe"
+#define PSUBSCRIBED                  "$10\r\npsubscribe"
+#define PUNSUBSCRIBED                "$12\r\npunsubscribe"
+#define REFUSED(name)                                                                        \
+    "-ERR Can't execute '" name "': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / " \
+    "RESET are allowed in this context\r\n"
+
+Test(command, subscriptions_are_confirmed_with_their_number)
+{
+    EXPECT_ALL({"SUBSCRIBE", ARITY("subscribe")}, {"PSUBSCRIBE", ARITY("psubscribe")},
+               {"UNSUBSCRIBE", CONFIRMED(UNSUBSCRIBED, "$-1", "0")},
+               {"PUNSUBSCRIBE", CONFIRMED(PUNSUBSCRIBED, "$-1", "0")},
+               {"UNSUBSCRIBE a b",
+                CONFIRMED(UNSUBSCRIBED, "$1\r\na", "0") CONFIRMED(UNSUBSCRIBED, "$1\r\nb", "0")},
+               {"SUBSCRIBE a b a",
+                CONFIRMED(SUBSCRIBED, "$1\r\na", "1") CONFIRMED(SUBSCRIBED, "$1\r\nb", "2")
+                    CONFIRMED(SUBSCRIBED, "$1\r\na", "2")},
+               {"PSUBSCRIBE n* n*",
+                CONFIRMED(PSUBSCRIBED, "$2\r\nn*", "3") CONFIRMED(PSUBSCRIBED, "$2\r\nn*", "3")},
+               {"SUBSCRIBE ''", CONFIRMED(SUBSCRIBED, "$0\r\n", "4")},
+               {"UNSUBSCRIBE c '' b",
+                CONFIRMED(UNSUBSCRIBED, "$1\r\nc", "4") CONFIRMED(UNSUBSCRIBED, "$0\r\n", "3")
+                    CONFIRMED(UNSUBSCRIBED, "$1\r\nb", "2")},
+               {"SUBSCRIBE c", CONFIRMED(SUBSCRIBED, "$1\r\nc", "3")},
+               {"UNSUBSCRIBE",
+                CONFIRMED(UNSUBSCRIBED, "$1\r\na", "2") CONFIRMED(UNSUBSCRIBED, "$1\r\nc", "1")},
+               {"UNSUBSCRIBE", CONFIRMED(UNSUBSCRIBED, "$-1", "1")},
+               {"PUNSUBSCRIBE", CONFIRMED(PUNSUBSCRIBED, "$2\r\nn*", "0")}, {"PING", "+PONG\r\n"});
+}
+
+Test(command, a_subscriber_is_refused_the_others_as_by_redis)
+{
+    EXPECT_ALL({"SUBSCRIBE a", CONFIRMED(SUBSCRIBED, "$1\r\na", "1")},
+               {"PING", "*2\r\n$4\r\npong\r\n$0\r\n\r\n"},
+               {"PING hi", "*2\r\n$4\r\npong\r\n$2\r\nhi\r\n"}, {"PING a b", ARITY("ping")},
+               {"GET a", REFUSED("get")}, {"GET", ARITY("get")},
+               {"NOSUCH x", "-ERR unknown command 'NOSUCH', with args beginning with: 'x' \r\n"},
+               {"CLIENT ID", REFUSED("client|id")}, {"CLIENT ID x", ARITY("client|id")},
+               {"CLIENT FOO", "-ERR unknown subcommand 'FOO'. Try CLIENT HELP.\r\n"},
+               {"CLIENT", ARITY("client")}, {"PUBSUB CHANNELS", REFUSED("pubsub|channels")},
+               {"PUBSUB", ARITY("pubsub")}, {"PUBLISH a", ARITY("publish")},
+               {"PUBLISH a b", REFUSED("publish")}, {"COMMAND", REFUSED("command")},
+               {"HELLO 2", REFUSED("hello")}, {"CONFIG GET save", REFUSED("config|get")},
+               {"SELECT 0", REFUSED("select")}, {"RESET", "+RESET\r\n"}, {"GET a", NOTHING});
+    struct server server;
+    begin(&server, STORE_MAXIMUM);
+    expect(&server, "PSUBSCRIBE a", CONFIRMED(PSUBSCRIBED, "$1\r\na", "1"));
+    cr_assert_eq(run(&server, "QUIT"), COMMAND_QUIT);
+    end(&server);
+}
+
+Test(command, publishing_to_nobody_and_what_is_known_of_it)
+{
+    EXPECT_ALL({"PUBLISH a", ARITY("publish")}, {"PUBLISH a b c", ARITY("publish")},
+               {"PUBLISH a b", ":0\r\n"}, {"PUBSUB", ARITY("pubsub")},
+               {"PUBSUB CHANNELS", "*0\r\n"}, {"PUBSUB CHANNELS a*", "*0\r\n"},
+               {"PUBSUB channels a b", "-ERR unknown subcommand or wrong number of arguments for "
+                                       "'channels'. Try PUBSUB HELP.\r\n"},
+               {"PUBSUB NUMSUB", "*0\r\n"},
+               {"PUBSUB NUMSUB a b", "*4\r\n$1\r\na\r\n:0\r\n$1\r\nb\r\n:0\r\n"},
+               {"PUBSUB NUMPAT", ":0\r\n"}, {"PUBSUB NUMPAT a", ARITY("pubsub|numpat")},
+               {"PUBSUB FOO", "-ERR unknown subcommand 'FOO'. Try PUBSUB HELP.\r\n"},
+               {"COMMAND COUNT x", ARITY("command|count")}, {"COMMAND LIST x", SYNTAX},
+               {"COMMAND INFO publish", "*1\r\n*10\r\n$7\r\npublish\r\n:3\r\n*1\r\n+pubsub\r\n:0"
+                                        "\r\n:0\r\n:0\r\n*0\r\n*0\r\n*0\r\n*0\r\n"});
 }
 
 Test(command, an_unknown_command_gets_redis_error)
@@ -323,6 +403,12 @@ static const char *const changes[] = {
     "ECHO 0123456789012345678901234567890123456789",
     "NOSUCH a b cd",
     "COMMAND INFO get set",
+    "SUBSCRIBE a b c 01234567890123456789",
+    "PSUBSCRIBE a* b* *",
+    "UNSUBSCRIBE",
+    "PUBLISH a b",
+    "PUBSUB CHANNELS a*",
+    "RESET",
     "QUIT",
 };
 

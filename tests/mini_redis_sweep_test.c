@@ -27,6 +27,7 @@ struct scene {
     struct server server;
     int peer;
     size_t got, expected;
+    char tail[64]; /* of what a subscriber got */
     struct edo_tcp_listener *listener;
     struct edo_addr addr;
 };
@@ -96,10 +97,97 @@ static void client_ended(void *data, const void *frame, bool completed)
     cr_assert_eq(scene->server.clients, 0);
 }
 
+/* A subscriber, to whom somebody publishes now and then: so that it waits, and that something is in its
+ * channels, in its subscriptions, kept, half sent. It reads for a while, and then no more until it is
+ * cut off. */
+static void publish(struct scene *scene, const char *channel, size_t size)
+{
+    static char payload[10000];
+    int r = pubsub_publish(&scene->server.pubsub, (struct store_text){channel, strlen(channel)},
+                           (struct store_text){payload, size});
+    cr_assert(r >= 0 || r == UV_EAGAIN);
+}
+
+struct publisher {
+    FUTURE(void);
+    struct scene *scene;
+    int pause;
+};
+
+ASYNC(publisher)
+{
+    enum { PAUSE = 5 };
+    ASYNC_BEGIN;
+    for (;;) {
+        publish(self->scene, "b", 10);
+        publish(self->scene, "a", 10000);
+        for (self->pause = 0; self->pause < PAUSE; self->pause++)
+            YIELD_NOW();
+    }
+    ASYNC_END;
+}
+
+static void take(struct scene *scene)
+{
+    char taken[50000];
+    ssize_t got;
+    while ((got = recv(scene->peer, taken, sizeof taken, 0)) > 0) {
+        size_t some = (size_t)got < sizeof scene->tail ? (size_t)got : sizeof scene->tail;
+        memmove(scene->tail, scene->tail + some, sizeof scene->tail - some);
+        memcpy(scene->tail + sizeof scene->tail - some, taken + got - some, some);
+    }
+}
+
+static void subscriber_begin(void *data, void *frame, struct edo_runtime *runtime)
+{
+    static const char asked[] = "SUBSCRIBE a b c\r\nPSUBSCRIBE * a*\r\nPING\r\nUNSUBSCRIBE b\r\n";
+    struct scene *scene = data;
+    struct client *client = frame;
+    int ends[2], small = 4096;
+    make_server(scene);
+    scene->server.limits.pubsub.messages = scene->server.pubsub.limits.messages = 4;
+    cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
+    setsockopt(ends[0], SOL_SOCKET, SO_SNDBUF, &small, sizeof small);
+    scene->peer = ends[1];
+    cr_assert_eq(send(ends[1], asked, sizeof asked - 1, MSG_NOSIGNAL), (ssize_t)sizeof asked - 1);
+    scene->server.clients++;
+    client->server = &scene->server;
+    cr_assert_eq(edo_tcp_from_fd(ends[0], &client->conn), 0);
+    edo_task_detach(SPAWN_ON(edo_runtime_handle(runtime), NEW(publisher, .scene = scene)));
+}
+
+static void subscriber_suspended(void *data, void *frame, unsigned n)
+{
+    enum { READS = 8 };
+    struct scene *scene = data;
+    if (n < READS || ((const struct client *)frame)->closing)
+        take(scene);
+}
+
+static void subscriber_ended(void *data, const void *frame, bool completed)
+{
+    static const char farewell[] = "more than 4 messages or 1048576 bytes are pending\r\n";
+    struct scene *scene = data;
+    (void)frame;
+    take(scene);
+    if (completed)
+        cr_assert_eq(memcmp(scene->tail + sizeof scene->tail - (sizeof farewell - 1), farewell,
+                            sizeof farewell - 1),
+                     0);
+    close(scene->peer);
+    cr_assert_eq(scene->server.clients, 0);
+    cr_assert_eq(pubsub_count(&scene->server.pubsub, PUBSUB_CHANNEL), 0);
+    cr_assert_eq(pubsub_count(&scene->server.pubsub, PUBSUB_PATTERN), 0);
+    cr_assert_eq(scene->server.pubsub.bytes, 0);
+}
+
 Test(mini_redis_sweep, a_client)
 {
     SWEEP(NEW(client), .real_time = true, .data_size = sizeof(struct scene), .begin = client_begin,
           .suspended = client_suspended, .ended = client_ended, .end = free_server);
+    SWEEP(NEW(client), .real_time = true, .data_size = sizeof(struct scene),
+          .begin = subscriber_begin, .suspended = subscriber_suspended, .ended = subscriber_ended,
+          .end = free_server);
     sweep_covered("examples/mini_redis/client.c");
 }
 

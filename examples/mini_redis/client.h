@@ -16,18 +16,22 @@ struct client {
     struct resp_parser parser;
     struct command_session session;
     uint64_t deadline; /* of the frame being read, or of idleness */
+    uint64_t patience; /* until when the peer is to take something; 0: nothing waits for it */
     bool partial;      /* a frame has begun that is not complete */
     bool advanced;     /* a frame was completed since */
     bool closing;      /* QUIT, or an error after which nothing is read */
+    bool more;         /* of what has come, something may be left to be executed */
     union {
         struct {
-            struct edo_read_buf read;
             struct event_wait stop;
+            struct edo_read_buf read;
             struct edo_sleep expiry;
+            struct subscriber_wait messages;
         };
         struct {
             struct edo_write write;
-            struct edo_timeout timeout;
+            struct edo_sleep stalled;
+            struct subscriber_wait overrun;
         };
     };
 };

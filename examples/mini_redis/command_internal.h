@@ -24,12 +24,14 @@ struct command_call {
 };
 
 struct command {
-    const char *name; /* lower case */
+    const char *name; /* lower case; of a subcommand "client|id" */
     int (*run)(const struct command_call *call);
     int8_t arity; /* arguments with the name; negative: at least as many */
-    char access;  /* 'r' reads keys, 'w' writes them, '-' neither */
+    char access;  /* 'r' reads keys, 'w' writes them, 'p' is of publishing, '-' neither */
     int8_t first_key, last_key;
     uint8_t name_length;
+    bool always;                /* also while the client has subscriptions */
+    const struct command *subs; /* its subcommands, up to one without a name */
 };
 
 /* Whether the argument is this word (lower case), whatever its case. */
@@ -53,7 +55,7 @@ static inline int command_shown(const struct resp_value *arg)
 /* Redis' errors that several commands give. */
 int command_not_integer(const struct command_call *call);
 int command_syntax_error(const struct command_call *call);
-int command_wrong_arity(const struct command_call *call, const char *sub);
+int command_wrong_arity(const struct command_call *call);
 int command_unknown_sub(const struct command_call *call);
 /* For a negative result of a call on the store. */
 int command_store_error(const struct command_call *call, int error);
@@ -88,12 +90,31 @@ int command_flush(const struct command_call *call);
 int command_ping(const struct command_call *call);
 int command_echo(const struct command_call *call);
 int command_quit(const struct command_call *call);
+int command_reset(const struct command_call *call);
 int command_select(const struct command_call *call);
 int command_hello(const struct command_call *call);
-int command_client(const struct command_call *call);
-int command_config(const struct command_call *call);
+int command_client_id(const struct command_call *call);
+int command_client_getname(const struct command_call *call);
+int command_client_setname(const struct command_call *call);
+int command_client_setinfo(const struct command_call *call);
+int command_config_get(const struct command_call *call);
+int command_config_resetstat(const struct command_call *call);
 int command_command(const struct command_call *call);
+int command_command_count(const struct command_call *call);
+int command_command_docs(const struct command_call *call);
+int command_command_info(const struct command_call *call);
+int command_command_list(const struct command_call *call);
 int command_info(const struct command_call *call);
 int command_attack(const struct command_call *call);
+
+/* command_pubsub.c */
+int command_publish(const struct command_call *call);
+int command_subscribe(const struct command_call *call);
+int command_unsubscribe(const struct command_call *call);
+int command_psubscribe(const struct command_call *call);
+int command_punsubscribe(const struct command_call *call);
+int command_pubsub_channels(const struct command_call *call);
+int command_pubsub_numsub(const struct command_call *call);
+int command_pubsub_numpat(const struct command_call *call);
 
 #endif

@@ -10,10 +10,23 @@
 /* What we say we are: the version whose texts these are, since clients go by it. */
 #define VERSION "7.0.0"
 
+/* To a subscriber a PING is answered in the form of a message. */
+static int pong_among_messages(const struct command_call *call)
+{
+    int r = resp_array(call->out, 2);
+    if (r == 0)
+        r = resp_text(call->out, "pong");
+    if (r < 0)
+        return r;
+    return call->count == 2 ? command_echo(call) : resp_text(call->out, "");
+}
+
 int command_ping(const struct command_call *call)
 {
     if (call->count > 2)
-        return command_wrong_arity(call, NULL);
+        return command_wrong_arity(call);
+    if (call->session->subscriber != NULL)
+        return pong_among_messages(call);
     if (call->count == 2)
         return command_echo(call);
     return resp_simple(call->out, "PONG");
@@ -28,6 +41,13 @@ int command_quit(const struct command_call *call)
 {
     int r = resp_simple(call->out, "OK");
     return r < 0 ? r : COMMAND_QUIT;
+}
+
+int command_reset(const struct command_call *call)
+{
+    command_session_end(call->session);
+    call->session->name[0] = '\0';
+    return resp_simple(call->out, "RESET");
 }
 
 /* POST and Host: are what a browser sends that was made to speak to us (cross-protocol scripting);
@@ -114,28 +134,26 @@ int command_hello(const struct command_call *call)
     return r <= 0 ? r : say_hello(call);
 }
 
-int command_client(const struct command_call *call)
+int command_client_id(const struct command_call *call)
 {
-    const struct resp_value *sub = &call->args[1];
-    if (command_is(sub, "id"))
-        return call->count != 2 ? command_wrong_arity(call, "id")
-                                : resp_integer(call->out, (int64_t)call->session->id);
-    if (command_is(sub, "getname")) {
-        if (call->count != 2)
-            return command_wrong_arity(call, "getname");
-        const char *name = call->session->name;
-        return name[0] == '\0' ? resp_null(call->out) : resp_text(call->out, name);
-    }
-    if (command_is(sub, "setname")) {
-        if (call->count != 3)
-            return command_wrong_arity(call, "setname");
-        int r = set_name(call, &call->args[2]);
-        return r <= 0 ? r : resp_simple(call->out, "OK");
-    }
-    if (command_is(sub, "setinfo"))
-        return call->count != 4 ? command_wrong_arity(call, "setinfo")
-                                : resp_simple(call->out, "OK");
-    return command_unknown_sub(call);
+    return resp_integer(call->out, (int64_t)call->session->id);
+}
+
+int command_client_getname(const struct command_call *call)
+{
+    const char *name = call->session->name;
+    return name[0] == '\0' ? resp_null(call->out) : resp_text(call->out, name);
+}
+
+int command_client_setname(const struct command_call *call)
+{
+    int r = set_name(call, &call->args[2]);
+    return r <= 0 ? r : resp_simple(call->out, "OK");
+}
+
+int command_client_setinfo(const struct command_call *call)
+{
+    return resp_simple(call->out, "OK");
 }
 
 /* The value of a setting that somebody may ask for, as text. */
@@ -166,7 +184,7 @@ static const char *setting(const struct command_call *call, size_t which, const 
 
 enum { SETTINGS = 5, SETTING_ROOM = 64 };
 
-static int config_get(const struct command_call *call)
+int command_config_get(const struct command_call *call)
 {
     bool wanted[SETTINGS] = {false};
     size_t found = 0;
@@ -190,15 +208,9 @@ static int config_get(const struct command_call *call)
     return 0;
 }
 
-int command_config(const struct command_call *call)
+int command_config_resetstat(const struct command_call *call)
 {
-    const struct resp_value *sub = &call->args[1];
-    if (command_is(sub, "get"))
-        return call->count < 3 ? command_wrong_arity(call, "get") : config_get(call);
-    if (command_is(sub, "resetstat"))
-        return call->count != 2 ? command_wrong_arity(call, "resetstat")
-                                : resp_simple(call->out, "OK");
-    return command_unknown_sub(call);
+    return resp_simple(call->out, "OK");
 }
 
 /* A row as COMMAND shows it: ten pieces, the last four (ACL categories, tips, key specifications,
@@ -213,7 +225,7 @@ static int describe(struct edo_bytes *out, const struct command *row)
     resp_integer(out, row->arity);
     resp_array(out, row->access != '-');
     if (row->access != '-')
-        resp_simple(out, row->access == 'w' ? "write" : "readonly");
+        resp_simple(out, row->access == 'w' ? "write" : row->access == 'r' ? "readonly" : "pubsub");
     resp_integer(out, row->first_key);
     resp_integer(out, row->last_key);
     resp_integer(out, row->first_key);
@@ -222,7 +234,7 @@ static int describe(struct edo_bytes *out, const struct command *row)
     return 0;
 }
 
-static int describe_all(const struct command_call *call)
+int command_command(const struct command_call *call)
 {
     int r = resp_array(call->out, command_table_length);
     for (size_t i = 0; i < command_table_length && r >= 0; i++)
@@ -230,50 +242,55 @@ static int describe_all(const struct command_call *call)
     return r;
 }
 
-int command_command(const struct command_call *call)
+int command_command_count(const struct command_call *call)
 {
-    if (call->count == 1)
-        return describe_all(call);
-    const struct resp_value *sub = &call->args[1];
-    if (command_is(sub, "count"))
-        return call->count != 2 ? command_wrong_arity(call, "count")
-                                : resp_integer(call->out, (int64_t)command_table_length);
-    if (command_is(sub, "docs"))
-        return resp_map(call->out, 0); /* help texts: there are none */
-    if (command_is(sub, "info")) {
-        if (call->count == 2)
-            return describe_all(call);
-        int r = resp_array(call->out, call->count - 2);
-        for (size_t i = 2; i < call->count && r >= 0; i++) {
-            const struct command *row = command_find(&call->args[i]);
-            r = row != NULL ? describe(call->out, row) : resp_null(call->out);
-        }
-        return r;
+    return resp_integer(call->out, (int64_t)command_table_length);
+}
+
+/* Help texts: there are none. */
+int command_command_docs(const struct command_call *call)
+{
+    return resp_map(call->out, 0);
+}
+
+int command_command_info(const struct command_call *call)
+{
+    if (call->count == 2)
+        return command_command(call);
+    int r = resp_array(call->out, call->count - 2);
+    for (size_t i = 2; i < call->count && r >= 0; i++) {
+        const struct command *row = command_find(&call->args[i]);
+        r = row != NULL ? describe(call->out, row) : resp_null(call->out);
     }
-    if (command_is(sub, "list")) {
-        if (call->count != 2)
-            return command_syntax_error(call);
-        int r = resp_array(call->out, command_table_length);
-        for (size_t i = 0; i < command_table_length && r >= 0; i++)
-            r = resp_text(call->out, command_table[i].name);
-        return r;
-    }
-    return command_unknown_sub(call);
+    return r;
+}
+
+int command_command_list(const struct command_call *call)
+{
+    if (call->count != 2)
+        return command_syntax_error(call);
+    int r = resp_array(call->out, command_table_length);
+    for (size_t i = 0; i < command_table_length && r >= 0; i++)
+        r = resp_text(call->out, command_table[i].name);
+    return r;
 }
 
 int command_info(const struct command_call *call)
 {
     const struct store *store = call->store;
     char text[1024];
-    int n = snprintf(text, sizeof text,
-                     "# Server\r\nredis_version:" VERSION "\r\nredis_mode:standalone\r\n"
-                     "\r\n# Memory\r\nused_memory:%zu\r\nmaxmemory:%zu\r\n"
-                     "maxmemory_policy:noeviction\r\n"
-                     "\r\n# Stats\r\nexpired_keys:%" PRIu64 "\r\nkeyspace_hits:%" PRIu64
-                     "\r\nkeyspace_misses:%" PRIu64 "\r\n"
-                     "\r\n# Replication\r\nrole:master\r\nconnected_slaves:0\r\n"
-                     "\r\n# Keyspace\r\n",
-                     store->used, store->maximum, store->expired, store->hits, store->misses);
+    int n =
+        snprintf(text, sizeof text,
+                 "# Server\r\nredis_version:" VERSION "\r\nredis_mode:standalone\r\n"
+                 "\r\n# Memory\r\nused_memory:%zu\r\nmaxmemory:%zu\r\n"
+                 "maxmemory_policy:noeviction\r\n"
+                 "\r\n# Stats\r\nexpired_keys:%" PRIu64 "\r\nkeyspace_hits:%" PRIu64
+                 "\r\nkeyspace_misses:%" PRIu64 "\r\npubsub_channels:%zu\r\npubsub_patterns:%zu\r\n"
+                 "\r\n# Replication\r\nrole:master\r\nconnected_slaves:0\r\n"
+                 "\r\n# Keyspace\r\n",
+                 store->used, store->maximum, store->expired, store->hits, store->misses,
+                 pubsub_count(call->session->pubsub, PUBSUB_CHANNEL),
+                 pubsub_count(call->session->pubsub, PUBSUB_PATTERN));
     if (store->count > 0)
         n += snprintf(text + n, sizeof text - (size_t)n, "db0:keys=%zu,expires=%zu,avg_ttl=0\r\n",
                       store->count, store->heap_count);

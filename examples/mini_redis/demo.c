@@ -31,19 +31,13 @@ static const struct {
     const char *command, *reply;
     unsigned pause_ms;
 } script[] = {
-    {"PING", "PONG", 0},
-    {"SET city Edo", "OK", 0},
-    {"GET city", "Edo", 0},
-    {"SET city Tokyo XX", "OK", 0},
-    {"GET city", "Tokyo", 0},
-    {"SET lantern lit PX 50", "OK", 0},
-    {"EXISTS lantern", "1", 0},
-    {"GET lantern", "(nil)", 60},
-    {"INCR visitors", "1", 0},
-    {"INCR visitors", "2", 0},
-    {"TTL visitors", "-1", 0},
-    {"DEL city visitors", "2", 0},
-    {"EXISTS city visitors lantern", "0", 0},
+    {"PING", "PONG", 0},           {"SET city Edo", "OK", 0},
+    {"GET city", "Edo", 0},        {"SET city Tokyo XX", "OK", 0},
+    {"GET city", "Tokyo", 0},      {"SET lantern lit EX 60", "OK", 0},
+    {"EXISTS lantern", "1", 0},    {"PEXPIRE lantern 50", "1", 0},
+    {"GET lantern", "(nil)", 60},  {"INCR visitors", "1", 0},
+    {"INCR visitors", "2", 0},     {"TTL visitors", "-1", 0},
+    {"DEL city visitors", "2", 0}, {"EXISTS city visitors lantern", "0", 0},
 };
 enum { STEPS = sizeof script / sizeof script[0] };
 

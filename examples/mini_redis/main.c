@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* mini-redis: a small Redis on one thread, that redis-cli and redis-benchmark can talk to.
+/* mini-redis: a small Redis on one thread, that redis-cli and redis-benchmark can talk to: keys that
+ * expire, and messages to subscribers. command.h lists the commands.
  *
  *     mini_redis --port 6379            until SIGINT or SIGTERM
  *     mini_redis --demo                 with a client in the same process; ends by itself
@@ -42,7 +43,11 @@ static const char usage[] = "usage: mini_redis [option]...\n"
                             "  --output-ms MS       replies not taken for so long: closed (10000)\n"
                             "  --frame-ms MS        for a command to arrive (10000)\n"
                             "  --idle-ms MS         without a command: closed (300000)\n"
-                            "  --pipeline N         commands of a client per turn (128)\n";
+                            "  --pipeline N         commands of a client per turn (128)\n"
+                            "  --max-subscriptions N of one client (10000)\n"
+                            "  --max-patterns N     subscribed to, of all clients (1024)\n"
+                            "  --max-pending N      messages not taken: closed (1024)\n"
+                            "  --max-pending-bytes BYTES of these: closed (1 MiB)\n";
 
 /* Which number goes where, and how far it may go. */
 struct number {
@@ -70,6 +75,10 @@ static const struct number numbers[] = {
     NUMBER("frame-ms", limits.frame_ms, 1, 86400000),
     NUMBER("idle-ms", limits.idle_ms, 1, (uint64_t)86400000 * 365),
     NUMBER("pipeline", limits.pipeline, 1, 1 << 20),
+    NUMBER("max-subscriptions", limits.pubsub.subscriptions, 1, 1 << 20),
+    NUMBER("max-patterns", limits.pubsub.patterns, 1, 1 << 20),
+    NUMBER("max-pending", limits.pubsub.messages, 1, 1 << 20),
+    NUMBER("max-pending-bytes", limits.pubsub.bytes, 1, 1 << 30),
 };
 enum { NUMBERS = sizeof numbers / sizeof numbers[0] };
 

@@ -20,6 +20,7 @@ const struct limits limits_default = {
     .idle_ms = 300000,
     .pipeline = 128,
     .buffers = 512 << 20,
+    .pubsub = PUBSUB_LIMITS_DEFAULT,
 };
 
 int server_init(struct server *server, const struct limits *limits)
@@ -29,12 +30,19 @@ int server_init(struct server *server, const struct limits *limits)
     clock_gettime(CLOCK_REALTIME, &unix_time);
     server->epoch_ms = (int64_t)unix_time.tv_sec * 1000 + unix_time.tv_nsec / 1000000 -
                        (int64_t)(edo_now() / 1000000);
-    return store_init(&server->store, limits->maxmemory);
+    int error = pubsub_init(&server->pubsub, &limits->pubsub);
+    if (error < 0)
+        return error;
+    error = store_init(&server->store, limits->maxmemory);
+    if (error < 0)
+        pubsub_free(&server->pubsub);
+    return error;
 }
 
 void server_free(struct server *server)
 {
     store_free(&server->store);
+    pubsub_free(&server->pubsub);
 }
 
 enum { PURGE_MS = 100, PURGE_MOST = 1000 };

@@ -9,6 +9,7 @@
 
 #include "edo.h"
 #include "event.h"
+#include "pubsub.h"
 #include "resp.h"
 #include "store.h"
 
@@ -23,6 +24,7 @@ struct limits {
     uint64_t idle_ms;    /* without a frame */
     unsigned pipeline;   /* commands of one client per turn */
     size_t buffers;      /* bytes buffered for all clients: the largest is closed */
+    struct pubsub_limits pubsub;
 };
 extern const struct limits limits_default;
 
@@ -31,18 +33,19 @@ struct client;
 struct server {
     struct limits limits;
     struct store store;
+    struct pubsub pubsub;
     struct event stop;    /* set by whoever ends the server */
     struct event drained; /* set by the last client, after stop */
     struct client *first; /* clients alive */
     size_t clients;
-    size_t buffered; /* bytes, for all of them */
+    size_t buffered; /* bytes, for all of them; not the messages, which they share */
     uint64_t accepted, refused, commands;
     int64_t epoch_ms; /* Unix time when the runtime's clock was 0 */
 };
 
 /* 0, or a negative error; the limits are copied. */
 int server_init(struct server *server, const struct limits *limits);
-/* Frees the keys. When no task uses it any more. */
+/* Frees the keys, and what there was for subscribers. When no task uses it any more. */
 void server_free(struct server *server);
 
 /* Removes keys whose time has come, a bounded number per turn, for ever. */

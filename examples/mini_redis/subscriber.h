@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/* One client's subscriptions: what it is told, in the order in which it was published.
+ *
+ *     struct subscriber *subscriber = subscriber_new(&pubsub);
+ *     subscriber_add(subscriber, PUBSUB_CHANNEL, (struct store_text){"news", 4});
+ *     …
+ *     AWAIT(self->messages, subscriber_wait(self->subscriber));
+ *     if (subscriber_write(self->subscriber, &self->out, 64 << 10) < 0)
+ *         …no room: close…
+ *     …send `out`; while the peer does not take it…
+ *     WHEN(self->overrun, subscriber_overrun(self->subscriber)) { …too slow: close… }
+ *     …
+ *     subscriber_free(subscriber);
+ *
+ * Each subscription has a receiver of its topic's broadcast channel. The subscriber is a small
+ * executor of their futures: each is polled with a waker of its own, which notes which one has
+ * something, and wakes the client. So a message costs the same whatever the number of subscriptions;
+ * of several that have something, the one with the oldest message comes first.
+ *
+ * Used on one thread, by one task.
+ */
+#ifndef MINI_REDIS_SUBSCRIBER_H
+#define MINI_REDIS_SUBSCRIBER_H
+
+#include "io/bytes.h"
+#include "pubsub.h"
+
+struct subscriber;
+
+/* NULL without memory. The caller's, who frees it; with NULL that does nothing. Freed, it has left
+ * all that it was subscribed to. */
+struct subscriber *subscriber_new(struct pubsub *pubsub);
+void subscriber_free(struct subscriber *self);
+
+/* Subscribes: 1, or 0 when it was. -EDQUOT: this client has as many as it may; -ENAMETOOLONG, -ENOSPC,
+ * -ENOMEM as topic_join: nothing has changed. */
+int subscriber_add(struct subscriber *self, enum pubsub_kind kind, struct store_text name);
+
+/* Unsubscribes; false when it was not subscribed. When everything has been written (subscriber_pending):
+ * what came before it left is not lost. */
+bool subscriber_remove(struct subscriber *self, enum pubsub_kind kind, struct store_text name);
+
+/* The topic of its oldest subscription of the kind, or of its newest; NULL when it has none. */
+const struct topic *subscriber_oldest(const struct subscriber *self, enum pubsub_kind kind);
+const struct topic *subscriber_newest(const struct subscriber *self, enum pubsub_kind kind);
+
+/* How many subscriptions it has, of both kinds. */
+size_t subscriber_count(const struct subscriber *self);
+
+/* How many of one kind, and how long their names are in sum. */
+size_t subscriber_names(const struct subscriber *self, enum pubsub_kind kind, size_t *bytes);
+
+/* Appends messages that have come to `out`, until there is no more, or it holds `most` bytes. 0, or what
+ * edo_bytes_reserve said: the message is still to be written. */
+int subscriber_write(struct subscriber *self, struct edo_bytes *out, size_t most);
+
+/* Whether there is more. */
+bool subscriber_pending(struct subscriber *self);
+
+/* Estimates of its memory in bytes: its own with that of its topics, and the messages that it keeps
+ * for its peer, which others may keep too. */
+size_t subscriber_size(const struct subscriber *self);
+size_t subscriber_kept(const struct subscriber *self);
+
+/* subscriber_wait(subscriber): a future that is ready when there is something to write.
+ * subscriber_overrun(subscriber): for while nothing can be written: takes messages out of their
+ * channels and keeps them, and is ready when there are more than the limits allow, or memory. One of
+ * them at a time. Cancel safe. */
+struct subscriber_wait {
+    FUTURE(void);
+    struct subscriber *subscriber;
+    bool keep;
+};
+struct subscriber_wait subscriber_wait(struct subscriber *subscriber);
+struct subscriber_wait subscriber_overrun(struct subscriber *subscriber);
+
+#endif
