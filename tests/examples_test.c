@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The examples that end by themselves, as they are, in this process: under the sanitizers, and with
- * the census as it was. What they print, and the echo pair, is looked at by examples.sh. */
+ * the census as it was. What they print, and those that need a server, is looked at by examples.sh. */
 #include "io_helpers.h"
 
 int run_hello(int argc, char **argv);
@@ -11,6 +11,7 @@ int run_mini_tokio(void);
 int run_embed(void);
 int run_recursive(int argc, char **argv);
 int run_graceful(int argc, char **argv);
+int run_sharded_map(void);
 #define main run_hello
 #include "examples/hello.c"
 #undef main
@@ -34,6 +35,9 @@ int run_graceful(int argc, char **argv);
 #undef main
 #define main run_graceful
 #include "examples/graceful.c"
+#undef main
+#define main run_sharded_map
+#include "examples/sharded_map.c"
 #undef main
 
 static char program[] = "example", demo[] = "--demo";
@@ -90,4 +94,9 @@ Test(examples, recursive)
 Test(examples, graceful)
 {
     CHECK(run_graceful(2, arguments));
+}
+
+Test(examples, sharded_map)
+{
+    CHECK(run_sharded_map());
 }
