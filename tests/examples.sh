@@ -60,6 +60,33 @@ worker 3 has put nothing down half done
 working
 in order' graceful --demo
 expect '6240 updates by 24 tasks of 3 threads; 13 of 13 keys have their sum' sharded_map
+expect 'replies:
+  5 numbers given out, their sum is 15
+no_replies:
+  burst 1
+  burst 2
+  burst 3
+  burst 4
+  (6 lines are missing)
+  later 1
+  5 lines of 11 were taken, 5 are written
+two_handles:
+  the mean of 7 reports is 21
+shared_handle:
+  it rings: tea
+  it rings: rice
+  it rang 2 times, and does not wait for the guests
+peers:
+  10 hits, and both have left
+cycle:
+  both wait: stuck; the worker is in
+    cycle_worker
+      edo_mpsc_send
+  unbounded back: the sum is 91
+  tries back: the sum is 91
+  receives meanwhile: the sum is 91' actors
+expect 'peers:
+  10 hits, and both have left' actors peers
 
 # A server says where it listens when it does.
 serve() { # the program and its arguments

@@ -12,6 +12,7 @@ int run_embed(void);
 int run_recursive(int argc, char **argv);
 int run_graceful(int argc, char **argv);
 int run_sharded_map(void);
+int run_actors(int argc, char **argv);
 #define main run_hello
 #include "examples/hello.c"
 #undef main
@@ -38,6 +39,9 @@ int run_sharded_map(void);
 #undef main
 #define main run_sharded_map
 #include "examples/sharded_map.c"
+#undef main
+#define main run_actors
+#include "examples/actors/main.c"
 #undef main
 
 static char program[] = "example", demo[] = "--demo";
@@ -99,4 +103,17 @@ Test(examples, graceful)
 Test(examples, sharded_map)
 {
     CHECK(run_sharded_map());
+}
+
+Test(examples, actors)
+{
+    CHECK(run_actors(1, arguments));
+}
+
+Test(examples, actors_that_do_not_exist)
+{
+    char none[] = "none";
+    char *wrong[] = {program, none, NULL};
+    cr_assert_not_null(freopen("/dev/null", "w", stderr));
+    cr_assert_eq(run_actors(2, wrong), 1);
 }
