@@ -89,26 +89,35 @@ static void on_signal(uv_signal_t *handle, int signum)
     edo_cancellation_token_cancel(handle->data);
 }
 
-int main(int argc, char **argv)
+static int run_until_signal(struct edo_runtime *runtime, struct edo_cancellation_token *token,
+                            bool demo)
 {
-    (void)argv;
-    struct edo_runtime *runtime;
     struct edo_task_tracker tracker;
-    struct edo_cancellation_token *token = edo_cancellation_token_new();
-    if (token == NULL || edo_runtime_new(&runtime) < 0)
-        return EXIT_FAILURE;
     edo_task_tracker_init(&tracker);
     uv_signal_t handle;
     uv_signal_init(edo_runtime_loop(runtime), &handle);
     handle.data = token;
     uv_signal_start_oneshot(&handle, on_signal, SIGINT);
 
-    struct graceful graceful = NEW(graceful, .demo = argc > 1, .token = token, .tracker = &tracker);
+    struct graceful graceful = NEW(graceful, .demo = demo, .token = token, .tracker = &tracker);
     int error = edo_block_on(runtime, &graceful);
 
     uv_close((uv_handle_t *)&handle, NULL);
     edo_runtime_drop(runtime); /* drops who did not end in time: then nothing is tracked any more */
     edo_task_tracker_destroy(&tracker);
+    return error < 0 ? error : graceful.output;
+}
+
+int main(int argc, char **argv)
+{
+    (void)argv;
+    struct edo_runtime *runtime = NULL;
+    struct edo_cancellation_token *token = edo_cancellation_token_new();
+    int error = token == NULL ? UV_ENOMEM : edo_runtime_new(&runtime);
+    if (error == 0)
+        error = run_until_signal(runtime, token, argc > 1);
     edo_cancellation_token_drop(token);
-    return error == 0 && graceful.output == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    if (error < 0)
+        fprintf(stderr, "graceful: %s\n", edo_strerror(error));
+    return error == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

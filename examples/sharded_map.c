@@ -51,17 +51,12 @@ static struct shard *map_shard(struct map *map, const char *key)
 /* The key's entry, a new one of value 0 if need be; NULL without memory. The shard is locked. */
 static struct entry *shard_entry(struct shard *shard, const char *key)
 {
-    struct entry *entry = shard->first;
-    while (entry != NULL && strcmp(entry->key, key) != 0)
-        entry = entry->next;
-    if (entry != NULL)
-        return entry;
-    entry = malloc(sizeof *entry);
-    if (entry != NULL) {
-        *entry = (struct entry){shard->first, key, 0};
-        shard->first = entry;
-    }
-    return entry;
+    struct entry **at = &shard->first;
+    while (*at != NULL && strcmp((*at)->key, key) != 0)
+        at = &(*at)->next;
+    if (*at == NULL && (*at = malloc(sizeof **at)) != NULL)
+        **at = (struct entry){.key = key};
+    return *at;
 }
 
 static void map_init(struct map *map)
@@ -84,7 +79,7 @@ static void map_destroy(struct map *map)
     pthread_mutex_destroy(&map->tally.mutex);
 }
 
-/* Adds one to a key's value. Dropped, it has changed nothing. */
+/* Adds one to a key's value. Dropped, it has added nothing. */
 struct map_add {
     FUTURE(int); /* 0, or UV_ENOMEM */
     struct map *map;
@@ -135,57 +130,48 @@ ASYNC(adder)
     ASYNC_END;
 }
 
-/* A thread's root: spawns its tasks, and waits for them. */
+/* A thread's root: spawns its tasks, and waits for each, whatever becomes of it: one that is left
+ * suspended might have a shard locked, for ever. */
 struct crew {
-    FUTURE(int);
+    FUTURE(void);
     struct map *map;
-    struct edo_join ends[TASKS]; /* futures of the tasks' ends */
-    int results[TASKS], i;
+    struct edo_join ends[TASKS];
+    int i;
 };
 
 ASYNC(crew)
 {
     ASYNC_BEGIN;
     for (int i = 0; i < TASKS; i++)
-        self->ends[i] =
-            edo_join(SPAWN(NEW(adder, .map = self->map, .first = i)), &self->results[i]);
-    for (; self->i < TASKS; self->i++) {
-        TRY_JOIN(&self->ends[self->i]);
-        if (self->results[self->i] < 0)
-            RETURN(self->results[self->i]);
-    }
-    RETURN(0);
+        self->ends[i] = edo_join(SPAWN(NEW(adder, .map = self->map, .first = i)), NULL);
+    for (; self->i < TASKS; self->i++)
+        AWAIT_REF(self->ends[self->i]);
 ASYNC_FINALLY:
     for (int i = 0; i < TASKS; i++)
         DROP(self->ends[i]);
     ASYNC_END;
 }
 
-/* A runtime for each thread; futures of the map wake each other across them. */
-static void *run_crew(void *map)
+/* A thread, and its runtime. Tasks of one are woken by those of another. */
+struct thread {
+    pthread_t id;
+    struct edo_runtime *runtime;
+    struct crew crew;
+};
+
+static void *thread_run(void *arg)
 {
-    struct edo_runtime *runtime = NULL;
-    struct crew crew = NEW(crew, .map = map);
-    int error = edo_runtime_new(&runtime);
-    if (error < 0 || (error = edo_block_on(runtime, &crew)) < 0 || (error = crew.output) < 0)
-        fprintf(stderr, "a thread: %s\n", edo_strerror(error));
-    edo_runtime_drop(runtime);
+    struct thread *thread = arg;
+    edo_block_on(thread->runtime, &thread->crew);
     return NULL;
 }
 
-int main(void)
+/* How many keys have the sum that they must have. */
+static int map_check(struct map *map)
 {
-    struct map map;
-    pthread_t threads[THREADS];
-    int started = 0, right = 0;
-    map_init(&map);
-    while (started < THREADS && pthread_create(&threads[started], NULL, run_crew, &map) == 0)
-        started++;
-    for (int i = 0; i < started; i++)
-        pthread_join(threads[i], NULL);
-
+    int right = 0;
     for (int i = 0; i < WORDS; i++) {
-        struct shard *shard = map_shard(&map, words[i]);
+        struct shard *shard = map_shard(map, words[i]);
         struct edo_mutex_guard guard = {NULL};
         if (edo_mutex_blocking_lock(&shard->mutex, &guard) < 0) /* outside of tasks: it may block */
             continue;
@@ -193,6 +179,30 @@ int main(void)
         right += entry != NULL && entry->value == THREADS * TASKS * ROUNDS;
         edo_mutex_unlock(&guard);
     }
+    return right;
+}
+
+int main(void)
+{
+    struct map map;
+    struct thread threads[THREADS];
+    int started = 0;
+    map_init(&map);
+    for (; started < THREADS; started++) {
+        struct thread *thread = &threads[started];
+        thread->crew = NEW(crew, .map = &map);
+        if (edo_runtime_new(&thread->runtime) < 0)
+            break;
+        if (pthread_create(&thread->id, NULL, thread_run, thread) != 0) {
+            edo_runtime_drop(thread->runtime);
+            break;
+        }
+    }
+    for (int i = 0; i < started; i++) {
+        pthread_join(threads[i].id, NULL);
+        edo_runtime_drop(threads[i].runtime);
+    }
+    int right = map_check(&map);
     printf("%u updates by %d tasks of %d threads; %d of %d keys have their sum\n",
            map.tally.updates, started * TASKS, started, right, WORDS);
     map_destroy(&map);

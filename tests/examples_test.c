@@ -117,3 +117,47 @@ Test(examples, actors_that_do_not_exist)
     cr_assert_not_null(freopen("/dev/null", "w", stderr));
     cr_assert_eq(run_actors(2, wrong), 1);
 }
+
+/* Each allocation fails, one at a time and all from the n-th on: the program ends, whatever it says, and
+ * leaves nothing behind. */
+static void without_memory(int (*run)(int argc, char **argv), int argc)
+{
+    struct edo_runtime *first;
+    cr_assert_eq(edo_runtime_new(&first), 0);
+    edo_runtime_drop(first);
+    cr_assert_not_null(freopen("/dev/null", "w", stdout));
+    cr_assert_not_null(freopen("/dev/null", "w", stderr));
+    for (int sticky = 0; sticky < 2; sticky++) {
+        bool failed = true;
+        for (uint64_t n = 1; failed; n++) {
+            struct baseline start = baseline();
+            edo_alloc_fail(n, sticky);
+            int status = run(argc, arguments);
+            failed = edo_alloc_fail(0, false);
+            check_baseline(&start);
+            cr_assert(status == 1 || status == 0);
+            cr_assert(failed || status == 0);
+        }
+    }
+}
+
+Test(examples, actors_without_memory)
+{
+    without_memory(run_actors, 1);
+}
+
+Test(examples, graceful_without_memory)
+{
+    without_memory(run_graceful, 2);
+}
+
+static int map_without_arguments(int argc, char **argv)
+{
+    (void)argc, (void)argv;
+    return run_sharded_map();
+}
+
+Test(examples, sharded_map_without_memory)
+{
+    without_memory(map_without_arguments, 1);
+}

@@ -371,10 +371,9 @@ static void adder_begin(void *data, void *frame, struct edo_runtime *runtime)
 
 static void crew_ended(void *data, const void *frame, bool completed)
 {
-    (void)data;
+    (void)data, (void)frame;
     if (!completed)
         return;
-    cr_assert_eq(((const struct crew *)frame)->output, 0);
     for (int i = 0; i < WORDS; i++)
         cr_assert_eq(shard_entry(map_shard(&swept_map, words[i]), words[i])->value, TASKS * ROUNDS);
 }
