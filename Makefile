@@ -187,7 +187,9 @@ build/libedo.so: $(call objects,shared,$(LIB)) build/obj/sources
 		$(filter %.o,$^) $(UV_LIBS)
 	$(Q)ln -sf libedo.so build/$(SONAME)
 
-example-sources = $(if $(wildcard $1.c),$1.c,$(wildcard $1/*.c))
+# manager_task is a client of mini-redis, of whose parts it is made.
+examples/manager_task-parts := $(filter examples/mini_redis/%,$(EXAMPLE_PARTS))
+example-sources = $(if $(wildcard $1.c),$1.c,$(wildcard $1/*.c)) $($1-parts)
 $(foreach e,$(EXAMPLES),$(eval $(call program-rule,release,build/$e,$(call example-sources,$e),build/libedo.a)))
 $(foreach e,$(EXAMPLES),$(eval $(call program-rule,asan,build/asan/$e,$(call example-sources,$e) $(LIB))))
 

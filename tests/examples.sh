@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Runs the examples as a newcomer does, and looks at what they print and how they end; the echo
-# server and its client together, on a port that the kernel picks.
+# Runs the examples as a newcomer does, and looks at what they print and how they end; the servers and
+# their clients together, on a port that the kernel picks.
 set -uo pipefail
 examples=${EDO_BUILD:-build}/examples
 work=$(mktemp -d)
@@ -53,19 +53,48 @@ timer: tick 3
 idle: 100 turns
 closed: 0' embed
 expect "the tree's sum is 15" recursive
-sorted 'job 1 is done
-job 2 is done
-job 3 is done
-stopping
+sorted 'stopping
+worker 1 has put nothing down half done
+worker 2 has put nothing down half done
+worker 3 has put nothing down half done
+working
 in order' graceful --demo
+expect '6240 updates by 24 tasks of 3 threads; 13 of 13 keys have their sum' sharded_map
+expect 'replies:
+  5 numbers given out, their sum is 15
+no_replies:
+  burst 1
+  burst 2
+  burst 3
+  burst 4
+  (6 lines are missing)
+  later 1
+  5 lines of 11 were taken, 5 are written
+two_handles:
+  the mean of 7 reports is 21
+shared_handle:
+  it rings: tea
+  it rings: rice
+  it rang 2 times, and does not wait for the guests
+peers:
+  10 hits, and both have left
+cycle:
+  both wait: stuck; the worker is in
+    cycle_worker
+      edo_mpsc_send
+  unbounded back: the sum is 91
+  tries back: the sum is 91
+  receives meanwhile: the sum is 91' actors
+expect 'peers:
+  10 hits, and both have left' actors peers
 
-# The server says where it listens when it does.
-serve() { # its arguments
-    exec 4< <(exec "$examples/echo_server" 0 "$@" 2>"$work/err")
+# A server says where it listens when it does.
+serve() { # the program and its arguments
+    exec 4< <(exec "$examples/$1" "${@:2}" 2>"$work/err")
     server=$!
     line=
     read -r -t 20 line <&4
-    [[ $line =~ ^listening\ on\ 127\.0\.0\.1:[0-9]+$ ]] || complain "echo_server said: $line"
+    [[ $line =~ ^listening\ on\ 127\.0\.0\.1:[0-9]+$ ]] || complain "$1 said: $line"
     port=${line##*:}
 }
 left() { # the status that is expected
@@ -73,15 +102,15 @@ left() { # the status that is expected
     wait "$server" || status=$?
     server=
     count=$((count + 1))
-    [ $status -eq "$1" ] || complain "echo_server: status $status, not $1"
-    [ ! -s "$work/err" ] || complain "echo_server: $(cat "$work/err")"
+    [ $status -eq "$1" ] || complain "the server: status $status, not $1"
+    [ ! -s "$work/err" ] || complain "the server: $(cat "$work/err")"
 }
 
-serve --once
+serve echo_server 0 --once
 expect 'hello' echo_client "$port"
 left 0
 
-serve
+serve echo_server 0
 long=$(printf 'lantern %.0s' {1..4000}) # 32000 bytes: several reads
 for text in one two three "$long"; do
     expect "$text" echo_client "$port" "$text"
@@ -97,6 +126,25 @@ left 130
 # Nobody listens there any more.
 timeout 20 "$examples/echo_client" "$port" >/dev/null 2>"$work/err" && complain "echo_client: status 0"
 grep -q 'connection refused' "$work/err" || complain "echo_client said: $(cat "$work/err")"
+
+serve mini_redis --port 0
+sorted 'city: Edo
+river: Sumida
+street: Tokaido
+the manager has served 6 commands' manager_task "$port"
+kill -INT "$server"
+left 0
+timeout 20 "$examples/manager_task" "$port" >"$work/out" 2>"$work/err" && complain "manager_task: status 0"
+grep -q 'connection refused' "$work/err" || complain "manager_task said: $(cat "$work/err")"
+
+# A real signal, while its workers work.
+exec 4< <(exec "$examples/graceful" 2>"$work/err")
+server=$!
+read -r -t 20 line <&4
+[ "$line" = working ] || complain "graceful said: $line"
+kill -INT "$server"
+left 0
+[ "$(tail -n 1 <&4)" = 'in order' ] || complain "graceful did not end in order"
 
 [ $failed -eq 0 ] && echo "ok: $count runs of the examples print what they should"
 exit $failed

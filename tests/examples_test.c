@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The examples that end by themselves, as they are, in this process: under the sanitizers, and with
- * the census as it was. What they print, and the echo pair, is looked at by examples.sh. */
+ * the census as it was. What they print, and those that need a server, is looked at by examples.sh. */
 #include "io_helpers.h"
 
 int run_hello(int argc, char **argv);
@@ -11,6 +11,8 @@ int run_mini_tokio(void);
 int run_embed(void);
 int run_recursive(int argc, char **argv);
 int run_graceful(int argc, char **argv);
+int run_sharded_map(void);
+int run_actors(int argc, char **argv);
 #define main run_hello
 #include "examples/hello.c"
 #undef main
@@ -34,6 +36,12 @@ int run_graceful(int argc, char **argv);
 #undef main
 #define main run_graceful
 #include "examples/graceful.c"
+#undef main
+#define main run_sharded_map
+#include "examples/sharded_map.c"
+#undef main
+#define main run_actors
+#include "examples/actors/main.c"
 #undef main
 
 static char program[] = "example", demo[] = "--demo";
@@ -90,4 +98,66 @@ Test(examples, recursive)
 Test(examples, graceful)
 {
     CHECK(run_graceful(2, arguments));
+}
+
+Test(examples, sharded_map)
+{
+    CHECK(run_sharded_map());
+}
+
+Test(examples, actors)
+{
+    CHECK(run_actors(1, arguments));
+}
+
+Test(examples, actors_that_do_not_exist)
+{
+    char none[] = "none";
+    char *wrong[] = {program, none, NULL};
+    cr_assert_not_null(freopen("/dev/null", "w", stderr));
+    cr_assert_eq(run_actors(2, wrong), 1);
+}
+
+/* Each allocation fails, one at a time and all from the n-th on: the program ends, whatever it says, and
+ * leaves nothing behind. */
+static void without_memory(int (*run)(int argc, char **argv), int argc)
+{
+    struct edo_runtime *first;
+    cr_assert_eq(edo_runtime_new(&first), 0);
+    edo_runtime_drop(first);
+    cr_assert_not_null(freopen("/dev/null", "w", stdout));
+    cr_assert_not_null(freopen("/dev/null", "w", stderr));
+    for (int sticky = 0; sticky < 2; sticky++) {
+        bool failed = true;
+        for (uint64_t n = 1; failed; n++) {
+            struct baseline start = baseline();
+            edo_alloc_fail(n, sticky);
+            int status = run(argc, arguments);
+            failed = edo_alloc_fail(0, false);
+            check_baseline(&start);
+            cr_assert(status == 1 || status == 0);
+            cr_assert(failed || status == 0);
+        }
+    }
+}
+
+Test(examples, actors_without_memory)
+{
+    without_memory(run_actors, 1);
+}
+
+Test(examples, graceful_without_memory)
+{
+    without_memory(run_graceful, 2);
+}
+
+static int map_without_arguments(int argc, char **argv)
+{
+    (void)argc, (void)argv;
+    return run_sharded_map();
+}
+
+Test(examples, sharded_map_without_memory)
+{
+    without_memory(map_without_arguments, 1);
 }

@@ -3,6 +3,7 @@
  * nothing is lost, FINALLY ran once. */
 #include "support/sweep.h"
 
+#include "examples/mini_redis/server.h"
 #include "io_helpers.h"
 
 /* The examples' own futures, their main under another name. */
@@ -16,6 +17,8 @@ int sweep_echo_client(int argc, char **argv);
 int sweep_embed(void);
 int sweep_recursive(int argc, char **argv);
 int sweep_graceful(int argc, char **argv);
+int sweep_sharded_map(void);
+int sweep_manager_task(int argc, char **argv);
 #define main sweep_hello
 #include "examples/hello.c"
 #undef main
@@ -46,6 +49,12 @@ int sweep_graceful(int argc, char **argv);
 #define main sweep_graceful
 #include "examples/graceful.c"
 #undef main
+#define main sweep_sharded_map
+#include "examples/sharded_map.c"
+#undef main
+#define main sweep_manager_task
+#include "examples/manager_task.c"
+#undef main
 
 Test(sweep, hello)
 {
@@ -73,6 +82,8 @@ Test(sweep, delay)
 
 Test(sweep, mini_tokio)
 {
+    /* However busy the machine is, the first of them has not slept enough when it is cancelled. */
+    SWEEP(NEW(sleeper, .name = "sweep", .ms = 600000), .real_time = true, .rounds = 1);
     SWEEP(NEW(sleeper, .name = "sweep", .ms = 1), .real_time = true);
     sweep_covered("examples/mini_tokio.c");
 }
@@ -252,34 +263,243 @@ Test(sweep, embed)
     sweep_covered("examples/embed.c");
 }
 
+struct graceful_scene {
+    struct edo_cancellation_token *token;
+    struct edo_task_tracker tracker;
+    struct edo_task_tracker_token stuck;
+};
+
 static void graceful_begin(void *data, void *frame, struct edo_runtime *runtime)
 {
-    uv_signal_t *handle = data;
-    struct edo_completion *interrupted = edo_completion_new(0);
-    cr_assert_not_null(interrupted);
-    uv_signal_init(edo_runtime_loop(runtime), handle);
-    handle->data = interrupted;
-    uv_signal_start_oneshot(handle, on_interrupt, SIGINT);
-    ((struct graceful *)frame)->interrupt = edo_completion_wait(interrupted);
+    struct graceful_scene *scene = data;
+    struct graceful *graceful = frame;
+    (void)runtime;
+    scene->token = edo_cancellation_token_new();
+    cr_assert_not_null(scene->token);
+    edo_task_tracker_init(&scene->tracker);
+    graceful->token = scene->token;
+    graceful->tracker = &scene->tracker;
+}
+
+/* As its signal does. */
+static void graceful_suspended(void *data, void *frame, unsigned n)
+{
+    (void)frame;
+    if (n == 1)
+        edo_cancellation_token_cancel(((struct graceful_scene *)data)->token);
 }
 
 static void graceful_ended(void *data, const void *frame, bool completed)
 {
-    uv_signal_t *handle = data;
-    if (completed)
+    const struct graceful_scene *scene = data;
+    if (completed) {
         cr_assert_eq(((const struct graceful *)frame)->output, 0);
-    if (handle->data != NULL)
-        edo_completion_complete(handle->data, UV_ECANCELED);
-    handle->data = NULL;
-    uv_close((uv_handle_t *)handle, NULL);
+        cr_assert(edo_task_tracker_is_empty(&scene->tracker));
+    }
+}
+
+static void graceful_end(void *data)
+{
+    struct graceful_scene *scene = data;
+    edo_task_tracker_token_drop(&scene->stuck);
+    cr_assert(edo_task_tracker_is_empty(&scene->tracker), "its workers outlive the runtime");
+    edo_task_tracker_destroy(&scene->tracker);
+    edo_cancellation_token_drop(scene->token);
+}
+
+/* One that does not stop: not waited for beyond the bound. */
+static void stuck_begin(void *data, void *frame, struct edo_runtime *runtime)
+{
+    struct graceful_scene *scene = data;
+    graceful_begin(data, frame, runtime);
+    scene->stuck = edo_task_tracker_token(&scene->tracker);
+}
+
+static void stuck_ended(void *data, const void *frame, bool completed)
+{
+    const struct graceful_scene *scene = data;
+    if (completed) {
+        cr_assert_eq(((const struct graceful *)frame)->output, UV_ETIMEDOUT);
+        cr_assert_eq(edo_task_tracker_len(&scene->tracker), 1);
+    }
+}
+
+static void worker_begin(void *data, void *frame, struct edo_runtime *runtime)
+{
+    struct graceful_scene *scene = data;
+    (void)runtime;
+    scene->token = edo_cancellation_token_new();
+    cr_assert_not_null(scene->token);
+    edo_task_tracker_init(&scene->tracker);
+    ((struct worker *)frame)->token = edo_cancellation_token_clone(scene->token);
+}
+
+/* In its second piece, which it finishes. */
+static void worker_suspended(void *data, void *frame, unsigned n)
+{
+    (void)frame;
+    if (n == 3)
+        edo_cancellation_token_cancel(((struct graceful_scene *)data)->token);
 }
 
 Test(sweep, graceful)
 {
-    SWEEP(NEW(job, .number = 1));
-    SWEEP(NEW(graceful, .demo = true), .real_time = true, .data_size = sizeof(uv_signal_t),
-          .begin = graceful_begin, .ended = graceful_ended);
+    SWEEP(NEW(worker, .number = 1), .data_size = sizeof(struct graceful_scene),
+          .begin = worker_begin, .suspended = worker_suspended, .end = graceful_end);
+    SWEEP(NEW(graceful), .data_size = sizeof(struct graceful_scene), .begin = graceful_begin,
+          .suspended = graceful_suspended, .ended = graceful_ended, .end = graceful_end);
+    SWEEP(NEW(graceful), .data_size = sizeof(struct graceful_scene), .begin = stuck_begin,
+          .suspended = graceful_suspended, .ended = stuck_ended, .end = graceful_end);
     sweep_covered("examples/graceful.c");
+}
+
+/* Of the sweep's data it would not be aligned. */
+static struct map swept_map;
+
+static void map_begin(void *data, void *frame, struct edo_runtime *runtime)
+{
+    (void)data, (void)frame, (void)runtime;
+    map_init(&swept_map);
+}
+
+/* Another task is at the same keys, in the same order: each finds them locked. */
+static void adder_begin(void *data, void *frame, struct edo_runtime *runtime)
+{
+    map_begin(data, frame, runtime);
+    edo_task_detach(SPAWN(NEW(adder, .map = &swept_map)));
+}
+
+static void crew_ended(void *data, const void *frame, bool completed)
+{
+    (void)data, (void)frame;
+    if (!completed)
+        return;
+    for (int i = 0; i < WORDS; i++)
+        cr_assert_eq(shard_entry(map_shard(&swept_map, words[i]), words[i])->value, TASKS * ROUNDS);
+}
+
+/* Nothing is locked any more, and each update that was counted is there. */
+static void map_end(void *data)
+{
+    unsigned sum = 0;
+    (void)data;
+    for (int i = 0; i < SHARDS; i++) {
+        struct edo_mutex_guard guard = {NULL};
+        cr_assert_eq(edo_mutex_try_lock(&swept_map.shards[i].mutex, &guard), 0);
+        for (struct entry *entry = swept_map.shards[i].first; entry != NULL; entry = entry->next)
+            sum += (unsigned)entry->value;
+        edo_mutex_unlock(&guard);
+    }
+    cr_assert_eq(sum, swept_map.tally.updates);
+    map_destroy(&swept_map);
+}
+
+Test(sweep, sharded_map)
+{
+    SWEEP(NEW(adder, .map = &swept_map), .rounds = 8, .begin = adder_begin, .end = map_end);
+    SWEEP(NEW(crew, .map = &swept_map), .begin = map_begin, .ended = crew_ended, .end = map_end);
+    sweep_covered("examples/sharded_map.c");
+}
+
+/* The manager, its server, and one command more than the channel has room for. */
+struct manager_scene {
+    struct server server;
+    MPSC_SENDER(struct command) tx;
+    ONESHOT_RECEIVER(struct answer) before;
+    uint16_t port;
+};
+
+static void manager_task_begin(void *data, void *frame, struct edo_runtime *runtime)
+{
+    struct manager_scene *scene = data;
+    struct edo_tcp_listener *listener;
+    struct edo_addr addr = loopback(0);
+    (void)runtime;
+    cr_assert_eq(server_init(&scene->server, &limits_default), 0);
+    cr_assert_eq(edo_tcp_listen(&listener, &addr), 0);
+    cr_assert_eq(edo_tcp_listener_local(listener, &addr), 0);
+    scene->port = edo_addr_port(&addr);
+    ((struct manager_task *)frame)->port = scene->port;
+    edo_task_detach(SPAWN(NEW(serve, .server = &scene->server, .listener = listener)));
+}
+
+static void manager_task_ended(void *data, const void *frame, bool completed)
+{
+    const struct manager_scene *scene = data;
+    if (completed) {
+        cr_assert_eq(((const struct manager_task *)frame)->served, 6);
+        cr_assert_eq(scene->server.store.count, 3);
+    }
+}
+
+static void manager_end(void *data)
+{
+    struct manager_scene *scene = data;
+    edo_oneshot_receiver_drop(scene->before);
+    server_free(&scene->server);
+}
+
+/* A channel of one place, which is taken; the manager's end of it. */
+static MPSC_RECEIVER(struct command) manager_channel(struct manager_scene *scene)
+{
+    MPSC_RECEIVER(struct command) rx;
+    struct command command = {.key = "before"};
+    cr_assert_eq(edo_mpsc_with(&scene->tx, &rx, 1, command_drop), 0);
+    cr_assert_eq(edo_oneshot(&command.reply, &scene->before), 0);
+    cr_assert_eq(edo_mpsc_try_send(scene->tx, &command), 0);
+    return rx;
+}
+
+static void manager_begin(void *data, void *frame, struct edo_runtime *runtime)
+{
+    struct manager_scene *scene = data;
+    struct manager_task task;
+    manager_task_begin(data, &task, runtime);
+    ((struct manager *)frame)->port = task.port;
+    ((struct manager *)frame)->commands = manager_channel(scene);
+    edo_task_detach(SPAWN(NEW(user, .commands = scene->tx, .key = "city", .value = "Edo")));
+}
+
+static void manager_ended(void *data, const void *frame, bool completed)
+{
+    (void)data;
+    if (completed)
+        cr_assert_eq(((const struct manager *)frame)->output, 3);
+}
+
+static void user_begin(void *data, void *frame, struct edo_runtime *runtime)
+{
+    struct manager_scene *scene = data;
+    struct manager_task task;
+    struct user *user = frame;
+    manager_task_begin(data, &task, runtime);
+    edo_task_detach(SPAWN(NEW(manager, .port = task.port, .commands = manager_channel(scene))));
+    user->commands = scene->tx;
+}
+
+static void user_ended(void *data, const void *frame, bool completed)
+{
+    struct manager_scene *scene = data;
+    const struct user *user = frame;
+    struct answer answer;
+    if (!completed)
+        return;
+    cr_assert_eq(user->output, 0);
+    cr_assert_str_eq(user->ask.answer.text, "Edo");
+    cr_assert_eq(edo_oneshot_try_recv(scene->before, &answer), 0);
+    cr_assert_eq(answer.status, UV_ENOENT);
+}
+
+Test(sweep, manager_task)
+{
+    SWEEP(NEW(manager_task), .real_time = true, .data_size = sizeof(struct manager_scene),
+          .begin = manager_task_begin, .ended = manager_task_ended, .end = manager_end);
+    SWEEP(NEW(manager), .real_time = true, .data_size = sizeof(struct manager_scene),
+          .begin = manager_begin, .ended = manager_ended, .end = manager_end);
+    SWEEP(NEW(user, .key = "city", .value = "Edo"), .real_time = true,
+          .data_size = sizeof(struct manager_scene), .begin = user_begin, .ended = user_ended,
+          .end = manager_end);
+    sweep_covered("examples/manager_task.c");
 }
 
 /* The sweep itself: what is wrong must be noticed. */
