@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT */
+/* Every channel under stress: tests/stress/soak.c says how it is called. */
+#include "tests/stress/kinds.h"
+
+int main(int argc, char **argv)
+{
+    static const struct stress_kind *const kinds[] = {
+        &stress_oneshot, &stress_mpsc_bounded,  &stress_mpsc_unbounded,  &stress_broadcast,
+        &stress_watch,   &stress_async_bounded, &stress_async_unbounded, NULL};
+    return stress_soak(argc, argv, kinds);
+}
