@@ -62,14 +62,15 @@ ASYNC(async_producer)
                 change_sender(self);
             continue;
         }
-        if (self->result >= 0)
-            ledger_sent(self->view.ledger, self->id);
-        else if (self->result == UV_EAGAIN)
-            YIELD_NOW();
-        else
+        if (self->result == EDO_ECLOSED)
             break;
-        if (self->stay-- == 0)
-            edo_async_close(self->tx);
+        if (self->result >= 0) {
+            ledger_sent(self->view.ledger, self->id);
+            if (self->stay-- == 0)
+                edo_async_close(self->tx);
+        }
+        if (self->result == UV_EAGAIN || stress_pauses(&self->life))
+            YIELD_NOW();
     }
     if (self->view.ledger->sent[self->id] < self->view.ledger->quota)
         ledger_returned(self->view.ledger);
@@ -125,16 +126,16 @@ ASYNC(async_consumer)
         }
         if (self->result == EDO_ECLOSED)
             break;
-        if (self->result == UV_EAGAIN || stress_random(&self->life, 16) == 0)
+        if (self->result == 0) {
+            ledger_received(&self->view, &self->message);
+            if (self->stay-- == 0) {
+                if (!self->closes)
+                    RETURN();
+                edo_async_close(self->rx);
+            }
+        }
+        if (self->result == UV_EAGAIN || stress_pauses(&self->life))
             YIELD_NOW();
-        if (self->result != 0)
-            continue;
-        ledger_received(&self->view, &self->message);
-        if (self->stay-- > 0)
-            continue;
-        if (!self->closes)
-            RETURN();
-        edo_async_close(self->rx);
     }
     edo_store(&self->view.ledger->ended, true, relaxed);
 ASYNC_FINALLY:

@@ -59,12 +59,14 @@ struct comer {
 ASYNC(comer)
 {
     ASYNC_BEGIN;
-    for (; self->left > 0; self->left--) {
+    /* When one ends, all do. */
+    while (self->left > 0 && edo_load(&self->gate->ended, relaxed) == 0) {
+        self->left--;
         stress_step(&self->life, "wait");
         self->wait =
             NEW(counted_wait, .gate = self->gate, .wait = edo_barrier_wait(&self->gate->barrier));
         AWAIT(self->attempt, stress_attempt(&self->life, &self->wait));
-        if (stress_random(&self->life, 8) == 0)
+        if (stress_pauses(&self->life))
             YIELD_NOW();
     }
     /* For those that still wait. */
@@ -94,7 +96,8 @@ static void barrier_round(struct stress *stress)
     uint64_t came = edo_load(&gate.came, relaxed), leaders = edo_load(&gate.leaders, relaxed);
     stress_expect(stress, leaders == came / gate.n, "%u came, by %u, and %u were leaders",
                   (unsigned)came, gate.n, (unsigned)leaders);
-    stress->sent += (uint64_t)stress->quota * STRESS_ACTORS;
+    for (uint32_t i = 0; i < STRESS_ACTORS; i++)
+        stress->sent += stress->quota - comers[i].left;
     edo_barrier_destroy(&gate.barrier);
     free(comers);
 }

@@ -133,7 +133,7 @@ ASYNC(broadcast_producer)
         }
         if (!send_one(self))
             YIELD_NOW();
-        if (stress_random(&self->life, 8) == 0)
+        if (stress_pauses(&self->life))
             YIELD_NOW();
     }
 ASYNC_FINALLY:

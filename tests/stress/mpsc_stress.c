@@ -104,12 +104,12 @@ ASYNC(mpsc_producer)
                 change_handle(self);
             continue;
         }
+        if (self->result == EDO_ECLOSED)
+            break;
         if (self->result == 0)
             ledger_sent(self->ledger, self->id);
-        else if (self->result == UV_EAGAIN)
+        if (self->result == UV_EAGAIN || stress_pauses(&self->life))
             YIELD_NOW();
-        else
-            break;
     }
     if (self->ledger->sent[self->id] < self->ledger->quota)
         ledger_returned(self->ledger);
@@ -177,7 +177,7 @@ ASYNC(mpsc_consumer)
             edo_mpsc_close(self->rx);
             self->stay = UINT32_MAX;
         }
-        if (self->result == UV_EAGAIN || stress_random(&self->life, 16) == 0)
+        if (self->result == UV_EAGAIN || stress_pauses(&self->life))
             YIELD_NOW();
     }
     edo_store(&self->view.ledger->ended, true, relaxed);

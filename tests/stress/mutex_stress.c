@@ -47,7 +47,7 @@ ASYNC(mutex_user)
             continue;
         }
         self->read = self->counted->count;
-        if (stress_random(&self->life, 16) == 0)
+        if (stress_pauses(&self->life))
             YIELD_NOW();
         if (!stress_planted(self->life.stress, STRESS_LOSS))
             self->counted->count = self->read + 1;

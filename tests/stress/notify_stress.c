@@ -57,7 +57,7 @@ ASYNC(passer)
         if (!self->attempt.output)
             continue;
         self->left--;
-        if (stress_random(&self->life, 8) == 0)
+        if (stress_pauses(&self->life))
             YIELD_NOW();
         pass_on(self);
     }

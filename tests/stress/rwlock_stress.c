@@ -116,7 +116,7 @@ ASYNC(rwlock_user)
             begins_to_write(self->pair);
             if (!stress_planted(self->life.stress, STRESS_LOSS))
                 self->pair->a++;
-            if (stress_random(&self->life, 16) == 0)
+            if (stress_pauses(&self->life))
                 YIELD_NOW();
             ends_writing(self);
         } else {
@@ -124,7 +124,7 @@ ASYNC(rwlock_user)
         }
         if (self->reading.lock != NULL) {
             look(self->pair);
-            if (stress_random(&self->life, 16) == 0)
+            if (stress_pauses(&self->life))
                 YIELD_NOW();
             ends_reading(self);
         }

@@ -28,7 +28,7 @@ struct semaphore_user {
 
 static void took(struct permits *permits, int64_t n)
 {
-    if (stress_planted(permits->stress, STRESS_DOUBLE))
+    if (n > 0 && stress_planted(permits->stress, STRESS_DOUBLE))
         n *= 2;
     int64_t out = edo_fetch_add(&permits->out, n, relaxed) + n;
     stress_expect(permits->stress, out <= permits->all, "%d permits are out, of %u", (int)out,
@@ -37,7 +37,7 @@ static void took(struct permits *permits, int64_t n)
 
 static void gives(struct permits *permits, int64_t n)
 {
-    if (!stress_planted(permits->stress, STRESS_LOSS))
+    if (n > 0 && !stress_planted(permits->stress, STRESS_LOSS))
         edo_fetch_sub(&permits->out, n, relaxed);
 }
 
@@ -106,7 +106,7 @@ ASYNC(semaphore_user)
                       self->result);
         took(self->permits, self->want);
         self->left--;
-        if (stress_random(&self->life, 8) == 0)
+        if (stress_pauses(&self->life))
             YIELD_NOW();
         give_back(self);
         if (self->closes && self->left < self->life.stress->quota / 2)

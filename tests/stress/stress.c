@@ -3,6 +3,7 @@
 #include "stress.h"
 
 #include <inttypes.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,12 +22,23 @@ uint32_t stress_random_(uint64_t *state, uint32_t n)
 
 void stress_life_init(struct stress_life *life, struct stress *stress)
 {
-    static const uint32_t odds[] = {2, 4, 16, 64, UINT32_MAX};
+    static const uint32_t odds[] = {2, 4, 16, 64, UINT32_MAX}, paces[] = {2, 8, 32, 128};
     *life = (struct stress_life){.stress = stress};
     life->random = (uint64_t)stress_random(stress, UINT32_MAX) << 32;
     life->odds = odds[stress_random(stress, sizeof odds / sizeof odds[0])];
+    life->pace = paces[stress_random(stress, sizeof paces / sizeof paces[0])];
     edo_init(&life->steps, 0);
     edo_init(&life->doing, "nothing yet");
+}
+
+bool stress_pauses(struct stress_life *life)
+{
+    if (stress_random(life, life->pace) != 0)
+        return false;
+    /* On a thread of its own nobody else would be let go. */
+    if (stress_may_block())
+        sched_yield();
+    return true;
 }
 
 void stress_complain(struct stress *stress, const char *format, ...)

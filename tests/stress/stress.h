@@ -81,6 +81,7 @@ struct stress_life {
     struct stress *stress;
     uint64_t random;
     uint32_t odds; /* one attempt in so many is cancelled */
+    uint32_t pace; /* after one step in so many it lets others go first */
     uint64_t cancelled;
     _Atomic(uint64_t) steps;
     _Atomic(const char *) doing;
@@ -104,6 +105,9 @@ static inline void stress_step(struct stress_life *life, const char *doing)
     edo_store(&life->doing, doing, relaxed);
     edo_store(&life->steps, edo_load(&life->steps, relaxed) + 1, relaxed);
 }
+
+/* Whether it lets others go first, now: what it then does is YIELD_NOW. */
+bool stress_pauses(struct stress_life *life);
 
 /* Whether an actor runs where it may block: on a thread of its own. */
 static inline bool stress_may_block(void)

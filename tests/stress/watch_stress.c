@@ -3,7 +3,6 @@
  * numbers of their own, and what they replace comes back to one of them; in the other half they count it up
  * together. Either way no consumer sees a value after one that came later, `changed` is ready for a new one
  * only, and all see the last. */
-#include <sched.h>
 #include <stdlib.h>
 
 #include "attempt.h"
@@ -24,7 +23,6 @@ struct watched {
     struct stress *stress;
     enum way way;
     bool owning;
-    uint32_t pause;                    /* of a producer, one time in so many */
     _Atomic(int64_t) owned;            /* that there are now */
     uint32_t stored[STRESS_PRODUCERS]; /* each by its producer */
     _Atomic(uint8_t) *back;            /* of each value: how often it came back */
@@ -164,10 +162,8 @@ ASYNC(watch_producer)
         }
         if (store_one(self))
             self->all->stored[self->id]++;
-        if (stress_random(&self->life, self->all->pause) == 0) {
-            sched_yield();
+        if (stress_pauses(&self->life))
             YIELD_NOW();
-        }
     }
 ASYNC_FINALLY:
     edo_watch_sender_drop(self->tx);
@@ -325,7 +321,6 @@ static void watch_round(struct stress *stress)
 {
     struct watched all = {.stress = stress,
                           .way = stress_random(stress, 2) == 0 ? STORES : COUNTS,
-                          .pause = 2u << stress_random(stress, 4),
                           .owning = stress_random(stress, 2) == 0};
     struct watch_producer *producers = calloc(STRESS_PRODUCERS, sizeof *producers);
     struct watch_consumer *consumers = calloc(STRESS_CONSUMERS, sizeof *consumers);
