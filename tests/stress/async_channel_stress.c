@@ -72,7 +72,7 @@ ASYNC(async_producer)
         if (self->result == UV_EAGAIN || stress_pauses(&self->life))
             YIELD_NOW();
     }
-    if (self->view.ledger->sent[self->id] < self->view.ledger->quota)
+    if (self->result == EDO_ECLOSED)
         ledger_returned(self->view.ledger);
 ASYNC_FINALLY:
     edo_async_sender_drop(self->tx);

@@ -60,10 +60,20 @@ static void fill(struct mpsc_producer *self)
     edo_mpsc_permit_release(&self->permit);
 }
 
+/* The last words are for places that outlive the sender they were had from. */
+static void say_last_words(struct mpsc_producer *self)
+{
+    if (edo_mpsc_try_reserve_many(self->tx, 2, &self->permit) < 0)
+        edo_mpsc_try_reserve(self->tx, &self->permit);
+    edo_mpsc_sender_drop(self->tx);
+    self->tx = NULL;
+    fill(self);
+}
+
 ASYNC(mpsc_producer)
 {
     ASYNC_BEGIN;
-    while (self->tx != NULL && self->ledger->sent[self->id] < self->ledger->quota) {
+    while (self->tx != NULL && self->ledger->sent[self->id] < self->ledger->quota - 2) {
         self->dice = stress_random(&self->life, 32);
         self->message = ledger_message(self->ledger, self->id);
         if (self->dice < 16) {
@@ -111,8 +121,10 @@ ASYNC(mpsc_producer)
         if (self->result == UV_EAGAIN || stress_pauses(&self->life))
             YIELD_NOW();
     }
-    if (self->ledger->sent[self->id] < self->ledger->quota)
+    if (self->result == EDO_ECLOSED)
         ledger_returned(self->ledger);
+    else if (self->tx != NULL)
+        say_last_words(self);
 ASYNC_FINALLY:
     edo_mpsc_sender_drop(self->tx);
     edo_mpsc_weak_sender_drop(self->weak);
