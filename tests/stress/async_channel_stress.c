@@ -153,33 +153,33 @@ static void async_round(struct stress *stress)
             : capacities[stress_random(stress, sizeof capacities / sizeof capacities[0])];
     /* Half of the rounds go on to their ends. */
     uint32_t ending = stress_random(stress, 2) == 0 ? GO_ON : stress_random(stress, ENDINGS);
-    uint32_t count = 0, all = stress->quota * STRESS_PRODUCERS;
+    uint32_t count = 0, all = stress->quota * stress->producers;
     struct ledger ledger;
     ASYNC_SENDER(struct message) tx;
     ASYNC_RECEIVER(struct message) rx;
-    struct async_producer *producers = calloc(STRESS_PRODUCERS, sizeof *producers);
-    struct async_consumer *consumers = calloc(STRESS_CONSUMERS, sizeof *consumers);
+    struct async_producer *producers = calloc(stress->producers, sizeof *producers);
+    struct async_consumer *consumers = calloc(stress->consumers, sizeof *consumers);
     struct stress_actor *actors[STRESS_ACTORS];
     ledger_init(&ledger, stress);
     int error = edo_async_channel_with(&tx, &rx, capacity, ledger_dropped);
     edo_assert(error == 0);
-    for (uint32_t i = 0; i < STRESS_PRODUCERS; i++) {
+    for (uint32_t i = 0; i < stress->producers; i++) {
         producers[i] = NEW(async_producer, .view.ledger = &ledger, .id = i,
                            .tx = edo_async_sender_clone(tx), .stay = UINT32_MAX);
         stress_life_init(&producers[i].life, stress);
         actors[count++] = (struct stress_actor *)&producers[i];
     }
-    for (uint32_t i = 0; i < STRESS_CONSUMERS; i++) {
+    for (uint32_t i = 0; i < stress->consumers; i++) {
         consumers[i] = NEW(async_consumer, .view.ledger = &ledger,
                            .rx = edo_async_receiver_clone(rx), .stay = UINT32_MAX);
         if (ending == CONSUMERS_GO)
-            consumers[i].stay = stress_random(stress, all / STRESS_CONSUMERS);
+            consumers[i].stay = stress_random(stress, all / stress->consumers);
         stress_life_init(&consumers[i].life, stress);
         actors[count++] = (struct stress_actor *)&consumers[i];
     }
     if (ending == CONSUMER_CLOSES) {
         consumers[0].closes = true;
-        consumers[0].stay = stress_random(stress, all / STRESS_CONSUMERS);
+        consumers[0].stay = stress_random(stress, all / stress->consumers);
     } else if (ending == PRODUCER_CLOSES) {
         producers[0].stay = stress_random(stress, stress->quota);
     }

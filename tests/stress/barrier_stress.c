@@ -71,7 +71,7 @@ ASYNC(comer)
     }
     /* For those that still wait. */
     edo_fetch_add(&self->gate->ended, 1, relaxed);
-    while (edo_load(&self->gate->ended, relaxed) < STRESS_ACTORS) {
+    while (edo_load(&self->gate->ended, relaxed) < self->life.stress->actors) {
         stress_step(&self->life, "wait for the others");
         self->wait =
             NEW(counted_wait, .gate = self->gate, .wait = edo_barrier_wait(&self->gate->barrier));
@@ -83,20 +83,20 @@ ASYNC(comer)
 
 static void barrier_round(struct stress *stress)
 {
-    struct gate gate = {.stress = stress, .n = 1 + stress_random(stress, STRESS_ACTORS)};
-    struct comer *comers = calloc(STRESS_ACTORS, sizeof *comers);
+    struct gate gate = {.stress = stress, .n = 1 + stress_random(stress, stress->actors)};
+    struct comer *comers = calloc(stress->actors, sizeof *comers);
     struct stress_actor *actors[STRESS_ACTORS];
     edo_barrier_init(&gate.barrier, gate.n);
-    for (uint32_t i = 0; i < STRESS_ACTORS; i++) {
+    for (uint32_t i = 0; i < stress->actors; i++) {
         comers[i] = NEW(comer, .gate = &gate, .left = stress->quota);
         stress_life_init(&comers[i].life, stress);
         actors[i] = (struct stress_actor *)&comers[i];
     }
-    stress_run(stress, actors, STRESS_ACTORS);
+    stress_run(stress, actors, stress->actors);
     uint64_t came = edo_load(&gate.came, relaxed), leaders = edo_load(&gate.leaders, relaxed);
     stress_expect(stress, leaders == came / gate.n, "%u came, by %u, and %u were leaders",
                   (unsigned)came, gate.n, (unsigned)leaders);
-    for (uint32_t i = 0; i < STRESS_ACTORS; i++)
+    for (uint32_t i = 0; i < stress->actors; i++)
         stress->sent += stress->quota - comers[i].left;
     edo_barrier_destroy(&gate.barrier);
     free(comers);

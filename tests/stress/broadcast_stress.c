@@ -336,14 +336,14 @@ static void check_order(struct broadcasts *all)
 static void close_books(struct broadcasts *all, struct broadcast_consumer *consumers)
 {
     struct stress *stress = all->stress;
-    for (uint32_t i = 0; i < STRESS_PRODUCERS; i++)
+    for (uint32_t i = 0; i < stress->producers; i++)
         all->total += all->sent[i];
     all->order = calloc(all->total + 1, sizeof *all->order);
     all->places = calloc((uint64_t)STRESS_PRODUCERS * stress->quota, sizeof *all->places);
     bool again = true;
     while (again && stress->complaint[0] == '\0') {
         again = false;
-        for (uint32_t i = 0; i < STRESS_CONSUMERS; i++)
+        for (uint32_t i = 0; i < stress->consumers; i++)
             again = enter_log(all, &consumers[i].log) || again;
     }
     check_order(all);
@@ -360,8 +360,8 @@ static void broadcast_round(struct stress *stress)
                              .owning = stress_random(stress, 2) == 0,
                              .gentle = stress_random(stress, 4) != 0,
                              .capacity = 1u << stress_random(stress, 11)};
-    struct broadcast_producer *producers = calloc(STRESS_PRODUCERS, sizeof *producers);
-    struct broadcast_consumer *consumers = calloc(STRESS_CONSUMERS, sizeof *consumers);
+    struct broadcast_producer *producers = calloc(stress->producers, sizeof *producers);
+    struct broadcast_consumer *consumers = calloc(stress->consumers, sizeof *consumers);
     struct stress_actor *actors[STRESS_ACTORS];
     uint32_t count = 0;
     BROADCAST_SENDER(struct event) tx;
@@ -369,14 +369,14 @@ static void broadcast_round(struct stress *stress)
     int error = edo_broadcast_with(&tx, &rx, all.capacity, all.owning ? event_clone : NULL,
                                    all.owning ? event_drop : NULL);
     edo_assert(error == 0);
-    for (uint32_t i = 0; i < STRESS_CONSUMERS; i++) {
+    for (uint32_t i = 0; i < stress->consumers; i++) {
         consumers[i] = NEW(broadcast_consumer, .all = &all, .restless = i % 2 == 1,
                            .rx = i == 0 ? rx : edo_broadcast_subscribe(tx));
         note(&consumers[i].log, SUBSCRIBED_FIRST, 0, 0);
         stress_life_init(&consumers[i].life, stress);
         actors[count++] = (struct stress_actor *)&consumers[i];
     }
-    for (uint32_t i = 0; i < STRESS_PRODUCERS; i++) {
+    for (uint32_t i = 0; i < stress->producers; i++) {
         producers[i] =
             NEW(broadcast_producer, .all = &all, .id = i, .tx = edo_broadcast_sender_clone(tx));
         stress_life_init(&producers[i].life, stress);
@@ -385,7 +385,7 @@ static void broadcast_round(struct stress *stress)
     edo_broadcast_sender_drop(tx);
     stress_run(stress, actors, count);
     close_books(&all, consumers);
-    for (uint32_t i = 0; i < STRESS_CONSUMERS; i++)
+    for (uint32_t i = 0; i < stress->consumers; i++)
         free(consumers[i].log.entries);
     free(producers);
     free(consumers);

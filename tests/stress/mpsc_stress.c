@@ -7,6 +7,7 @@
 #include "ledger.h"
 
 enum { BOUNDED, UNBOUNDED };
+enum { CHANNELS = 4 };
 
 struct mpsc_producer {
     STRESS_ACTOR;
@@ -201,18 +202,18 @@ ASYNC_FINALLY:
 static void mpsc_round(struct stress *stress)
 {
     static const size_t capacities[] = {1, 2, 3, 4, 7, 16, 100};
-    uint32_t channels = stress_random(stress, 2) == 0 ? 1 : STRESS_CONSUMERS, count = 0;
-    struct ledger ledgers[STRESS_CONSUMERS];
-    MPSC_SENDER(struct message) tx[STRESS_CONSUMERS];
-    struct mpsc_producer *producers = calloc(STRESS_PRODUCERS, sizeof *producers);
-    struct mpsc_consumer *consumers = calloc(STRESS_CONSUMERS, sizeof *consumers);
+    uint32_t channels = stress_random(stress, 2) == 0 ? 1 : CHANNELS, count = 0;
+    struct ledger ledgers[CHANNELS];
+    MPSC_SENDER(struct message) tx[CHANNELS];
+    struct mpsc_producer *producers = calloc(stress->producers, sizeof *producers);
+    struct mpsc_consumer *consumers = calloc(CHANNELS, sizeof *consumers);
     struct stress_actor *actors[STRESS_ACTORS];
     for (uint32_t i = 0; i < channels; i++) {
         ledger_init(&ledgers[i], stress);
         consumers[i] = NEW(mpsc_consumer, .view = {.ledger = &ledgers[i], .alone = true},
                            .stay = UINT32_MAX, .drains = stress_random(stress, 2) == 0);
         if (stress_random(stress, 4) == 0)
-            consumers[i].stay = stress_random(stress, stress->quota * STRESS_PRODUCERS / channels);
+            consumers[i].stay = stress_random(stress, stress->quota * stress->producers / channels);
         size_t capacity =
             stress->kind->variant == UNBOUNDED
                 ? EDO_UNBOUNDED
@@ -222,7 +223,7 @@ static void mpsc_round(struct stress *stress)
         stress_life_init(&consumers[i].life, stress);
         actors[count++] = (struct stress_actor *)&consumers[i];
     }
-    for (uint32_t i = 0; i < STRESS_PRODUCERS; i++) {
+    for (uint32_t i = 0; i < stress->producers; i++) {
         producers[i] = NEW(mpsc_producer, .ledger = &ledgers[i % channels], .id = i,
                            .tx = edo_mpsc_sender_clone(tx[i % channels]));
         stress_life_init(&producers[i].life, stress);

@@ -62,16 +62,16 @@ ASYNC(mutex_user)
 static void mutex_round(struct stress *stress)
 {
     struct counted counted = {.stress = stress};
-    struct mutex_user *users = calloc(STRESS_ACTORS, sizeof *users);
+    struct mutex_user *users = calloc(stress->actors, sizeof *users);
     struct stress_actor *actors[STRESS_ACTORS];
-    uint64_t all = (uint64_t)stress->quota * STRESS_ACTORS;
+    uint64_t all = (uint64_t)stress->quota * stress->actors;
     edo_mutex_init(&counted.mutex);
-    for (uint32_t i = 0; i < STRESS_ACTORS; i++) {
+    for (uint32_t i = 0; i < stress->actors; i++) {
         users[i] = NEW(mutex_user, .counted = &counted, .left = stress->quota);
         stress_life_init(&users[i].life, stress);
         actors[i] = (struct stress_actor *)&users[i];
     }
-    stress_run(stress, actors, STRESS_ACTORS);
+    stress_run(stress, actors, stress->actors);
     stress_expect(stress, counted.count == all, "locked %u times, and counted %u", (unsigned)all,
                   (unsigned)counted.count);
     stress->sent += all;

@@ -7,7 +7,7 @@
 #include "attempt.h"
 #include "kinds.h"
 
-enum { PASSERS = 8, LISTENERS = 3 };
+enum { PASSERS = 8 };
 
 struct baton {
     struct stress *stress;
@@ -118,10 +118,10 @@ static void notify_round(struct stress *stress)
 {
     struct baton baton = {.stress = stress};
     struct passer *passers = calloc(PASSERS, sizeof *passers);
-    struct listener *listeners = calloc(LISTENERS, sizeof *listeners);
+    uint32_t count = 0, others = stress->actors - PASSERS - 1;
+    struct listener *listeners = calloc(others, sizeof *listeners);
     struct caller caller = NEW(caller, .baton = &baton);
     struct stress_actor *actors[STRESS_ACTORS];
-    uint32_t count = 0;
     edo_notify_init(&baton.one);
     edo_notify_init(&baton.all);
     for (uint32_t i = 0; i < PASSERS; i++) {
@@ -129,7 +129,7 @@ static void notify_round(struct stress *stress)
         stress_life_init(&passers[i].life, stress);
         actors[count++] = (struct stress_actor *)&passers[i];
     }
-    for (uint32_t i = 0; i < LISTENERS; i++) {
+    for (uint32_t i = 0; i < others; i++) {
         listeners[i] = NEW(listener, .baton = &baton);
         stress_life_init(&listeners[i].life, stress);
         actors[count++] = (struct stress_actor *)&listeners[i];

@@ -98,22 +98,22 @@ ASYNC(wanter)
 static void once_cell_round(struct stress *stress)
 {
     struct wanted *all = calloc(stress->quota, sizeof *all);
-    struct wanter *wanters = calloc(STRESS_ACTORS, sizeof *wanters);
+    struct wanter *wanters = calloc(stress->actors, sizeof *wanters);
     struct stress_actor *actors[STRESS_ACTORS];
     for (uint32_t i = 0; i < stress->quota; i++)
         edo_once_cell_init(&all[i].cell);
-    for (uint32_t i = 0; i < STRESS_ACTORS; i++) {
+    for (uint32_t i = 0; i < stress->actors; i++) {
         wanters[i] = NEW(wanter, .all = all, .id = i);
         stress_life_init(&wanters[i].life, stress);
         actors[i] = (struct stress_actor *)&wanters[i];
     }
-    stress_run(stress, actors, STRESS_ACTORS);
+    stress_run(stress, actors, stress->actors);
     for (uint32_t i = 0; i < stress->quota; i++) {
         uint32_t made = edo_load(&all[i].made, relaxed);
         stress_expect(stress, made == 1, "cell %u: made %u times", i, made);
         edo_once_cell_destroy(&all[i].cell);
     }
-    stress->sent += (uint64_t)stress->quota * STRESS_ACTORS;
+    stress->sent += (uint64_t)stress->quota * stress->actors;
     free(all);
     free(wanters);
 }

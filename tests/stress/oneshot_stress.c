@@ -164,9 +164,9 @@ static void settle(struct oneshots *all, uint32_t index)
 
 static void oneshot_round(struct stress *stress)
 {
-    struct oneshots all = {.stress = stress, .count = stress->quota * STRESS_PRODUCERS};
-    struct oneshot_producer *producers = calloc(STRESS_PRODUCERS, sizeof *producers);
-    struct oneshot_consumer *consumers = calloc(STRESS_CONSUMERS, sizeof *consumers);
+    struct oneshots all = {.stress = stress, .count = stress->quota * stress->producers};
+    struct oneshot_producer *producers = calloc(stress->producers, sizeof *producers);
+    struct oneshot_consumer *consumers = calloc(stress->consumers, sizeof *consumers);
     struct stress_actor *actors[STRESS_ACTORS];
     uint32_t count = 0;
     all.ahead = 1u << stress_random(stress, 12);
@@ -175,12 +175,12 @@ static void oneshot_round(struct stress *stress)
         int error = edo_oneshot_with(&all.each[i].tx, &all.each[i].rx, dropped);
         edo_assert(error == 0);
     }
-    for (uint32_t i = 0; i < STRESS_PRODUCERS; i++) {
+    for (uint32_t i = 0; i < stress->producers; i++) {
         producers[i] = NEW(oneshot_producer, .all = &all);
         stress_life_init(&producers[i].life, stress);
         actors[count++] = (struct stress_actor *)&producers[i];
     }
-    for (uint32_t i = 0; i < STRESS_CONSUMERS; i++) {
+    for (uint32_t i = 0; i < stress->consumers; i++) {
         consumers[i] = NEW(oneshot_consumer, .all = &all);
         stress_life_init(&consumers[i].life, stress);
         actors[count++] = (struct stress_actor *)&consumers[i];

@@ -135,20 +135,20 @@ ASYNC(rwlock_user)
 static void rwlock_round(struct stress *stress)
 {
     struct pair pair = {.stress = stress, .most = 1u << stress_random(stress, 5)};
-    struct rwlock_user *users = calloc(STRESS_ACTORS, sizeof *users);
+    struct rwlock_user *users = calloc(stress->actors, sizeof *users);
     struct stress_actor *actors[STRESS_ACTORS];
     edo_rwlock_init_max_readers(&pair.lock, pair.most);
-    for (uint32_t i = 0; i < STRESS_ACTORS; i++) {
+    for (uint32_t i = 0; i < stress->actors; i++) {
         users[i] = NEW(rwlock_user, .pair = &pair, .left = stress->quota);
         stress_life_init(&users[i].life, stress);
         actors[i] = (struct stress_actor *)&users[i];
     }
-    stress_run(stress, actors, STRESS_ACTORS);
-    for (uint32_t i = 0; i < STRESS_ACTORS; i++)
+    stress_run(stress, actors, stress->actors);
+    for (uint32_t i = 0; i < stress->actors; i++)
         pair.writes += users[i].writes;
     stress_expect(stress, pair.a == pair.writes, "%u writes, and counted %u", (unsigned)pair.writes,
                   (unsigned)pair.a);
-    stress->sent += (uint64_t)stress->quota * STRESS_ACTORS;
+    stress->sent += (uint64_t)stress->quota * stress->actors;
     edo_rwlock_destroy(&pair.lock);
     free(users);
 }

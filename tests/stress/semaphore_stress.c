@@ -118,18 +118,18 @@ ASYNC(semaphore_user)
 static void semaphore_round(struct stress *stress)
 {
     struct permits permits = {.stress = stress, .all = 1 + stress_random(stress, 8)};
-    struct semaphore_user *users = calloc(STRESS_ACTORS, sizeof *users);
+    struct semaphore_user *users = calloc(stress->actors, sizeof *users);
     struct stress_actor *actors[STRESS_ACTORS];
     edo_semaphore_init(&permits.semaphore, permits.all);
-    for (uint32_t i = 0; i < STRESS_ACTORS; i++) {
+    for (uint32_t i = 0; i < stress->actors; i++) {
         users[i] = NEW(semaphore_user, .permits = &permits, .semaphore = &permits.semaphore,
                        .left = stress->quota);
         stress_life_init(&users[i].life, stress);
         actors[i] = (struct stress_actor *)&users[i];
     }
     users[0].closes = stress_random(stress, 4) == 0;
-    stress_run(stress, actors, STRESS_ACTORS);
-    for (uint32_t i = 0; i < STRESS_ACTORS; i++)
+    stress_run(stress, actors, stress->actors);
+    for (uint32_t i = 0; i < stress->actors; i++)
         stress->sent += stress->quota - users[i].left;
     int64_t out = edo_load(&permits.out, relaxed);
     size_t back = edo_semaphore_available(&permits.semaphore);

@@ -54,7 +54,8 @@ ASYNC(once_user)
     for (; self->index < self->life.stress->quota; self->index++) {
         for (;;) {
             /* One certainly would; the others wait for it, and set it when they are tired of that. */
-            if (self->id == self->index % STRESS_ACTORS || stress_random(&self->life, 16) == 0)
+            if (self->id == self->index % self->life.stress->actors ||
+                stress_random(&self->life, 16) == 0)
                 set(self);
             stress_step(&self->life, "wait");
             self->wait = edo_set_once_wait(&self->all[self->index].value);
@@ -70,16 +71,16 @@ ASYNC(once_user)
 static void set_once_round(struct stress *stress)
 {
     struct once *all = calloc(stress->quota, sizeof *all);
-    struct once_user *users = calloc(STRESS_ACTORS, sizeof *users);
+    struct once_user *users = calloc(stress->actors, sizeof *users);
     struct stress_actor *actors[STRESS_ACTORS];
     for (uint32_t i = 0; i < stress->quota; i++)
         edo_set_once_init(&all[i].value);
-    for (uint32_t i = 0; i < STRESS_ACTORS; i++) {
+    for (uint32_t i = 0; i < stress->actors; i++) {
         users[i] = NEW(once_user, .all = all, .id = i);
         stress_life_init(&users[i].life, stress);
         actors[i] = (struct stress_actor *)&users[i];
     }
-    stress_run(stress, actors, STRESS_ACTORS);
+    stress_run(stress, actors, stress->actors);
     for (uint32_t i = 0; i < stress->quota; i++) {
         uint32_t set = edo_load(&all[i].set, relaxed);
         const struct given *given = edo_set_once_get(&all[i].value);
@@ -87,7 +88,7 @@ static void set_once_round(struct stress *stress)
                       "%u: set %u times", i, set);
         edo_set_once_destroy(&all[i].value);
     }
-    stress->sent += (uint64_t)stress->quota * STRESS_ACTORS;
+    stress->sent += (uint64_t)stress->quota * stress->actors;
     free(all);
     free(users);
 }

@@ -72,12 +72,21 @@ static void check_census(struct stress *stress, const struct edo_census *before)
                       before->live[i], after.live[i]);
 }
 
+/* Now and then there is a crowd on either side: more than are woken at one go. */
+static void gather(struct stress *stress, uint32_t quota)
+{
+    uint32_t crowd = stress_random(stress, 8);
+    stress->producers = crowd == 0 ? STRESS_PRODUCERS : 8;
+    stress->consumers = crowd == 1 ? STRESS_CONSUMERS : crowd == 0 ? 8 : 4;
+    stress->actors = stress->producers + stress->consumers;
+    stress->quota = crowd < 2 ? quota / 5 : quota;
+}
+
 bool stress_play(struct stress *stress)
 {
     uint64_t start = edo_clock_ns();
+    uint32_t quota = stress->quota > 0 ? stress->quota : 4000;
     stress->random = stress->seed;
-    if (stress->quota == 0)
-        stress->quota = 4000;
     if (stress->stall <= 0)
         stress->stall = 60;
     stress->fuse = 40;
@@ -85,6 +94,7 @@ bool stress_play(struct stress *stress)
     pthread_cond_init(&stress->ended, NULL);
     do {
         struct edo_census before = edo_census_now();
+        gather(stress, quota);
         stress->kind->round(stress);
         if (stress->plant == STRESS_LEAK)
             EDO_COUNT(BLOCKS, 1);
@@ -99,6 +109,8 @@ bool stress_play(struct stress *stress)
 }
 
 /* The crew: where actors run. */
+
+enum { MOST_THREADS = 16 };
 
 /* One thread: alone with an actor, or a runtime with several. */
 struct seat {
@@ -286,7 +298,7 @@ static void take_seat(struct seat *seat, struct stress *stress)
 
 void stress_run(struct stress *stress, struct stress_actor *const *actors, unsigned count)
 {
-    struct seat seats[STRESS_RUNTIMES + STRESS_ACTORS];
+    struct seat seats[MOST_THREADS];
     const struct seat *of[STRESS_ACTORS];
     unsigned used = stress->runtimes = 1 + stress_random(stress, STRESS_RUNTIMES);
     /* So many of four actors have a thread of their own. Mostly few: then more gets done. */
@@ -303,7 +315,7 @@ void stress_run(struct stress *stress, struct stress_actor *const *actors, unsig
     }
     for (unsigned i = 0; i < count; i++) {
         struct seat *seat = &seats[stress_random(stress, stress->runtimes)];
-        if (stress_random(stress, 4) < alone)
+        if (stress_random(stress, 4) < alone && used < MOST_THREADS)
             take_seat(seat = &seats[used++], stress);
         seat->actors[seat->count++] = actors[i];
         of[i] = seat;

@@ -23,7 +23,8 @@
 #include "edo.h"
 #include "internal/sys.h"
 
-enum { STRESS_PRODUCERS = 8, STRESS_CONSUMERS = 4, STRESS_ACTORS = 12, STRESS_RUNTIMES = 3 };
+/* At most. Mostly there are eight producers and four consumers; or twelve, where nobody is either. */
+enum { STRESS_PRODUCERS = 40, STRESS_CONSUMERS = 40, STRESS_ACTORS = 48, STRESS_RUNTIMES = 3 };
 
 /* Faults to plant between what is tested and the checker, which must notice. */
 enum stress_plant {
@@ -54,7 +55,7 @@ struct stress {
     uint64_t messages; /* to go to */
     double seconds;    /* at most; 0: as long as it takes */
     double stall;      /* seconds without a step until it is said to hang; 60 */
-    uint32_t quota;    /* of a producer in a round; 4000 */
+    uint32_t quota;    /* of a producer in a round; 4000, and less in a crowd */
     enum stress_plant plant;
     /* Found. */
     uint64_t sent, received, dropped, cancelled, rounds;
@@ -63,6 +64,7 @@ struct stress {
     char complaint[512]; /* the first; "" when all is well */
     /* Its own. */
     uint64_t random;
+    uint32_t producers, consumers, actors;       /* in this round */
     struct edo_handle *handles[STRESS_RUNTIMES]; /* of this round */
     unsigned runtimes;
     pthread_mutex_t mutex; /* of the complaint, the fuse, and `running` */

@@ -300,9 +300,9 @@ static void close_books(struct watched *all, const struct watch_consumer *consum
 {
     struct stress *stress = all->stress;
     uint64_t stored = 0;
-    for (uint32_t i = 0; i < STRESS_PRODUCERS; i++)
+    for (uint32_t i = 0; i < stress->producers; i++)
         stored += all->stored[i];
-    for (uint32_t i = 0; i < STRESS_CONSUMERS; i++) {
+    for (uint32_t i = 0; i < stress->consumers; i++) {
         stress->received += consumers[i].news;
         stress_expect(stress, same(&consumers[i].last, &all->last),
                       "consumer %u saw producer %u's value %u last, not producer %u's value %u", i,
@@ -322,8 +322,8 @@ static void watch_round(struct stress *stress)
     struct watched all = {.stress = stress,
                           .way = stress_random(stress, 2) == 0 ? STORES : COUNTS,
                           .owning = stress_random(stress, 2) == 0};
-    struct watch_producer *producers = calloc(STRESS_PRODUCERS, sizeof *producers);
-    struct watch_consumer *consumers = calloc(STRESS_CONSUMERS, sizeof *consumers);
+    struct watch_producer *producers = calloc(stress->producers, sizeof *producers);
+    struct watch_consumer *consumers = calloc(stress->consumers, sizeof *consumers);
     struct stress_actor *actors[STRESS_ACTORS];
     struct value first = {.all = &all, .producer = NOBODY}, seen = first;
     uint32_t count = 0;
@@ -334,13 +334,13 @@ static void watch_round(struct stress *stress)
     int error = edo_watch_with(&tx, &rx, &first, all.owning ? value_clone : NULL,
                                all.owning ? value_drop : NULL);
     edo_assert(error == 0);
-    for (uint32_t i = 0; i < STRESS_CONSUMERS; i++) {
+    for (uint32_t i = 0; i < stress->consumers; i++) {
         consumers[i] = NEW(watch_consumer, .all = &all, .rx = edo_watch_subscribe(tx),
                            .restless = i % 2 == 1, .last = seen);
         stress_life_init(&consumers[i].life, stress);
         actors[count++] = (struct stress_actor *)&consumers[i];
     }
-    for (uint32_t i = 0; i < STRESS_PRODUCERS; i++) {
+    for (uint32_t i = 0; i < stress->producers; i++) {
         producers[i] = NEW(watch_producer, .all = &all, .id = i, .tx = edo_watch_sender_clone(tx));
         stress_life_init(&producers[i].life, stress);
         actors[count++] = (struct stress_actor *)&producers[i];
