@@ -45,6 +45,8 @@ ASYNC(async_producer)
             stress_step(&self->life, "send");
             self->send = edo_async_send(self->tx, &self->message);
             AWAIT(self->attempt, stress_attempt(&self->life, &self->send));
+            if (!self->attempt.output && stress_gives_up(&self->life))
+                RETURN();
             self->result = self->attempt.output ? self->send.output : UV_EAGAIN;
         } else if (self->dice < 26) {
             stress_step(&self->life, "try_send");
@@ -112,6 +114,8 @@ ASYNC(async_consumer)
             stress_step(&self->life, "recv");
             self->recv = edo_async_recv(self->rx, &self->message);
             AWAIT(self->attempt, stress_attempt(&self->life, &self->recv));
+            if (!self->attempt.output && stress_gives_up(&self->life))
+                RETURN();
             self->result = self->attempt.output ? self->recv.output : UV_EAGAIN;
         } else if (self->dice < 20 && stress_may_block()) {
             stress_step(&self->life, "blocking_recv");
@@ -177,6 +181,8 @@ static void async_round(struct stress *stress)
         stress_life_init(&consumers[i].life, stress);
         actors[count++] = (struct stress_actor *)&consumers[i];
     }
+    /* One stays in any case. */
+    consumers[0].life.fickle = false;
     if (ending == CONSUMER_CLOSES) {
         consumers[0].closes = true;
         consumers[0].stay = stress_random(stress, all / stress->consumers);

@@ -81,6 +81,8 @@ ASYNC(mpsc_producer)
             stress_step(&self->life, "send");
             self->send = edo_mpsc_send(self->tx, &self->message);
             AWAIT(self->attempt, stress_attempt(&self->life, &self->send));
+            if (!self->attempt.output && stress_gives_up(&self->life))
+                RETURN();
             self->result = self->attempt.output ? self->send.output : UV_EAGAIN;
         } else if (self->dice < 22) {
             stress_step(&self->life, "try_send");
@@ -93,6 +95,8 @@ ASYNC(mpsc_producer)
             self->reserve =
                 edo_mpsc_reserve_many(self->tx, 1 + stress_random(&self->life, 4), &self->permit);
             AWAIT(self->attempt, stress_attempt(&self->life, &self->reserve));
+            if (!self->attempt.output && stress_gives_up(&self->life))
+                RETURN();
             if (self->attempt.output && self->reserve.output == EDO_ECLOSED)
                 break;
             if (stress_random(&self->life, 2) == 0)

@@ -32,6 +32,8 @@ ASYNC(mutex_user)
             stress_step(&self->life, "lock");
             self->lock = edo_mutex_lock(&self->counted->mutex, &self->guard);
             AWAIT(self->attempt, stress_attempt(&self->life, &self->lock));
+            if (!self->attempt.output && stress_gives_up(&self->life))
+                RETURN();
             self->locked = self->attempt.output;
         } else if (self->dice < 26 && stress_may_block()) {
             stress_step(&self->life, "blocking_lock");
@@ -64,7 +66,7 @@ static void mutex_round(struct stress *stress)
     struct counted counted = {.stress = stress};
     struct mutex_user *users = calloc(stress->actors, sizeof *users);
     struct stress_actor *actors[STRESS_ACTORS];
-    uint64_t all = (uint64_t)stress->quota * stress->actors;
+    uint64_t all = 0;
     edo_mutex_init(&counted.mutex);
     for (uint32_t i = 0; i < stress->actors; i++) {
         users[i] = NEW(mutex_user, .counted = &counted, .left = stress->quota);
@@ -72,6 +74,8 @@ static void mutex_round(struct stress *stress)
         actors[i] = (struct stress_actor *)&users[i];
     }
     stress_run(stress, actors, stress->actors);
+    for (uint32_t i = 0; i < stress->actors; i++)
+        all += stress->quota - users[i].left;
     stress_expect(stress, counted.count == all, "locked %u times, and counted %u", (unsigned)all,
                   (unsigned)counted.count);
     stress->sent += all;

@@ -86,11 +86,15 @@ ASYNC(rwlock_user)
             stress_step(&self->life, "read");
             self->read_lock = edo_rwlock_read(&self->pair->lock, &self->reading);
             AWAIT(self->attempt, stress_attempt(&self->life, &self->read_lock));
+            if (!self->attempt.output && stress_gives_up(&self->life))
+                RETURN();
             self->locked = self->attempt.output;
         } else if (self->dice < 24) {
             stress_step(&self->life, "write");
             self->write_lock = edo_rwlock_write(&self->pair->lock, &self->writing);
             AWAIT(self->attempt, stress_attempt(&self->life, &self->write_lock));
+            if (!self->attempt.output && stress_gives_up(&self->life))
+                RETURN();
             self->locked = self->attempt.output;
         } else if (self->dice < 26 && stress_may_block()) {
             stress_step(&self->life, "blocking");
@@ -144,11 +148,12 @@ static void rwlock_round(struct stress *stress)
         actors[i] = (struct stress_actor *)&users[i];
     }
     stress_run(stress, actors, stress->actors);
-    for (uint32_t i = 0; i < stress->actors; i++)
+    for (uint32_t i = 0; i < stress->actors; i++) {
         pair.writes += users[i].writes;
+        stress->sent += stress->quota - users[i].left;
+    }
     stress_expect(stress, pair.a == pair.writes, "%u writes, and counted %u", (unsigned)pair.writes,
                   (unsigned)pair.a);
-    stress->sent += (uint64_t)stress->quota * stress->actors;
     edo_rwlock_destroy(&pair.lock);
     free(users);
 }

@@ -85,6 +85,8 @@ ASYNC(semaphore_user)
             stress_step(&self->life, "acquire");
             self->acquire = edo_semaphore_acquire_many(self->semaphore, self->want, &self->permit);
             AWAIT(self->attempt, stress_attempt(&self->life, &self->acquire));
+            if (!self->attempt.output && stress_gives_up(&self->life))
+                RETURN();
             self->result = self->attempt.output ? self->acquire.output : UV_EAGAIN;
         } else if (self->dice < 24 && stress_may_block()) {
             stress_step(&self->life, "blocking_acquire");

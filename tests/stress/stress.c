@@ -26,9 +26,15 @@ void stress_life_init(struct stress_life *life, struct stress *stress)
     *life = (struct stress_life){.stress = stress};
     life->random = (uint64_t)stress_random(stress, UINT32_MAX) << 32;
     life->odds = odds[stress_random(stress, sizeof odds / sizeof odds[0])];
+    life->fickle = stress_random(stress, 3) == 0;
     life->pace = paces[stress_random(stress, sizeof paces / sizeof paces[0])];
     edo_init(&life->steps, 0);
     edo_init(&life->doing, "nothing yet");
+}
+
+bool stress_gives_up(struct stress_life *life)
+{
+    return life->fickle && stress_random(life, 64) == 0;
 }
 
 bool stress_pauses(struct stress_life *life)

@@ -84,6 +84,7 @@ struct stress_life {
     uint64_t random;
     uint32_t odds; /* one attempt in so many is cancelled */
     uint32_t pace; /* after one step in so many it lets others go first */
+    bool fickle;   /* gives up some time */
     uint64_t cancelled;
     _Atomic(uint64_t) steps;
     _Atomic(const char *) doing;
@@ -110,6 +111,10 @@ static inline void stress_step(struct stress_life *life, const char *doing)
 
 /* Whether it lets others go first, now: what it then does is YIELD_NOW. */
 bool stress_pauses(struct stress_life *life);
+
+/* Whether it ends for good, after an attempt that was cancelled: a third of those do that may. What it leaves
+ * undone, nobody but the others can put right. */
+bool stress_gives_up(struct stress_life *life);
 
 /* Whether an actor runs where it may block: on a thread of its own. */
 static inline bool stress_may_block(void)
