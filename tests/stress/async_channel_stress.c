@@ -14,7 +14,8 @@ struct async_producer {
     uint32_t id, dice;
     int result;
     ASYNC_SENDER(struct message) tx;
-    uint32_t stay; /* for so many messages at most, then closes the channel */
+    uint32_t stay;                /* for so many messages at most, then closes the channel */
+    _Atomic(uint32_t) *producing; /* the last of these closes it; NULL: the last handle does */
     struct message message, replaced;
     struct stress_attempt attempt;
     struct edo_async_send send;
@@ -73,10 +74,16 @@ ASYNC(async_producer)
         }
         if (self->result == UV_EAGAIN || stress_pauses(&self->life))
             YIELD_NOW();
+        while (stress_lulls(&self->life,
+                            ledger_is_quiet(self->view.ledger) || edo_async_is_closed(self->tx)))
+            YIELD_NOW();
     }
     if (self->result == EDO_ECLOSED)
         ledger_returned(self->view.ledger);
 ASYNC_FINALLY:
+    if (self->producing != NULL && edo_fetch_sub(self->producing, 1, relaxed) == 1 &&
+        self->tx != NULL)
+        edo_async_close(self->tx);
     edo_async_sender_drop(self->tx);
     ASYNC_END;
 }
@@ -150,7 +157,7 @@ ASYNC_FINALLY:
 static void async_round(struct stress *stress)
 {
     static const size_t capacities[] = {1, 2, 3, 4, 7, 16, 100};
-    enum { GO_ON, CONSUMERS_GO, CONSUMER_CLOSES, PRODUCER_CLOSES, ENDINGS };
+    enum { GO_ON, CONSUMERS_GO, CONSUMER_CLOSES, PRODUCER_CLOSES, LAST_CLOSES, ENDINGS };
     size_t capacity =
         stress->kind->variant == UNBOUNDED
             ? EDO_UNBOUNDED
@@ -189,9 +196,19 @@ static void async_round(struct stress *stress)
     } else if (ending == PRODUCER_CLOSES) {
         producers[0].stay = stress_random(stress, stress->quota);
     }
-    edo_async_sender_drop(tx);
-    edo_async_receiver_drop(rx);
+    /* Handles that are kept: then it is not the last ones that close it. */
+    _Atomic(uint32_t) producing = stress->producers;
+    for (uint32_t i = 0; i < stress->producers && ending == LAST_CLOSES; i++)
+        producers[i].producing = &producing;
+    if (ending != LAST_CLOSES) {
+        edo_async_sender_drop(tx);
+        edo_async_receiver_drop(rx);
+    }
     stress_run(stress, actors, count);
+    if (ending == LAST_CLOSES) {
+        edo_async_sender_drop(tx);
+        edo_async_receiver_drop(rx);
+    }
     ledger_close(&ledger);
     free(producers);
     free(consumers);

@@ -140,6 +140,8 @@ ASYNC(broadcast_producer)
             YIELD_NOW();
         if (stress_pauses(&self->life))
             YIELD_NOW();
+        while (stress_lulls(&self->life, edo_broadcast_sender_len(self->tx) == 0))
+            YIELD_NOW();
     }
 ASYNC_FINALLY:
     edo_broadcast_sender_drop(self->tx);

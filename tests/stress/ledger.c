@@ -9,6 +9,7 @@ void ledger_init(struct ledger *ledger, struct stress *stress)
 {
     *ledger = (struct ledger){.stress = stress, .quota = stress->quota};
     edo_init(&ledger->ended, false);
+    edo_init(&ledger->under_way, 0);
     ledger->fates = calloc((size_t)STRESS_PRODUCERS * stress->quota, sizeof *ledger->fates);
     edo_assert(ledger->fates != NULL);
 }
@@ -29,12 +30,19 @@ struct message ledger_message(struct ledger *ledger, uint32_t producer)
 void ledger_sent(struct ledger *ledger, uint32_t producer)
 {
     ledger->sent[producer]++;
+    edo_fetch_add(&ledger->under_way, 1, relaxed);
 }
 
 void ledger_returned(struct ledger *ledger)
 {
     /* Relaxed: a number. */
     edo_fetch_add(&ledger->stress->returned, 1, relaxed);
+}
+
+bool ledger_is_quiet(struct ledger *ledger)
+{
+    /* It may have been received before it was counted as sent: then it is less than nothing for a while. */
+    return (int64_t)edo_load(&ledger->under_way, relaxed) <= 0;
 }
 
 static bool sound(struct ledger *ledger, const struct message *message)
@@ -77,6 +85,7 @@ static void enters(struct ledger_view *view, const struct message *message)
 void ledger_received(struct ledger_view *view, const struct message *message)
 {
     struct stress *stress = view->ledger->stress;
+    edo_fetch_sub(&view->ledger->under_way, 1, relaxed);
     if (stress_planted(stress, STRESS_LOSS))
         return;
     if (stress_planted(stress, STRESS_REORDER)) {

@@ -16,6 +16,7 @@ struct ledger {
     struct stress *stress;
     uint32_t quota;
     uint32_t sent[STRESS_PRODUCERS]; /* each by its producer: those before this number were */
+    _Atomic(uint64_t) under_way;     /* sent, and not received yet */
     _Atomic(bool) ended;             /* a consumer was told that there will be no more */
     _Atomic(uint8_t) *fates;
 };
@@ -43,6 +44,9 @@ struct message ledger_message(struct ledger *ledger, uint32_t producer);
 /* It was sent; it was refused. */
 void ledger_sent(struct ledger *ledger, uint32_t producer);
 void ledger_returned(struct ledger *ledger);
+
+/* Whether all that was sent has been received, at this moment. */
+bool ledger_is_quiet(struct ledger *ledger);
 
 /* It was received. */
 void ledger_received(struct ledger_view *view, const struct message *message);

@@ -125,6 +125,9 @@ ASYNC(mpsc_producer)
             ledger_sent(self->ledger, self->id);
         if (self->result == UV_EAGAIN || stress_pauses(&self->life))
             YIELD_NOW();
+        while (stress_lulls(&self->life,
+                            ledger_is_quiet(self->ledger) || edo_mpsc_is_closed(self->tx)))
+            YIELD_NOW();
     }
     if (self->result == EDO_ECLOSED)
         ledger_returned(self->ledger);

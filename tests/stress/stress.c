@@ -37,6 +37,24 @@ bool stress_gives_up(struct stress_life *life)
     return life->fickle && stress_random(life, 64) == 0;
 }
 
+bool stress_lull_(struct stress_life *life)
+{
+    if (edo_load(&life->stress->lull, relaxed)) {
+        sched_yield();
+        return true;
+    }
+    bool begins = stress_random(life, 2048) == 0;
+    if (begins)
+        edo_store(&life->stress->lull, true, relaxed);
+    return begins;
+}
+
+bool stress_lull_over_(struct stress_life *life)
+{
+    edo_store(&life->stress->lull, false, relaxed);
+    return true;
+}
+
 bool stress_pauses(struct stress_life *life)
 {
     if (stress_random(life, life->pace) != 0)
@@ -96,6 +114,7 @@ bool stress_play(struct stress *stress)
     if (stress->stall <= 0)
         stress->stall = 60;
     stress->fuse = 40;
+    edo_init(&stress->lull, false);
     pthread_mutex_init(&stress->mutex, NULL);
     pthread_cond_init(&stress->ended, NULL);
     do {

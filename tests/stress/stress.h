@@ -70,6 +70,7 @@ struct stress {
     pthread_mutex_t mutex; /* of the complaint, the fuse, and `running` */
     pthread_cond_t ended;
     unsigned running, fuse;
+    _Atomic(bool) lull;
 };
 
 /* Plays rounds. True when there was nothing to complain of. A hang ends the program, with SIGABRT, having
@@ -111,6 +112,15 @@ static inline void stress_step(struct stress_life *life, const char *doing)
 
 /* Whether it lets others go first, now: what it then does is YIELD_NOW. */
 bool stress_pauses(struct stress_life *life);
+
+/* Lulls: now and then a producer has all of them wait until nothing is under way any more, since another's
+ * next operation would hide that somebody was not woken for the last. Each asks between its operations:
+ *     while (stress_lulls(&self->life, nothing is under way))
+ *         YIELD_NOW();
+ * That is no step: a lull that does not end is a hang. */
+#define stress_lulls(life, quiet) (stress_lull_(life) && !((quiet) && stress_lull_over_(life)))
+bool stress_lull_(struct stress_life *life);
+bool stress_lull_over_(struct stress_life *life);
 
 /* Whether it ends for good, after an attempt that was cancelled: a third of those do that may. What it leaves
  * undone, nobody but the others can put right. */

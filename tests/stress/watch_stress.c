@@ -25,7 +25,9 @@ struct watched {
     bool owning;
     _Atomic(int64_t) owned;            /* that there are now */
     uint32_t stored[STRESS_PRODUCERS]; /* each by its producer */
-    _Atomic(uint8_t) *back;            /* of each value: how often it came back */
+    _Atomic(uint64_t)
+        seen[STRESS_CONSUMERS]; /* changes, by each consumer; in the rounds that count */
+    _Atomic(uint8_t) *back;     /* of each value: how often it came back */
     struct value last;
 };
 
@@ -74,9 +76,19 @@ struct watch_producer {
     struct watched *all;
     uint32_t id, dice;
     WATCH_SENDER(struct value) tx;
+    uint64_t mine; /* its last change */
     struct stress_attempt attempt;
     struct edo_watch_closed closed;
 };
+
+/* Whether all have seen what it has done. */
+static bool is_quiet(struct watch_producer *self)
+{
+    for (uint32_t i = 0; i < self->life.stress->consumers; i++)
+        if (edo_load(&self->all->seen[i], relaxed) < self->mine)
+            return false;
+    return true;
+}
 
 /* It is changed in place of what it owns: hooks are not called for it. */
 static void count_up(struct value *value, struct watch_producer *self)
@@ -87,6 +99,7 @@ static void count_up(struct value *value, struct watch_producer *self)
     value->check = check_of(value);
     if (value->owned != NULL)
         *value->owned = value->check;
+    self->mine = value->count;
 }
 
 static void modify(struct value *value, void *arg)
@@ -116,9 +129,11 @@ static void came_back(struct watched *all, const struct value *value)
 static bool store_one(struct watch_producer *self)
 {
     struct watched *all = self->all;
+    uint64_t before = self->mine;
     if (all->way == COUNTS && self->dice % 4 == 0) {
         int changed = edo_watch_send_if_modified(self->tx, if_modified, (void *)self);
         stress_expect(all->stress, changed == (self->dice % 2 == 0), "if_modified: %d", changed);
+        self->mine = changed == 1 ? self->mine : before;
         return changed == 1;
     }
     if (all->way == COUNTS)
@@ -164,6 +179,8 @@ ASYNC(watch_producer)
             self->all->stored[self->id]++;
         if (stress_pauses(&self->life))
             YIELD_NOW();
+        while (self->all->way == COUNTS && stress_lulls(&self->life, is_quiet(self)))
+            YIELD_NOW();
     }
 ASYNC_FINALLY:
     edo_watch_sender_drop(self->tx);
@@ -175,7 +192,7 @@ struct watch_consumer {
     struct watched *all;
     WATCH_RECEIVER(struct value) rx;
     bool restless; /* is another receiver now and then */
-    uint32_t dice;
+    uint32_t id, dice;
     uint64_t seen; /* changes, in the rounds that count */
     uint64_t news; /* how often there was a new value */
     uint32_t next[STRESS_PRODUCERS + 1];
@@ -218,13 +235,16 @@ static void saw(struct watch_consumer *self, const struct value *found, bool new
     self->seen = value.count;
     self->last = value;
     self->last.owned = NULL;
+    edo_store(&all->seen[self->id], value.count, relaxed);
 }
 
 /* A value that any other may be the last of: asks for one with an even number. */
 static bool even(const struct value *value, void *arg)
 {
     struct watch_consumer *self = arg;
-    return sound(self->all, value) && value->number % 2 == 0;
+    bool ok = sound(self->all, value);
+    edo_store(&self->all->seen[self->id], value->count, relaxed);
+    return ok && value->number % 2 == 0;
 }
 
 static void be_another(struct watch_consumer *self)
@@ -290,6 +310,7 @@ ASYNC(watch_consumer)
         }
     }
 ASYNC_FINALLY:
+    edo_store(&self->all->seen[self->id], UINT64_MAX, relaxed);
     if (self->kept != NULL)
         edo_watch_release(self->rx, self->kept);
     edo_watch_receiver_drop(self->rx);
@@ -335,7 +356,7 @@ static void watch_round(struct stress *stress)
                                all.owning ? value_drop : NULL);
     edo_assert(error == 0);
     for (uint32_t i = 0; i < stress->consumers; i++) {
-        consumers[i] = NEW(watch_consumer, .all = &all, .rx = edo_watch_subscribe(tx),
+        consumers[i] = NEW(watch_consumer, .all = &all, .id = i, .rx = edo_watch_subscribe(tx),
                            .restless = i % 2 == 1, .last = seen);
         stress_life_init(&consumers[i].life, stress);
         actors[count++] = (struct stress_actor *)&consumers[i];
