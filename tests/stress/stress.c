@@ -43,7 +43,7 @@ bool stress_lull_(struct stress_life *life)
         sched_yield();
         return true;
     }
-    bool begins = stress_random(life, 2048) == 0;
+    bool begins = stress_random(life, 8192) == 0;
     if (begins)
         edo_store(&life->stress->lull, true, relaxed);
     return begins;
