@@ -193,11 +193,10 @@ struct watch_consumer {
     WATCH_RECEIVER(struct value) rx;
     bool restless; /* is another receiver now and then */
     uint32_t id, dice;
-    uint64_t seen; /* changes, in the rounds that count */
     uint64_t news; /* how often there was a new value */
     uint32_t next[STRESS_PRODUCERS + 1];
-    struct value last, wanted;
-    const struct value *kept; /* borrowed, for a while */
+    struct value last, marked, wanted; /* the last that it looked at; that is marked as seen */
+    const struct value *kept;          /* borrowed, for a while */
     struct stress_attempt attempt;
     union {
         struct edo_watch_changed changed;
@@ -210,41 +209,44 @@ static bool same(const struct value *a, const struct value *b)
     return a->producer == b->producer && a->number == b->number && a->count == b->count;
 }
 
-static void saw(struct watch_consumer *self, const struct value *found, bool new)
+/* Looked at it. */
+static bool saw(struct watch_consumer *self, const struct value *found)
 {
     struct watched *all = self->all;
     struct stress *stress = all->stress;
     struct value value = *found;
-    if (stress_planted(stress, STRESS_TORN))
-        value.number++;
+    value.number += stress_planted(stress, STRESS_TORN);
     if (!sound(all, &value))
-        return;
-    stress_expect(stress, !new || !same(&value, &self->last),
-                  "changed is ready for a value that was seen: producer %u, number %u",
-                  value.producer, value.number);
-    if (value.number > 0 && stress_planted(stress, STRESS_REORDER))
-        value.number--, value.count--, self->next[value.producer] = value.number + 2;
-    if (all->way == COUNTS)
-        stress_expect(stress, value.count >= self->seen, "change %u was seen after %u",
-                      (unsigned)value.count, (unsigned)self->seen);
-    stress_expect(stress, value.number >= self->next[value.producer],
-                  "producer %u: value %u was seen after %u", value.producer, value.number,
-                  self->next[value.producer]);
-    self->news += new;
+        return false;
+    uint32_t due = self->next[value.producer];
+    if (stress_planted(stress, STRESS_REORDER))
+        due = value.number + 1;
+    stress_expect(stress, value.number >= due, "producer %u: value %u was seen after %u",
+                  value.producer, value.number, due);
+    stress_expect(stress, value.count >= self->last.count, "change %u was seen after %u",
+                  (unsigned)value.count, (unsigned)self->last.count);
     self->next[value.producer] = value.number;
-    self->seen = value.count;
     self->last = value;
     self->last.owned = NULL;
     edo_store(&all->seen[self->id], value.count, relaxed);
+    return true;
 }
 
-/* A value that any other may be the last of: asks for one with an even number. */
+/* Looked at it, and it is marked as seen. */
+static void received(struct watch_consumer *self, const struct value *value, bool new)
+{
+    stress_expect(self->all->stress, !new || !same(value, &self->marked),
+                  "changed is ready for a value that was seen: producer %u, number %u",
+                  value->producer, value->number);
+    self->news += new;
+    if (saw(self, value))
+        self->marked = self->last;
+}
+
+/* What wait_for asks for. */
 static bool even(const struct value *value, void *arg)
 {
-    struct watch_consumer *self = arg;
-    bool ok = sound(self->all, value);
-    edo_store(&self->all->seen[self->id], value->count, relaxed);
-    return ok && value->number % 2 == 0;
+    return saw(arg, value) && value->number % 2 == 0;
 }
 
 static void be_another(struct watch_consumer *self)
@@ -284,7 +286,7 @@ ASYNC(watch_consumer)
             if (self->changed.output == EDO_ECLOSED)
                 RETURN();
             const struct value *value = edo_watch_borrow_and_update(self->rx);
-            saw(self, value, true);
+            received(self, value, true);
             edo_watch_release(self->rx, value);
             if (stress_planted(self->life.stress, STRESS_LOSS))
                 RETURN();
@@ -296,14 +298,14 @@ ASYNC(watch_consumer)
                 continue;
             if (self->wait_for.output == EDO_ECLOSED)
                 continue;
-            saw(self, &self->wanted, false);
+            received(self, &self->wanted, false);
             value_drop(&self->wanted);
         } else if (self->dice < 30) {
             look(self);
             YIELD_NOW();
         } else {
             edo_watch_get(self->rx, &self->wanted);
-            saw(self, &self->wanted, false);
+            received(self, &self->wanted, false);
             value_drop(&self->wanted);
             if (self->restless && self->kept == NULL)
                 be_another(self);
@@ -357,7 +359,7 @@ static void watch_round(struct stress *stress)
     edo_assert(error == 0);
     for (uint32_t i = 0; i < stress->consumers; i++) {
         consumers[i] = NEW(watch_consumer, .all = &all, .id = i, .rx = edo_watch_subscribe(tx),
-                           .restless = i % 2 == 1, .last = seen);
+                           .restless = i % 2 == 1, .last = seen, .marked = seen);
         stress_life_init(&consumers[i].life, stress);
         actors[count++] = (struct stress_actor *)&consumers[i];
     }
