@@ -49,14 +49,16 @@ TESTS := $(wildcard tests/*_test.c)
 TEST_SUPPORT := $(filter-out tests/support/tsan_%,$(wildcard tests/support/*.c))
 TSAN_SUPPORT := $(wildcard tests/support/tsan_*.c)
 TEST_SCRIPTS := $(wildcard tests/*.sh)
+# Played for a second by tests, for minutes by soaks.
+STRESS := $(wildcard tests/stress/*.c)
 SOAKS := $(basename $(wildcard tests/soak/*.c))
 FUZZERS := $(basename $(wildcard tests/fuzz/*_fuzz.c))
 BENCH := $(wildcard bench/*.c)
 
 SOURCES := $(LIB) $(wildcard docs/*.c examples/*.c examples/*/*.c) $(BENCH) \
-	$(TESTS) $(wildcard tests/support/*.c tests/soak/*.c tests/fuzz/*.c tests/model/*.c tests/model/models/*.c)
+	$(TESTS) $(STRESS) $(wildcard tests/support/*.c tests/soak/*.c tests/fuzz/*.c tests/model/*.c tests/model/models/*.c)
 # Not tests/compile_fail: two awaits on one line are meant there.
-FORMATTED := $(SOURCES) $(HEADERS) $(wildcard examples/*.h examples/*/*.h bench/*.h tests/*.h tests/support/*.h tests/model/*.h)
+FORMATTED := $(SOURCES) $(HEADERS) $(wildcard examples/*.h examples/*/*.h bench/*.h tests/*.h tests/support/*.h tests/stress/*.h tests/model/*.h)
 
 # ---- Warnings ------------------------------------------------------------------------------------
 
@@ -211,7 +213,7 @@ bench: build/bench/edo-bench  ## build/bench/edo-bench WORKLOAD FLAVOR [N]
 # All objects are named on the link line: tests in an archive that nothing refers to would vanish.
 TEST_FLAVORS := test asan tsan clang
 test-binary = build/$1/edo-tests
-test-sources = $(TESTS) $(TEST_SUPPORT) $(if $(filter tsan,$1),$(TSAN_SUPPORT)) $(EXAMPLE_PARTS) $(LIB)
+test-sources = $(TESTS) $(STRESS) $(TEST_SUPPORT) $(if $(filter tsan,$1),$(TSAN_SUPPORT)) $(EXAMPLE_PARTS) $(LIB)
 $(foreach f,$(TEST_FLAVORS),$(eval $(call program-rule,$f,$(call test-binary,$f),$(call test-sources,$f),-lcriterion)))
 
 export TEST_LIMIT TEST_JOBS TEST_TIMEOUT TEST_FILTER
@@ -304,7 +306,7 @@ check-runner: $(foreach f,test asan tsan,build/$f/runner)
 # ---- Fuzzing and soaking -------------------------------------------------------------------------
 
 $(foreach f,$(FUZZERS),$(eval $(call program-rule,fuzz,build/$(f:tests/%=%),$f.c $(EXAMPLE_PARTS) $(LIB),-fsanitize=fuzzer)))
-$(foreach s,$(SOAKS),$(eval $(call program-rule,test,build/$(s:tests/%=%),$s.c $(EXAMPLE_PARTS) $(LIB))))
+$(foreach s,$(SOAKS),$(eval $(call program-rule,test,build/$(s:tests/%=%),$s.c $(STRESS) $(EXAMPLE_PARTS) $(LIB))))
 
 # A fuzzer's corpus is tests/fuzz/corpus/NAME/; what it finds is kept in build/fuzz/.
 corpus-of = $(wildcard $(1:%_fuzz=tests/fuzz/corpus/%))
