@@ -16,9 +16,9 @@
 
 /* An expression of no effect; does not compile unless the condition holds. */
 #define EDO_DEMAND_(condition, message)       \
-    ((void)sizeof(struct {                    \
+    ((void)__extension__({                    \
         _Static_assert((condition), message); \
-        char one;                             \
+        0;                                    \
     }))
 
 /* The handle as a pointer to its kind, which it must be of. */
