@@ -72,12 +72,16 @@ static void serve(struct edo_semaphore *semaphore)
     edo_wakes_finish(&wakes);
 }
 
-void edo_semaphore_serve(struct edo_semaphore *semaphore, size_t n)
+bool edo_semaphore_serve(struct edo_semaphore *semaphore, size_t n)
 {
     edo_lock(&semaphore->lock_);
-    /* The row may be gone by now, and then others change the word as well. */
+    if (edo_list_empty(&semaphore->waiters_)) {
+        edo_unlock(&semaphore->lock_);
+        return false;
+    }
     edo_fetch_add(edo_semaphore_word(semaphore), n * EDO_SEMAPHORE_ONE, release);
     serve(semaphore);
+    return true;
 }
 
 /* Under the lock, not in the row. Takes n; or, where somebody can wait, says that there is a row. */

@@ -221,6 +221,59 @@ MODEL(mutex_last_frees)
     end(0);
 }
 
+/* The only one that waits gives up while it is unlocked, so that nobody waits when it is given; and who
+ * locks it next frees it at once. */
+static _Atomic(int) references;
+
+static void lets_go(void)
+{
+    if (edo_fetch_sub(&references, 1, acq_rel) == 1) {
+        edo_mutex_destroy(&shared->mutex);
+        edo_free(shared);
+    }
+}
+
+static void gives_up_locking(void *arg)
+{
+    (void)arg;
+    struct edo_mutex_guard guard = {0};
+    struct executor *executor = executor_of_thread(1);
+    struct edo_mutex_lock *lock = ON_HEAP(edo_mutex_lock(&shared->mutex, &guard));
+    if (executor_poll(executor, &lock->future_) == EDO_PENDING)
+        executor_cancel(executor, &lock->future_);
+    edo_mutex_unlock(&guard);
+    lets_go();
+}
+
+static void locks_last(void *arg)
+{
+    (void)arg;
+    struct edo_mutex_guard guard = {0};
+    if (edo_mutex_try_lock(&shared->mutex, &guard) != 0)
+        return;
+    edo_mutex_unlock(&guard);
+    lets_go();
+}
+
+MODEL(mutex_freed_when_nobody_waits_any_more)
+{
+    struct edo_mutex_guard guard = {0};
+    edo_semaphore_init(&semaphore, 0);
+    shared = edo_malloc(sizeof *shared);
+    edo_mutex_init(&shared->mutex);
+    edo_init(&references, 2);
+    model_assert(edo_mutex_try_lock(&shared->mutex, &guard) == 0);
+    model_thread(gives_up_locking, NULL);
+    model_thread(locks_last, NULL);
+    edo_mutex_unlock(&guard);
+    model_join_all();
+    if (edo_load(&references, relaxed) != 0) { /* it was tried too early */
+        edo_mutex_destroy(&shared->mutex);
+        edo_free(shared);
+    }
+    end(0);
+}
+
 /* In a task, whose waker is not cloned; and on a thread without an executor. */
 static struct edo_mutex mutex;
 
