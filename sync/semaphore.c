@@ -247,10 +247,10 @@ int edo_permit_split(struct edo_permit *permit, size_t n, struct edo_permit *par
 
 int edo_semaphore_add(struct edo_semaphore *semaphore, size_t n)
 {
-    /* Relaxed: only the number matters; another that adds at the same time may take it past the most
-     * by its own n, of which the word has room for three. */
+    /* Relaxed: only the number matters. What is held is not in it, and another may add at the same time:
+     * so there may be more than the most, of which the word has room for two. */
     uint64_t there = edo_load(edo_semaphore_word(semaphore), relaxed) / EDO_SEMAPHORE_ONE;
-    if (n > EDO_SEMAPHORE_MAX - there)
+    if (there > EDO_SEMAPHORE_MAX || n > EDO_SEMAPHORE_MAX - there)
         return -EOVERFLOW;
     edo_semaphore_give(semaphore, n);
     return 0;

@@ -108,7 +108,8 @@ int edo_permit_merge(struct edo_permit *permit, struct edo_permit *from);
  * empty: nothing is changed. */
 int edo_permit_split(struct edo_permit *permit, size_t n, struct edo_permit *part);
 
-/* n permits more. 0, or UV_EOVERFLOW for more than EDO_SEMAPHORE_MAX: nothing is changed. */
+/* n permits more. 0, or UV_EOVERFLOW when there would be more than EDO_SEMAPHORE_MAX, without those that
+ * are held: nothing is changed. */
 int edo_semaphore_add(struct edo_semaphore *semaphore, size_t n);
 
 /* n permits fewer, or as many as are available now. Returns how many. */

@@ -176,6 +176,20 @@ Test(semaphore, forget_and_add_change_the_total_and_too_many_are_an_error)
     edo_semaphore_destroy(&semaphore);
 }
 
+Test(semaphore, what_is_held_comes_on_top_of_the_most_and_then_none_are_added)
+{
+    struct edo_semaphore semaphore;
+    struct edo_permit permit = {0};
+    edo_semaphore_init(&semaphore, EDO_SEMAPHORE_MAX);
+    cr_assert_eq(edo_semaphore_try_acquire_many(&semaphore, EDO_SEMAPHORE_MAX, &permit), 0);
+    cr_assert_eq(edo_semaphore_add(&semaphore, EDO_SEMAPHORE_MAX), 0);
+    edo_permit_release(&permit);
+    cr_assert_eq(edo_semaphore_add(&semaphore, 1), UV_EOVERFLOW);
+    cr_assert_eq(edo_semaphore_add(&semaphore, EDO_SEMAPHORE_MAX), UV_EOVERFLOW);
+    cr_assert_eq(edo_semaphore_available(&semaphore), 2 * EDO_SEMAPHORE_MAX);
+    edo_semaphore_destroy(&semaphore);
+}
+
 Test(semaphore, none_are_there_at_once_and_bad_requests_are_errors)
 {
     struct bench bench;
