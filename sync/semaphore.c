@@ -176,8 +176,13 @@ enum edo_poll edo_semaphore_acquire_poll(struct edo_future *future, struct edo_c
         self->output = edo_semaphore_poll(self->semaphore, &self->waiter, cx);
     if (self->output == -EAGAIN)
         return EDO_PENDING;
-    if (self->output == 0)
+    if (self->output == 0 && self->permit->count == 0) {
         *self->permit = (struct edo_permit){self->semaphore, self->waiter.count};
+    } else if (self->output == 0) {
+        /* Filled while this waited. */
+        edo_semaphore_give(self->semaphore, self->waiter.count);
+        self->output = -EINVAL;
+    }
     edo_budget_spend(cx);
     return EDO_READY;
 }

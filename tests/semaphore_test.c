@@ -214,6 +214,26 @@ Test(semaphore, none_are_there_at_once_and_bad_requests_are_errors)
     bench_end(&bench);
 }
 
+Test(semaphore, a_permit_that_was_filled_meanwhile_is_left_alone)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    struct edo_semaphore semaphore;
+    edo_semaphore_init(&semaphore, 0);
+    struct edo_permit permit = {0};
+    struct edo_semaphore_acquire first = ACQUIRE(1, permit), second = ACQUIRE(2, permit);
+    cr_assert_eq(POLL(first), EDO_PENDING);
+    cr_assert_eq(POLL(second), EDO_PENDING);
+    edo_semaphore_add(&semaphore, 3);
+    cr_assert_eq(POLL(first), EDO_READY);
+    cr_assert_eq(POLL(second), EDO_READY);
+    cr_assert(first.output == 0 && second.output == UV_EINVAL && permit.count == 1);
+    cr_assert_eq(edo_semaphore_available(&semaphore), 2);
+    edo_permit_release(&permit);
+    edo_semaphore_destroy(&semaphore);
+    bench_end(&bench);
+}
+
 Test(semaphore, permits_are_merged_and_split)
 {
     struct edo_semaphore a, b;
