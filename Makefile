@@ -162,7 +162,7 @@ $(foreach f,$(FLAVORS),$(eval $(call object-rules,$f)))
 build/obj/sources: FORCE
 	$(Q)mkdir -p $(@D); echo '$(SOURCES)' | cmp -s - $@ || echo '$(SOURCES)' >$@
 
--include $(wildcard build/obj/*/*.d build/obj/*/*/*.d build/obj/*/*/*/*.d build/obj/*/*/*/*.d)
+-include $(wildcard build/obj/*/*.d build/obj/*/*/*.d build/obj/*/*/*/*.d build/obj/*/*/*/*/*.d)
 
 # $(call program-rule,FLAVOR,PROGRAM,SOURCES,ARCHIVES AND OPTIONS)
 define program-rule
