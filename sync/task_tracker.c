@@ -24,6 +24,7 @@ void edo_task_tracker_init(struct edo_task_tracker *tracker)
     edo_init(word_of(tracker), 0);
     edo_lock_init(&tracker->lock_);
     edo_list_init(&tracker->waiters_);
+    tracker->ends_ = 0;
 }
 
 void edo_task_tracker_destroy(struct edo_task_tracker *tracker)
@@ -32,11 +33,13 @@ void edo_task_tracker_destroy(struct edo_task_tracker *tracker)
     edo_lock_destroy(&tracker->lock_);
 }
 
-/* With the lock, which it lets go: closed and empty, all who wait are through. */
+/* With the lock, which it lets go: closed and empty, all who wait are through; also those who are not
+ * woken yet, whatever comes meanwhile. */
 static void end_waits(struct edo_task_tracker *tracker)
 {
     struct edo_wakes wakes;
     wakes.count = 0;
+    tracker->ends_++;
     struct edo_list now, *node;
     edo_list_init(&now);
     edo_list_splice(&now, &tracker->waiters_);
@@ -127,16 +130,16 @@ static enum edo_poll edo_task_tracker_wait_poll(struct edo_future *future, struc
         return EDO_READY;
     struct edo_waker *spare = drop ? NULL : edo_waker_keep(cx->waker), *old = NULL;
     edo_lock(&tracker->lock_);
-    bool linked = edo_list_linked(&self->node);
-    /* Taken off the list: it was so. Acquire: see above. */
-    bool ready =
-        drop || edo_load(word_of(tracker), acquire) == CLOSED || (self->entered && !linked);
-    if (linked) {
+    /* Acquire: see above. */
+    bool ready = drop || edo_load(word_of(tracker), acquire) == CLOSED ||
+                 (self->entered && self->ends != tracker->ends_);
+    if (edo_list_linked(&self->node)) {
         old = self->waker;
         edo_list_remove(&self->node);
     }
     if (!ready) {
         self->entered = true;
+        self->ends = tracker->ends_;
         self->waker = spare;
         spare = NULL;
         edo_list_push_back(&tracker->waiters_, &self->node);

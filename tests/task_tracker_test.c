@@ -74,6 +74,62 @@ Test(task_tracker, reopen_keeps_later_waits_and_not_those_that_were_through)
     bench_end(&bench);
 }
 
+/* What the first waker does that is woken, while the others wait for theirs. */
+static void (*meanwhile)(void);
+
+static void meddling_wake(struct edo_waker *waker)
+{
+    void (*now)(void) = meanwhile;
+    counter_wake(waker);
+    meanwhile = NULL;
+    if (now != NULL)
+        now();
+}
+
+static const struct edo_waker_ops meddling = {meddling_wake, counter_clone, counter_drop, NULL,
+                                              NULL};
+
+enum { CROWD = 80 }; /* more than are woken at once */
+static struct edo_task_tracker crowded;
+static struct edo_task_tracker_wait crowd[CROWD], newcomer;
+static struct edo_task_tracker_token latecomer;
+
+static void reopens(void)
+{
+    static struct counter counter = {.waker = {&counter_stable}};
+    struct edo_context cx;
+    edo_context_init(&cx, &counter.waker);
+    edo_task_tracker_reopen(&crowded);
+    latecomer = edo_task_tracker_token(&crowded);
+    newcomer = edo_task_tracker_wait(&crowded);
+    cr_assert_eq(edo_future_poll(&newcomer.future_, &cx), EDO_PENDING);
+    cr_assert_eq(edo_future_poll(&crowd[CROWD - 1].future_, &cx), EDO_READY);
+    edo_future_drop(&crowd[CROWD - 2].future_, &cx);
+}
+
+Test(task_tracker, reopened_while_they_are_woken_all_who_waited_are_through)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    bench.counter.waker.ops = &meddling;
+    edo_task_tracker_init(&crowded);
+    for (int i = 0; i < CROWD; i++) {
+        crowd[i] = edo_task_tracker_wait(&crowded);
+        cr_assert_eq(POLL(crowd[i]), EDO_PENDING);
+    }
+    meanwhile = reopens;
+    edo_task_tracker_close(&crowded);
+    cr_assert_eq(bench.counter.wakes, CROWD - 2);
+    for (int i = 0; i < CROWD - 2; i++)
+        cr_assert_eq(POLL(crowd[i]), EDO_READY);
+    cr_assert_eq(POLL(newcomer), EDO_PENDING);
+    edo_task_tracker_token_drop(&latecomer);
+    edo_task_tracker_close(&crowded);
+    cr_assert_eq(POLL(newcomer), EDO_READY);
+    edo_task_tracker_destroy(&crowded);
+    bench_end(&bench);
+}
+
 Test(task_tracker, a_tracked_future_gives_its_token_back_when_it_ends_or_is_dropped)
 {
     for (int polls = 0; polls < 4; polls++) {
