@@ -190,6 +190,9 @@ struct edo_track edo_track_(struct edo_task_tracker *tracker, struct edo_future 
 static enum edo_poll tracked_poll(struct edo_future *future, struct edo_context *cx)
 {
     char *self = (char *)future;
+    /* Its parts cannot be found any more; a poll is being reported. */
+    if (future->state == EDO_STATE_DONE)
+        return edo_walk_leaf(cx, "edo_tracked");
     struct edo_tracked_ *core = (struct edo_tracked_ *)(void *)(self + future->state);
     enum edo_poll poll = walk_tracked((struct edo_future *)(void *)(self + core->child),
                                       &core->token, cx, "edo_tracked");

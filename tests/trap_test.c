@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "poll_harness.h"
+#include "sync/task_tracker.h"
 
 /* The child's standard error, after it was ended by SIGABRT. */
 static char *last_words(void (*act)(struct bench *))
@@ -68,12 +69,23 @@ static void call_again(struct bench *bench)
     future.future_.poll(&future.future_, &bench->cx);
 }
 
+static void poll_a_tracked_one_again(struct bench *bench)
+{
+    struct edo_task_tracker tracker;
+    edo_task_tracker_init(&tracker);
+    __auto_type future = TRACKED(&tracker, NEW(short_one));
+    edo_future_poll(&future.future_, &bench->cx);
+    edo_future_poll(&future.future_, &bench->cx);
+}
+
 Test(trap, a_poll_after_completion_is_stopped_with_the_futures_name)
 {
     SAYS(poll_again, "short_one");
     SAYS(poll_again, "after it completed");
     SAYS(call_again, "future short_one was polled after it completed");
     SAYS(call_again, "trap_test.c:");
+    SAYS(poll_a_tracked_one_again, "edo_tracked");
+    SAYS(poll_a_tracked_one_again, "after it completed");
 }
 
 struct long_one {
