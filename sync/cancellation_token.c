@@ -2,9 +2,9 @@
 /* One lock for all tokens of a tree, which is counted by them. It guards who is whose child, and the
  * futures that wait. `cancelled` is written under it, and read without.
  *
- * To cancel, a token is put on a list of the call's; each that is taken off is cancelled, and its children
- * take its place there. So nothing recurses, and the lock can be let go at any step to wake: what is on
- * the list may be dropped meanwhile, and is then replaced by its children as it is in its parent.
+ * To cancel, a token is put on a list of the call's, and behind it its children, and theirs. So nothing
+ * recurses. Then they are cancelled from the back, so that who finds one cancelled finds its children so
+ * too; and only after that the lock is let go, to wake.
  */
 #include "cancellation_token.h"
 
@@ -20,7 +20,7 @@ struct tree {
 
 struct edo_cancellation_token {
     struct tree *tree;
-    struct edo_list node; /* among its parent's children, or those about to be cancelled */
+    struct edo_list node; /* among its parent's children */
     struct edo_list children, waiters;
     _Atomic(size_t) refs; /* handles */
     atomic_bool cancelled;
@@ -93,7 +93,7 @@ void edo_cancellation_token_drop(struct edo_cancellation_token *token)
     bool linked = edo_list_linked(&token->node);
     for (struct edo_list *child; (child = edo_list_pop_front(&token->children)) != NULL;)
         if (linked)
-            edo_list_push_back(&token->node, child); /* in front of it, wherever it is */
+            edo_list_push_back(&token->node, child); /* in front of it, among its parent's */
     edo_list_remove(&token->node);
     bool last = --tree->tokens == 0;
     edo_unlock(&tree->lock);
@@ -115,20 +115,22 @@ void edo_cancellation_token_cancel(struct edo_cancellation_token *token)
     edo_lock(&tree->lock);
     edo_list_remove(&token->node);
     edo_list_push_back(&doomed, &token->node);
-    while ((node = edo_list_pop_front(&doomed)) != NULL) {
-        token = token_of(node);
-        /* Release: what was written before the cancel. */
-        edo_store(&token->cancelled, true, release);
-        edo_list_splice(&doomed, &token->children);
+    for (node = doomed.next; node != &doomed; node = node->next)
+        edo_list_splice(&doomed, &token_of(node)->children);
+    while (!edo_list_empty(&doomed)) {
+        token = token_of(doomed.prev);
+        edo_list_remove(&token->node);
         edo_list_splice(&waiters, &token->waiters);
-        while ((node = edo_list_pop_front(&waiters)) != NULL) {
-            edo_wakes_add(
-                &wakes, edo_waker_claim(edo_container_of(node, struct edo_cancelled, node)->waker));
-            if (edo_wakes_full(&wakes)) {
-                edo_unlock(&tree->lock);
-                edo_wakes_finish(&wakes);
-                edo_lock(&tree->lock);
-            }
+        /* Release: what was written before the cancel; and that its children are cancelled. */
+        edo_store(&token->cancelled, true, release);
+    }
+    while ((node = edo_list_pop_front(&waiters)) != NULL) {
+        edo_wakes_add(&wakes,
+                      edo_waker_claim(edo_container_of(node, struct edo_cancelled, node)->waker));
+        if (edo_wakes_full(&wakes)) {
+            edo_unlock(&tree->lock);
+            edo_wakes_finish(&wakes);
+            edo_lock(&tree->lock);
         }
     }
     edo_unlock(&tree->lock);

@@ -11,7 +11,7 @@
  *     edo_cancellation_token_cancel(token);                                     elsewhere
  *
  * A child is cancelled with its parent, and can be cancelled alone. Cancelling is for good. Who sees a
- * token cancelled sees what was written before it was.
+ * token cancelled sees all below it cancelled, and what was written before it was.
  *
  * Tokens are counted: each handle is owned, and dropped once. Children do not need their parent's
  * handles: when those are all dropped, they become children of its parent. All functions may be called

@@ -37,6 +37,43 @@ Test(cancellation_token, cancel_wakes_all_children_too_and_not_parents)
     bench_end(&bench);
 }
 
+/* Whoever is woken finds the whole tree cancelled. */
+static token *root, *leaf_token;
+
+static void looks_at_the_tree(struct edo_waker *waker)
+{
+    counter_wake(waker);
+    cr_assert(edo_cancellation_token_is_cancelled(root));
+    cr_assert(edo_cancellation_token_is_cancelled(leaf_token));
+}
+
+static const struct edo_waker_ops looking = {looks_at_the_tree, counter_clone, counter_drop, NULL,
+                                             NULL};
+
+Test(cancellation_token, nobody_is_woken_before_all_are_cancelled)
+{
+    enum { MANY = 70 }; /* more than are woken at once */
+    struct bench bench;
+    bench_begin(&bench);
+    bench.counter.waker.ops = &looking;
+    root = edo_cancellation_token_new();
+    token *middle = edo_cancellation_token_child(root);
+    leaf_token = edo_cancellation_token_child(middle);
+    struct edo_cancelled waits[MANY];
+    for (int i = 0; i < MANY; i++) {
+        waits[i] = edo_cancelled(root);
+        cr_assert_eq(POLL(waits[i]), EDO_PENDING);
+    }
+    edo_cancellation_token_cancel(root);
+    cr_assert_eq(bench.counter.wakes, MANY);
+    for (int i = 0; i < MANY; i++)
+        cr_assert_eq(POLL(waits[i]), EDO_READY);
+    edo_cancellation_token_drop(root);
+    edo_cancellation_token_drop(middle);
+    edo_cancellation_token_drop(leaf_token);
+    bench_end(&bench);
+}
+
 Test(cancellation_token, a_child_made_after_cancel_is_born_cancelled)
 {
     struct bench bench;

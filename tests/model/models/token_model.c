@@ -64,6 +64,25 @@ MODEL(token_is_cancelled)
     end();
 }
 
+/* Who finds the parent cancelled finds the child so. */
+static void looks_down(void *token)
+{
+    if (edo_cancellation_token_is_cancelled(token))
+        model_assert(edo_cancellation_token_is_cancelled(child));
+    edo_cancellation_token_drop(token);
+}
+
+MODEL(token_parent_and_child)
+{
+    root = edo_cancellation_token_new();
+    child = edo_cancellation_token_child(root);
+    model_thread(looks_down, edo_cancellation_token_clone(root));
+    cancels(root);
+    model_join_all();
+    edo_cancellation_token_drop(child);
+    end();
+}
+
 /* Who waits gives up. */
 static void gives_up(void *token)
 {
