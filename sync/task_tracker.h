@@ -29,7 +29,6 @@ struct edo_task_tracker {
     uint64_t word_; /* how many are tracked, and whether it is closed */
     struct edo_lock lock_;
     struct edo_list waiters_;
-    uint64_t ends_; /* how often it was closed, and tracked nothing */
 };
 
 void edo_task_tracker_init(struct edo_task_tracker *tracker);
@@ -53,7 +52,6 @@ struct edo_task_tracker_wait {
     struct edo_task_tracker *tracker;
     struct edo_list node;
     struct edo_waker *waker;
-    uint64_t ends;    /* when it entered */
     uint32_t entered; /* the owner's: it has been on the list */
 };
 struct edo_task_tracker_wait edo_task_tracker_wait(struct edo_task_tracker *tracker);

@@ -103,7 +103,7 @@ static void reopens(void)
     latecomer = edo_task_tracker_token(&crowded);
     newcomer = edo_task_tracker_wait(&crowded);
     cr_assert_eq(edo_future_poll(&newcomer.future_, &cx), EDO_PENDING);
-    cr_assert_eq(edo_future_poll(&crowd[CROWD - 1].future_, &cx), EDO_READY);
+    cr_assert_eq(edo_future_poll(&crowd[CROWD - 1].future_, &cx), EDO_PENDING, "not its turn");
     edo_future_drop(&crowd[CROWD - 2].future_, &cx);
 }
 
@@ -120,8 +120,8 @@ Test(task_tracker, reopened_while_they_are_woken_all_who_waited_are_through)
     meanwhile = reopens;
     edo_task_tracker_close(&crowded);
     cr_assert_eq(bench.counter.wakes, CROWD - 2);
-    for (int i = 0; i < CROWD - 2; i++)
-        cr_assert_eq(POLL(crowd[i]), EDO_READY);
+    for (int i = 0; i < CROWD; i++)
+        cr_assert(i == CROWD - 2 || POLL(crowd[i]) == EDO_READY);
     cr_assert_eq(POLL(newcomer), EDO_PENDING);
     edo_task_tracker_token_drop(&latecomer);
     edo_task_tracker_close(&crowded);
