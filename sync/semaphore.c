@@ -8,8 +8,8 @@
 #include "../internal/park.h"
 #include "../internal/waiter.h"
 
-/* What a waiter is, beside 0: not in the row yet. */
-enum { LINKED = 1, GRANTED, REFUSED };
+/* What a waiter is, beside 0: not in the row yet. Served, it is on a list until it is woken. */
+enum { QUEUED = 1, GRANTED, REFUSED };
 
 int edo_semaphore_init(struct edo_semaphore *semaphore, size_t permits)
 {
@@ -27,7 +27,8 @@ void edo_semaphore_destroy(struct edo_semaphore *semaphore)
     edo_lock_destroy(&semaphore->lock_);
 }
 
-/* Under the lock: serves who is first, if that can be. NULL: nobody can be served. */
+/* Under the lock: serves who is first, if that can be, and takes it out of the row. NULL: nobody can be
+ * served. */
 static struct edo_semaphore_waiter *serve_first(struct edo_semaphore *semaphore)
 {
     if (edo_list_empty(&semaphore->waiters_))
@@ -53,16 +54,22 @@ static struct edo_semaphore_waiter *serve_first(struct edo_semaphore *semaphore)
     return waiter;
 }
 
-/* With the lock, which it lets go. Nothing is touched after it, but where more have to be woken than
- * go into one batch. */
+/* With the lock, which it lets go. All who can be served are served at once, but each stays on the list of
+ * this call's until it is taken off to be woken: so when all have completed, and there may be nobody left
+ * who wants the semaphore, this call is through with the lock. */
 static void serve(struct edo_semaphore *semaphore)
 {
     struct edo_wakes wakes;
     wakes.count = 0;
+    struct edo_list served, *node;
     struct edo_semaphore_waiter *waiter;
-    while ((waiter = serve_first(semaphore)) != NULL) {
+    edo_list_init(&served);
+    while ((waiter = serve_first(semaphore)) != NULL)
+        edo_list_push_back(&served, &waiter->node);
+    while ((node = edo_list_pop_front(&served)) != NULL) {
+        waiter = edo_container_of(node, struct edo_semaphore_waiter, node);
         edo_wakes_add(&wakes, edo_waker_claim(waiter->waker));
-        if (edo_wakes_full(&wakes) && !edo_list_empty(&semaphore->waiters_)) {
+        if (edo_wakes_full(&wakes) && !edo_list_empty(&served)) {
             edo_unlock(&semaphore->lock_);
             edo_wakes_finish(&wakes);
             edo_lock(&semaphore->lock_);
@@ -123,9 +130,9 @@ int edo_semaphore_wait(struct edo_semaphore *semaphore, struct edo_semaphore_wai
         if (error == -EAGAIN) {
             edo_list_push_back(&semaphore->waiters_, &waiter->node);
             waiter->entered = true;
-            waiter->state = LINKED;
+            waiter->state = QUEUED;
         }
-    } else if (waiter->state != LINKED) {
+    } else if (!edo_list_linked(&waiter->node)) {
         error = waiter->state == GRANTED ? 0 : EDO_ECLOSED;
     }
     if (error == -EAGAIN && spare != NULL) {
@@ -143,17 +150,14 @@ void edo_semaphore_leave(struct edo_semaphore *semaphore, struct edo_semaphore_w
 {
     if (!waiter->entered)
         return;
-    struct edo_waker *forgotten = NULL;
     edo_lock(&semaphore->lock_);
-    if (waiter->state == LINKED) {
-        edo_list_remove(&waiter->node);
-        forgotten = waiter->waker;
-        /* Relaxed, as below: it goes on with the release sequence of who gave. */
-        if (edo_list_empty(&semaphore->waiters_))
-            edo_fetch_and(edo_semaphore_word(semaphore), ~(uint64_t)EDO_SEMAPHORE_WAITERS, relaxed);
-    } else if (waiter->state == GRANTED) {
+    struct edo_waker *forgotten = edo_list_linked(&waiter->node) ? waiter->waker : NULL;
+    edo_list_remove(&waiter->node);
+    /* Relaxed, both: they go on with the release sequence of who gave. */
+    if (waiter->state == QUEUED && edo_list_empty(&semaphore->waiters_))
+        edo_fetch_and(edo_semaphore_word(semaphore), ~(uint64_t)EDO_SEMAPHORE_WAITERS, relaxed);
+    if (waiter->state == GRANTED)
         edo_fetch_add(edo_semaphore_word(semaphore), waiter->count * EDO_SEMAPHORE_ONE, relaxed);
-    }
     /* Those behind it may have been waiting for this one only. */
     serve(semaphore);
     if (forgotten != NULL)
