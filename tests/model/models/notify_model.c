@@ -188,6 +188,34 @@ MODEL(notify_freed_by_the_notified)
     end();
 }
 
+/* Two were; the last of them frees it. */
+static struct edo_notified *made[2];
+static _Atomic(int) left;
+
+static void is_notified(void *thread)
+{
+    int i = (int)(intptr_t)thread;
+    executor_run(executor_of_thread(i), &made[i]->future_);
+    if (edo_fetch_sub(&left, 1, acq_rel) == 1) {
+        edo_notify_destroy(short_lived);
+        edo_free(short_lived);
+    }
+}
+
+MODEL(notify_freed_by_the_last_notified)
+{
+    short_lived = edo_malloc(sizeof *short_lived);
+    edo_notify_init(short_lived);
+    edo_init(&left, 2);
+    for (int i = 0; i < 2; i++)
+        made[i] = ON_HEAP(edo_notified(short_lived));
+    model_thread(is_notified, (void *)0);
+    model_thread(is_notified, (void *)1);
+    edo_notify_waiters(short_lived);
+    edo_notify_init(&notify);
+    end();
+}
+
 /* A thread without an executor. */
 MODEL(notify_parked)
 {

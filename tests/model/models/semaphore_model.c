@@ -335,6 +335,40 @@ MODEL(mutex_at_shutdown)
     edo_mutex_destroy(&mutex);
 }
 
+/* A writer lets readers in, and the last of them frees the lock. */
+struct readers {
+    struct edo_rwlock lock;
+    _Atomic(int) left;
+};
+
+static struct readers *readers;
+
+static void reads_and_goes(void *thread)
+{
+    struct edo_rwlock_read_guard guard = {0};
+    struct edo_rwlock_read *read = ON_HEAP(edo_rwlock_read(&readers->lock, &guard));
+    executor_run(executor_of_thread((int)(intptr_t)thread), &read->future_);
+    edo_rwlock_read_unlock(&guard);
+    if (edo_fetch_sub(&readers->left, 1, acq_rel) == 1) {
+        edo_rwlock_destroy(&readers->lock);
+        edo_free(readers);
+    }
+}
+
+MODEL(rwlock_last_reader_frees)
+{
+    struct edo_rwlock_write_guard guard = {0};
+    edo_semaphore_init(&semaphore, 0);
+    readers = edo_malloc(sizeof *readers);
+    edo_rwlock_init(&readers->lock);
+    edo_init(&readers->left, 2);
+    model_assert(edo_rwlock_try_write(&readers->lock, &guard) == 0);
+    model_thread(reads_and_goes, (void *)1);
+    model_thread(reads_and_goes, (void *)2);
+    edo_rwlock_write_unlock(&guard);
+    end(0);
+}
+
 /* A writer, who goes on as a reader, and a reader. */
 static struct edo_rwlock rwlock;
 

@@ -212,6 +212,34 @@ MODEL(tracker_closed)
     end();
 }
 
+/* Two wait; the last of them frees it. */
+static _Atomic(int) left;
+
+static void waits_for_the_tracked(void *thread)
+{
+    struct edo_task_tracker_wait *future = ON_HEAP(edo_task_tracker_wait(&shared->tracker));
+    struct executor *executor = executor_of_thread((int)(intptr_t)thread);
+    if (executor_poll(executor, &future->future_) == EDO_PENDING)
+        executor_run(executor, &future->future_);
+    if (edo_fetch_sub(&left, 1, acq_rel) == 1) {
+        edo_task_tracker_destroy(&shared->tracker);
+        edo_free(shared);
+    }
+}
+
+MODEL(tracker_freed_by_the_last)
+{
+    shared = edo_malloc(sizeof *shared);
+    edo_task_tracker_init(&shared->tracker);
+    tokens[0] = edo_task_tracker_token(&shared->tracker);
+    edo_task_tracker_close(&shared->tracker);
+    edo_init(&left, 2);
+    model_thread(waits_for_the_tracked, (void *)0);
+    model_thread(waits_for_the_tracked, (void *)1);
+    ends((void *)0);
+    end();
+}
+
 /* Who finds it empty sees what was written. */
 MODEL(tracker_is_empty)
 {
