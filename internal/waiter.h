@@ -53,7 +53,7 @@ static inline void edo_waker_finish(struct edo_waker *claimed)
 
 /* Claims under a lock, to be finished when it is let go. When full, the lock is let go in between; those
  * who are woken may then go, and take with them what the lock guards, unless the one who wakes keeps it.
- * 32 is Tokio's figure; the models make it 2, for such moments to come. */
+ * 32 is Tokio's figure; the models make it 1, for such moments to come. */
 #ifndef EDO_WAKES
 #define EDO_WAKES 32
 #endif

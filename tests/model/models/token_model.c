@@ -244,8 +244,10 @@ MODEL(tracker_freed_by_the_last)
 MODEL(tracker_is_empty)
 {
     track(1);
-    if (model_choose(2))
+    bool closed = model_choose(2);
+    if (closed)
         edo_task_tracker_close(&shared->tracker);
+    model_assert(edo_task_tracker_is_closed(&shared->tracker) == closed);
     if (edo_task_tracker_is_empty(&shared->tracker))
         model_assert(shared->written[0] == 1);
     model_join_all();
