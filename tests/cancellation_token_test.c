@@ -174,6 +174,44 @@ Test(cancellation_token, the_guard_cancels_unless_it_is_disarmed)
     bench_end(&bench);
 }
 
+Test(cancellation_token, a_wait_is_dropped_in_each_state_and_its_waker_is_replaced)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    /* Wakers that are cloned; the last one is not. */
+    static const struct edo_waker_ops foreign = {counter_wake, counter_clone, counter_drop, NULL,
+                                                 NULL};
+    struct counter other = {.waker = {&foreign}}, third = {.waker = {&counter_stable}};
+    struct edo_context second, last;
+    edo_context_init(&second, &other.waker);
+    edo_context_init(&last, &third.waker);
+    bench.counter.waker.ops = &foreign;
+    token *token = edo_cancellation_token_new();
+    struct edo_cancelled fresh = edo_cancelled(token), waits = edo_cancelled(token),
+                         moves = edo_cancelled(token), woken = edo_cancelled(token);
+    DROP_IT(fresh);
+    cr_assert_eq(POLL(waits), EDO_PENDING);
+    DROP_IT(waits);
+    cr_assert_eq(POLL(woken), EDO_PENDING);
+    cr_assert_eq(POLL(moves), EDO_PENDING);
+    cr_assert_eq(POLL(moves), EDO_PENDING);
+    cr_assert_eq(bench.counter.clones, 3, "polled again, it keeps what it has");
+    cr_assert_eq(edo_future_poll(&moves.future_, &second), EDO_PENDING);
+    cr_assert_eq(edo_future_poll(&moves.future_, &last), EDO_PENDING);
+    bench.cx.budget = 0;
+    edo_cancellation_token_cancel(token);
+    cr_assert(bench.counter.wakes == 1 && other.wakes == 0 && third.wakes == 1);
+    cr_assert_eq(other.clones, other.drops);
+    DROP_IT(woken);
+    cr_assert_eq(POLL(moves), EDO_READY, "also without a budget");
+    bench.trace[0] = '\0';
+    waits = edo_cancelled(token);
+    edo_future_trace(&waits.future_, &bench.cx);
+    cr_assert_str_eq(bench.trace, "edo_cancelled\n");
+    edo_cancellation_token_drop(token);
+    bench_end(&bench);
+}
+
 Test(cancellation_token, run_until_cancelled_ends_with_the_child_or_drops_it)
 {
     struct bench bench;

@@ -74,6 +74,37 @@ Test(task_tracker, reopen_keeps_later_waits_and_not_those_that_were_through)
     bench_end(&bench);
 }
 
+Test(task_tracker, a_wait_is_dropped_in_each_state_and_its_waker_is_replaced)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    static const struct edo_waker_ops foreign = {counter_wake, counter_clone, counter_drop, NULL,
+                                                 NULL};
+    struct counter other = {.waker = {&foreign}};
+    struct edo_context second;
+    edo_context_init(&second, &other.waker);
+    bench.counter.waker.ops = &foreign;
+    struct edo_task_tracker tracker;
+    edo_task_tracker_init(&tracker);
+    struct edo_task_tracker_wait fresh = edo_task_tracker_wait(&tracker), waits = fresh,
+                                 moves = fresh, woken = fresh;
+    DROP_IT(fresh);
+    cr_assert_eq(POLL(waits), EDO_PENDING);
+    DROP_IT(waits);
+    cr_assert_eq(POLL(woken), EDO_PENDING);
+    cr_assert_eq(POLL(moves), EDO_PENDING);
+    cr_assert_eq(POLL(moves), EDO_PENDING);
+    cr_assert_eq(bench.counter.clones, 3, "polled again, it keeps what it has");
+    cr_assert_eq(edo_future_poll(&moves.future_, &second), EDO_PENDING);
+    edo_task_tracker_close(&tracker);
+    cr_assert(bench.counter.wakes == 1 && other.wakes == 1);
+    DROP_IT(woken);
+    cr_assert_eq(edo_future_poll(&moves.future_, &second), EDO_READY);
+    cr_assert_eq(other.clones, other.drops);
+    edo_task_tracker_destroy(&tracker);
+    bench_end(&bench);
+}
+
 /* What the first waker does that is woken, while the others wait for theirs. */
 static void (*meanwhile)(void);
 

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "poll_harness.h"
+#include "sync/cancellation_token.h"
 #include "sync/task_tracker.h"
 
 /* The child's standard error, after it was ended by SIGABRT. */
@@ -125,6 +126,19 @@ static void poll_nothing(struct bench *bench)
 Test(trap, a_future_that_was_never_made_is_stopped)
 {
     SAYS(poll_nothing, "never made");
+}
+
+static void drop_a_token_that_is_waited_for(struct bench *bench)
+{
+    struct edo_cancellation_token *token = edo_cancellation_token_new();
+    struct edo_cancelled cancelled = edo_cancelled(token);
+    edo_future_poll(&cancelled.future_, &bench->cx);
+    edo_cancellation_token_drop(token);
+}
+
+Test(trap, a_token_that_is_waited_for_is_not_freed)
+{
+    SAYS(drop_a_token_that_is_waited_for, "cancellation_token.c:");
 }
 
 /* A switch over 64 bits takes the label of the await, and the compiler says nothing. */

@@ -49,6 +49,27 @@ MODEL(token_cancel)
     end();
 }
 
+/* Polled again before it is woken. */
+static void waits_and_polls(void *token)
+{
+    struct edo_cancelled *future = ON_HEAP(edo_cancelled(token));
+    struct executor *executor = executor_of_thread(0);
+    if (executor_poll(executor, &future->future_) == EDO_PENDING &&
+        executor_poll(executor, &future->future_) == EDO_PENDING)
+        executor_run(executor, &future->future_);
+    model_assert(data == 1);
+    edo_cancellation_token_drop(token);
+}
+
+MODEL(token_polled)
+{
+    root = edo_cancellation_token_new();
+    child = edo_cancellation_token_child(root);
+    model_thread(cancels, root);
+    waits_and_polls(child);
+    end();
+}
+
 static void looks(void *token)
 {
     if (edo_cancellation_token_is_cancelled(token))
