@@ -241,6 +241,28 @@ Test(task_tracker, waits_for_all_spawned_and_their_finally)
     edo_runtime_drop(runtime);
 }
 
+Test(task_tracker, spawned_on_another_runtime_it_is_tracked)
+{
+    struct edo_runtime *runtime;
+    struct edo_task_tracker tracker;
+    int done = 0;
+    cr_assert_eq(edo_runtime_new(&runtime), 0);
+    edo_task_tracker_init(&tracker);
+    JOIN_HANDLE(char)
+    handle =
+        SPAWN_TRACKED_ON(edo_runtime_handle(runtime), &tracker, NEW(job, .ms = 1, .done = &done));
+    edo_task_detach(handle);
+    handle = SPAWN_TRACKED(&tracker, NEW(job, .ms = 1, .done = &done));
+    cr_assert_eq(edo_task_error(handle), EDO_ENORUNTIME);
+    cr_assert_eq(edo_task_tracker_len(&tracker), 1, "what was not spawned is not tracked");
+    edo_task_tracker_close(&tracker);
+    struct edo_task_tracker_wait wait = edo_task_tracker_wait(&tracker);
+    cr_assert_eq(edo_block_on(runtime, &wait), 0);
+    cr_assert_eq(done, 2, "the one that was not spawned is dropped, its FINALLY run");
+    edo_runtime_drop(runtime);
+    edo_task_tracker_destroy(&tracker);
+}
+
 /* The one who waited frees the tracker, while the last token is still being dropped. */
 struct shared {
     struct edo_task_tracker tracker;

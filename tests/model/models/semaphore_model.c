@@ -187,6 +187,39 @@ MODEL(semaphore_try)
     end(1);
 }
 
+/* What is given while one waits that it does not suffice for, which gives up, is taken by another. */
+static void gives_up_two(void *arg)
+{
+    (void)arg;
+    struct executor *executor = executor_of_thread(2);
+    struct edo_permit permit = {0};
+    struct edo_semaphore_acquire *acquire =
+        ON_HEAP(edo_semaphore_acquire_many(&semaphore, 2, &permit));
+    model_assert(executor_poll(executor, &acquire->future_) == EDO_PENDING);
+    executor_cancel(executor, &acquire->future_);
+}
+
+static void tries_and_looks(void *arg)
+{
+    (void)arg;
+    struct edo_permit permit = {0};
+    if (edo_semaphore_try_acquire(&semaphore, &permit) == 0)
+        model_assert(data == 1);
+    edo_permit_release(&permit);
+}
+
+MODEL(semaphore_large_cancelled)
+{
+    struct edo_permit permit = {0};
+    edo_semaphore_init(&semaphore, 1);
+    model_assert(edo_semaphore_try_acquire(&semaphore, &permit) == 0);
+    model_thread(gives_up_two, NULL);
+    model_thread(tries_and_looks, NULL);
+    data = 1;
+    edo_permit_release(&permit);
+    end(1);
+}
+
 /* The last one out frees the mutex, while the one before is still in its unlock. */
 struct shared {
     struct edo_mutex mutex;
