@@ -79,8 +79,8 @@ struct edo_track {
 struct edo_track edo_track_(struct edo_task_tracker *tracker, struct edo_future *child);
 
 /* SPAWN_TRACKED(&tracker, future), SPAWN_TRACKED_ON(handle, &tracker, future): as SPAWN and SPAWN_ON of
- * runtime/task.h, which is included for them; the future is tracked from now until it has completed or is
- * dropped. */
+ * runtime/task.h, which whoever writes them includes; the future is tracked from now until it has completed
+ * or is dropped. */
 #define EDO_SPAWN_TRACKED(tracker, ...) \
     EDO_SPAWN_TRACKED_ON((struct edo_handle *)NULL, tracker, __VA_ARGS__)
 #define EDO_SPAWN_TRACKED_ON(handle, tracker, ...)                             \
