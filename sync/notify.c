@@ -128,6 +128,10 @@ static void leave(struct edo_notified *self)
 
 bool edo_notified_enable(struct edo_notified *self)
 {
+    /* As a poll does: from here on it stays where it is. */
+    struct edo_context cx;
+    edo_context_init(&cx, NULL);
+    edo_future_check(&self->future_, &cx);
     edo_lock(&self->notify->lock_);
     if (self->future_.state == EDO_STATE_FRESH)
         enter(self);

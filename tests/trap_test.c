@@ -7,6 +7,7 @@
 
 #include "poll_harness.h"
 #include "sync/cancellation_token.h"
+#include "sync/notify.h"
 #include "sync/task_tracker.h"
 
 /* The child's standard error, after it was ended by SIGABRT. */
@@ -110,8 +111,22 @@ static void move(struct bench *bench)
     edo_future_poll(&there.future_, &bench->cx);
 }
 
+/* It takes its place in a list without a poll. */
+static void move_an_enabled_one(struct bench *bench)
+{
+    static struct edo_notify notify;
+    static struct edo_notified here, there;
+    edo_notify_init(&notify);
+    here = edo_notified(&notify);
+    edo_notified_enable(&here);
+    there = here;
+    edo_future_poll(&there.future_, &bench->cx);
+}
+
 Test(trap, a_future_that_was_moved_is_stopped_with_its_name_and_line)
 {
+    SAYS(move_an_enabled_one, "edo_notified");
+    SAYS(move_an_enabled_one, "moved after its first poll");
     SAYS(move, "long_one");
     SAYS(move, "trap_test.c:");
     SAYS(move, "moved after its first poll");
