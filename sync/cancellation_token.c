@@ -2,9 +2,9 @@
 /* One lock for all tokens of a tree, which is counted by them. It guards who is whose child, and the
  * futures that wait. `cancelled` is written under it, and read without.
  *
- * To cancel, a token is put on a list of the call's; each that is taken off is cancelled, and its children
- * take its place there. So nothing recurses, and the lock can be let go at any step to wake: what is on
- * the list may be dropped meanwhile, and is then replaced by its children as it is in its parent.
+ * To cancel, a token is put on a list of the call's, and behind it its children, and theirs. So nothing
+ * recurses. Then they are cancelled from the back, so that who finds one cancelled finds its children so
+ * too; and only after that the lock is let go, to wake.
  */
 #include "cancellation_token.h"
 
@@ -20,7 +20,7 @@ struct tree {
 
 struct edo_cancellation_token {
     struct tree *tree;
-    struct edo_list node; /* among its parent's children, or those about to be cancelled */
+    struct edo_list node; /* among its parent's children */
     struct edo_list children, waiters;
     _Atomic(size_t) refs; /* handles */
     atomic_bool cancelled;
@@ -90,10 +90,11 @@ void edo_cancellation_token_drop(struct edo_cancellation_token *token)
         return;
     struct tree *tree = token->tree;
     edo_lock(&tree->lock);
+    edo_assert(edo_list_empty(&token->waiters));
     bool linked = edo_list_linked(&token->node);
     for (struct edo_list *child; (child = edo_list_pop_front(&token->children)) != NULL;)
         if (linked)
-            edo_list_push_back(&token->node, child); /* in front of it, wherever it is */
+            edo_list_push_back(&token->node, child); /* in front of it, among its parent's */
     edo_list_remove(&token->node);
     bool last = --tree->tokens == 0;
     edo_unlock(&tree->lock);
@@ -115,20 +116,22 @@ void edo_cancellation_token_cancel(struct edo_cancellation_token *token)
     edo_lock(&tree->lock);
     edo_list_remove(&token->node);
     edo_list_push_back(&doomed, &token->node);
-    while ((node = edo_list_pop_front(&doomed)) != NULL) {
-        token = token_of(node);
-        /* Release: what was written before the cancel. */
-        edo_store(&token->cancelled, true, release);
-        edo_list_splice(&doomed, &token->children);
+    for (node = doomed.next; node != &doomed; node = node->next)
+        edo_list_splice(&doomed, &token_of(node)->children);
+    while (!edo_list_empty(&doomed)) {
+        token = token_of(doomed.prev);
+        edo_list_remove(&token->node);
         edo_list_splice(&waiters, &token->waiters);
-        while ((node = edo_list_pop_front(&waiters)) != NULL) {
-            edo_wakes_add(
-                &wakes, edo_waker_claim(edo_container_of(node, struct edo_cancelled, node)->waker));
-            if (edo_wakes_full(&wakes)) {
-                edo_unlock(&tree->lock);
-                edo_wakes_finish(&wakes);
-                edo_lock(&tree->lock);
-            }
+        /* Release: what was written before the cancel; and that its children are cancelled. */
+        edo_store(&token->cancelled, true, release);
+    }
+    while ((node = edo_list_pop_front(&waiters)) != NULL) {
+        edo_wakes_add(&wakes,
+                      edo_waker_claim(edo_container_of(node, struct edo_cancelled, node)->waker));
+        if (edo_wakes_full(&wakes)) {
+            edo_unlock(&tree->lock);
+            edo_wakes_finish(&wakes);
+            edo_lock(&tree->lock);
         }
     }
     edo_unlock(&tree->lock);
@@ -141,35 +144,63 @@ bool edo_cancellation_token_is_cancelled(const struct edo_cancellation_token *to
     return edo_load((atomic_bool *)(uintptr_t)&token->cancelled, acquire);
 }
 
+static void leave(struct edo_cancelled *self)
+{
+    struct tree *tree = self->token->tree;
+    edo_lock(&tree->lock);
+    bool linked = edo_list_linked(&self->node);
+    edo_list_remove(&self->node);
+    edo_unlock(&tree->lock);
+    if (linked)
+        edo_waker_forget(self->waker);
+}
+
+/* Enters the list, or stays there. True when it is cancelled. */
+static bool enter(struct edo_cancelled *self, struct edo_waker *waker)
+{
+    struct edo_cancellation_token *token = self->token;
+    /* Cloned before the lock, and dropped after it: both may be somebody else's code. */
+    struct edo_waker *spare = self->waker != waker ? edo_waker_keep(waker) : NULL, *old = NULL;
+    edo_lock(&token->tree->lock);
+    /* Relaxed: written under the lock. */
+    bool cancelled = edo_load(&token->cancelled, relaxed);
+    if (cancelled) {
+        if (edo_list_linked(&self->node))
+            old = self->waker;
+        edo_list_remove(&self->node);
+    } else {
+        if (!self->entered)
+            edo_list_push_back(&token->waiters, &self->node);
+        self->entered = true;
+        if (spare != NULL) {
+            old = self->waker;
+            self->waker = spare;
+            spare = NULL;
+        }
+    }
+    edo_unlock(&token->tree->lock);
+    if (spare != NULL)
+        edo_waker_forget(spare);
+    if (old != NULL)
+        edo_waker_forget(old);
+    return cancelled;
+}
+
 static enum edo_poll edo_cancelled_poll(struct edo_future *future, struct edo_context *cx)
 {
     struct edo_cancelled *self = (struct edo_cancelled *)future;
-    struct edo_cancellation_token *token = self->token;
-    if (cx->walk == EDO_WALK_TRACE)
+    if (cx->walk == EDO_WALK_DROP && self->entered)
+        leave(self);
+    if (cx->walk != EDO_WALK_POLL)
         return edo_walk_leaf(cx, "edo_cancelled");
-    bool drop = cx->walk == EDO_WALK_DROP;
-    if (!self->entered && (drop || edo_cancellation_token_is_cancelled(token)))
+    bool cancelled = edo_cancellation_token_is_cancelled(self->token);
+    if (!self->entered && cancelled)
         return EDO_READY;
-    struct edo_waker *spare = drop ? NULL : edo_waker_keep(cx->waker), *old = NULL;
-    edo_lock(&token->tree->lock);
-    /* Relaxed: written under the lock. */
-    bool ready = drop || edo_load(&token->cancelled, relaxed);
-    if (edo_list_linked(&self->node)) {
-        old = self->waker;
-        edo_list_remove(&self->node);
-    }
-    if (!ready) {
-        self->entered = true;
-        self->waker = spare;
-        spare = NULL;
-        edo_list_push_back(&token->waiters, &self->node);
-    }
-    edo_unlock(&token->tree->lock);
-    if (old != NULL)
-        edo_waker_forget(old);
-    if (spare != NULL)
-        edo_waker_forget(spare);
-    return ready ? EDO_READY : EDO_PENDING;
+    /* Polled again beside a child that goes on, as a rule: the waker is kept already, and is woken after
+     * `cancelled` was written. The lock is the whole tree's. */
+    if (self->entered && self->waker == cx->waker && !cancelled)
+        return EDO_PENDING;
+    return enter(self, cx->waker) ? EDO_READY : EDO_PENDING;
 }
 
 struct edo_cancelled edo_cancelled(struct edo_cancellation_token *token)

@@ -11,7 +11,7 @@
  *     edo_cancellation_token_cancel(token);                                     elsewhere
  *
  * A child is cancelled with its parent, and can be cancelled alone. Cancelling is for good. Who sees a
- * token cancelled sees what was written before it was.
+ * token cancelled sees all below it cancelled, and what was written before it was.
  *
  * Tokens are counted: each handle is owned, and dropped once. Children do not need their parent's
  * handles: when those are all dropped, they become children of its parent. All functions may be called
@@ -35,16 +35,21 @@ struct edo_cancellation_token;
 struct edo_cancellation_token *edo_cancellation_token_new(void);
 struct edo_cancellation_token *edo_cancellation_token_child(struct edo_cancellation_token *token);
 
-/* A further handle of the same token; and one is given back, NULL is fine. That does not cancel. */
+/* A further handle of the same token; and one is given back, NULL is fine. That does not cancel. The last
+ * one is dropped when nobody waits for the token. */
 struct edo_cancellation_token *edo_cancellation_token_clone(struct edo_cancellation_token *token);
 void edo_cancellation_token_drop(struct edo_cancellation_token *token);
 
-/* Cancels the token and all below it. */
+/* Cancels the token and all below it, and wakes all who wait for one of them. Nothing when it is cancelled
+ * already: those who wait may then still be being woken, by who was first. */
 void edo_cancellation_token_cancel(struct edo_cancellation_token *token);
 
 bool edo_cancellation_token_is_cancelled(const struct edo_cancellation_token *token);
 
-/* edo_cancelled(token): a future that is ready when the token is cancelled. Cancel safe. */
+/* edo_cancelled(token): a future that is ready when the token is cancelled. It uses the caller's handle,
+ * which is dropped after it: to wait on a clone of one's own, drop that in FINALLY. From any thread and
+ * executor; allocates nothing. It takes nothing off the budget, and is ready also without one: a task that
+ * has used it up is cancelled all the same. Cancel safe. */
 struct edo_cancelled {
     EDO_FUTURE(void);
     struct edo_cancellation_token *token;
@@ -56,8 +61,9 @@ struct edo_cancelled edo_cancelled(struct edo_cancellation_token *token);
 
 /* edo_run_until_cancelled(token, &self->child): polls a future of the same frame until it is ready, or
  * the token is cancelled, and then drops it. Output 0: the child's is in the child; UV_ECANCELED. A token
- * that is cancelled before the first poll wins, after that the child does when both are ready. Dropping
- * it drops the child. */
+ * that is cancelled before the first poll wins, and the child is not polled; after that the child does
+ * when both are ready. The handle is the caller's, as above. Cancel safety: the child's; dropping it drops
+ * the child. */
 struct edo_run_until_cancelled {
     EDO_FUTURE(int);
     struct edo_future *child;
@@ -67,8 +73,8 @@ struct edo_run_until_cancelled {
 struct edo_run_until_cancelled edo_run_until_cancelled_(struct edo_cancellation_token *token,
                                                         struct edo_future *child);
 
-/* A guard owns a handle, {token}, and cancels the token when it is dropped. Zeroed it is empty, and does
- * nothing: fit for FINALLY. Disarmed it gives the handle back. */
+/* A guard owns a handle, {token}: dropped, it cancels the token and drops the handle. Zeroed it is empty, and
+ * does nothing: fit for FINALLY. Disarmed it is empty, and the handle is the caller's again. */
 struct edo_cancellation_guard {
     struct edo_cancellation_token *token;
 };

@@ -12,6 +12,9 @@
  * unlocked before. It stays usable when a task panics: FINALLY unlocks, and what state it leaves the
  * data in is FINALLY's matter.
  *
+ * To hand a part of what is guarded to somebody (a mapped guard), hand over the guard and a pointer to
+ * the part.
+ *
  * Where nothing is awaited between lock and unlock, a pthread_mutex_t does, and is held for less time.
  */
 #ifndef EDO_SYNC_MUTEX_H
@@ -57,10 +60,10 @@ static inline struct edo_mutex_lock edo_mutex_lock(struct edo_mutex *mutex,
     return EDO_NEW_RETURNED(edo_mutex_lock, .mutex = mutex, .guard = guard, .waiter = {.count = 1});
 }
 
-/* Without waiting: 0, or UV_EAGAIN: it is locked, or somebody waits. */
+/* Without waiting: 0, or UV_EAGAIN: it is locked, or somebody waits; the guard is empty still. */
 int edo_mutex_try_lock(struct edo_mutex *mutex, struct edo_mutex_guard *guard);
 
-/* The thread waits. 0; EDO_ENESTED inside a task, UV_ENOMEM. */
+/* The thread waits. 0; EDO_ENESTED inside a task, UV_ENOMEM: it is not locked. */
 int edo_mutex_blocking_lock(struct edo_mutex *mutex, struct edo_mutex_guard *guard);
 
 /* Unlocks, and empties the guard. Nothing for an empty one: fit for FINALLY. It does not touch the

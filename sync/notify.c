@@ -13,8 +13,7 @@
 #include "../internal/waiter.h"
 
 enum { NOT_CHOSEN, BY_ONE, BY_LAST, BY_ALL };
-enum { ENTERED = 1 };     /* a future's state after its first poll, or enable */
-enum { WAKE_BATCH = 32 }; /* wakers claimed before the lock is let go; Tokio's figure */
+enum { ENTERED = 1 }; /* a future's state after its first poll, or enable */
 
 static _Atomic(uint64_t) *rounds(struct edo_notify *notify)
 {
@@ -74,23 +73,25 @@ void edo_notify_last(struct edo_notify *notify)
 void edo_notify_waiters(struct edo_notify *notify)
 {
     /* Those who come while the lock is let go between two batches are not meant: those who are wait
-     * in a list of this call's. A future that is dropped meanwhile leaves that list. */
+     * in a list of this call's. A future that is dropped meanwhile leaves that list; one that is polled
+     * stays, so that when all have completed this call is through with the lock. */
     struct edo_list now;
+    struct edo_wakes wakes;
+    wakes.count = 0;
     edo_list_init(&now);
     edo_lock(&notify->lock_);
     edo_fetch_add(rounds(notify), 1, relaxed);
     edo_list_splice(&now, &notify->waiters_);
     while (!edo_list_empty(&now)) {
-        struct edo_waker *claimed[WAKE_BATCH];
-        int count = 0;
-        while (count < WAKE_BATCH && !edo_list_empty(&now))
-            claimed[count++] = choose(now.next, BY_ALL);
-        edo_unlock(&notify->lock_);
-        for (int i = 0; i < count; i++)
-            edo_waker_finish(claimed[i]);
-        edo_lock(&notify->lock_);
+        edo_wakes_add(&wakes, choose(now.next, BY_ALL));
+        if (edo_wakes_full(&wakes) && !edo_list_empty(&now)) {
+            edo_unlock(&notify->lock_);
+            edo_wakes_finish(&wakes);
+            edo_lock(&notify->lock_);
+        }
     }
     edo_unlock(&notify->lock_);
+    edo_wakes_finish(&wakes);
 }
 
 /* Under the lock. */
@@ -127,6 +128,10 @@ static void leave(struct edo_notified *self)
 
 bool edo_notified_enable(struct edo_notified *self)
 {
+    /* As a poll does: from here on it stays where it is. */
+    struct edo_context cx;
+    edo_context_init(&cx, NULL);
+    edo_future_check(&self->future_, &cx);
     edo_lock(&self->notify->lock_);
     if (self->future_.state == EDO_STATE_FRESH)
         enter(self);

@@ -92,13 +92,14 @@ int edo_rwlock_try_write(struct edo_rwlock *lock, struct edo_rwlock_write_guard 
 int edo_rwlock_blocking_read(struct edo_rwlock *lock, struct edo_rwlock_read_guard *guard);
 int edo_rwlock_blocking_write(struct edo_rwlock *lock, struct edo_rwlock_write_guard *guard);
 
-/* Unlock, and empty the guard. Nothing for an empty one: fit for FINALLY. They do not touch the lock
- * after another may have locked it. */
+/* Unlock, and empty the guard. Nothing for an empty one: fit for FINALLY. They do not touch the lock when
+ * those who waited have locked it: the last of them may destroy it. (A reader that is dropped in its turn
+ * has not; there, the writer's unlock returns first.) */
 void edo_rwlock_read_unlock(struct edo_rwlock_read_guard *guard);
 void edo_rwlock_write_unlock(struct edo_rwlock_write_guard *guard);
 
 /* Goes on as a reader, with no writer in between: empties `from`, and fills `guard`, which is empty.
- * Readers that wait come in. */
+ * Readers that wait come in, up to the first writer that waits. */
 void edo_rwlock_downgrade(struct edo_rwlock_write_guard *from, struct edo_rwlock_read_guard *guard);
 
 #ifdef __cplusplus

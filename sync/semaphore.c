@@ -8,8 +8,8 @@
 #include "../internal/park.h"
 #include "../internal/waiter.h"
 
-/* What a waiter is, beside 0: not in the row yet. */
-enum { LINKED = 1, GRANTED, REFUSED };
+/* What a waiter is, beside 0: not in the row yet. Served, it is on a list until it is woken. */
+enum { QUEUED = 1, GRANTED, REFUSED };
 
 int edo_semaphore_init(struct edo_semaphore *semaphore, size_t permits)
 {
@@ -27,7 +27,8 @@ void edo_semaphore_destroy(struct edo_semaphore *semaphore)
     edo_lock_destroy(&semaphore->lock_);
 }
 
-/* Under the lock: serves who is first, if that can be. NULL: nobody can be served. */
+/* Under the lock: serves who is first, if that can be, and takes it out of the row. NULL: nobody can be
+ * served. */
 static struct edo_semaphore_waiter *serve_first(struct edo_semaphore *semaphore)
 {
     if (edo_list_empty(&semaphore->waiters_))
@@ -53,16 +54,22 @@ static struct edo_semaphore_waiter *serve_first(struct edo_semaphore *semaphore)
     return waiter;
 }
 
-/* With the lock, which it lets go. Nothing is touched after it, but where more have to be woken than
- * go into one batch. */
+/* With the lock, which it lets go. All who can be served are served at once, but each stays on the list of
+ * this call's until it is taken off to be woken: so when all have completed, and there may be nobody left
+ * who wants the semaphore, this call is through with the lock. */
 static void serve(struct edo_semaphore *semaphore)
 {
     struct edo_wakes wakes;
     wakes.count = 0;
+    struct edo_list served, *node;
     struct edo_semaphore_waiter *waiter;
-    while ((waiter = serve_first(semaphore)) != NULL) {
+    edo_list_init(&served);
+    while ((waiter = serve_first(semaphore)) != NULL)
+        edo_list_push_back(&served, &waiter->node);
+    while ((node = edo_list_pop_front(&served)) != NULL) {
+        waiter = edo_container_of(node, struct edo_semaphore_waiter, node);
         edo_wakes_add(&wakes, edo_waker_claim(waiter->waker));
-        if (edo_wakes_full(&wakes) && !edo_list_empty(&semaphore->waiters_)) {
+        if (edo_wakes_full(&wakes) && !edo_list_empty(&served)) {
             edo_unlock(&semaphore->lock_);
             edo_wakes_finish(&wakes);
             edo_lock(&semaphore->lock_);
@@ -72,12 +79,16 @@ static void serve(struct edo_semaphore *semaphore)
     edo_wakes_finish(&wakes);
 }
 
-void edo_semaphore_serve(struct edo_semaphore *semaphore, size_t n)
+bool edo_semaphore_serve(struct edo_semaphore *semaphore, size_t n)
 {
     edo_lock(&semaphore->lock_);
-    /* The row may be gone by now, and then others change the word as well. */
+    if (edo_list_empty(&semaphore->waiters_)) {
+        edo_unlock(&semaphore->lock_);
+        return false;
+    }
     edo_fetch_add(edo_semaphore_word(semaphore), n * EDO_SEMAPHORE_ONE, release);
     serve(semaphore);
+    return true;
 }
 
 /* Under the lock, not in the row. Takes n; or, where somebody can wait, says that there is a row. */
@@ -119,9 +130,9 @@ int edo_semaphore_wait(struct edo_semaphore *semaphore, struct edo_semaphore_wai
         if (error == -EAGAIN) {
             edo_list_push_back(&semaphore->waiters_, &waiter->node);
             waiter->entered = true;
-            waiter->state = LINKED;
+            waiter->state = QUEUED;
         }
-    } else if (waiter->state != LINKED) {
+    } else if (!edo_list_linked(&waiter->node)) {
         error = waiter->state == GRANTED ? 0 : EDO_ECLOSED;
     }
     if (error == -EAGAIN && spare != NULL) {
@@ -139,17 +150,14 @@ void edo_semaphore_leave(struct edo_semaphore *semaphore, struct edo_semaphore_w
 {
     if (!waiter->entered)
         return;
-    struct edo_waker *forgotten = NULL;
     edo_lock(&semaphore->lock_);
-    if (waiter->state == LINKED) {
-        edo_list_remove(&waiter->node);
-        forgotten = waiter->waker;
-        /* Relaxed, as below: it goes on with the release sequence of who gave. */
-        if (edo_list_empty(&semaphore->waiters_))
-            edo_fetch_and(edo_semaphore_word(semaphore), ~(uint64_t)EDO_SEMAPHORE_WAITERS, relaxed);
-    } else if (waiter->state == GRANTED) {
+    struct edo_waker *forgotten = edo_list_linked(&waiter->node) ? waiter->waker : NULL;
+    edo_list_remove(&waiter->node);
+    /* Relaxed, both: they go on with the release sequence of who gave. */
+    if (waiter->state == QUEUED && edo_list_empty(&semaphore->waiters_))
+        edo_fetch_and(edo_semaphore_word(semaphore), ~(uint64_t)EDO_SEMAPHORE_WAITERS, relaxed);
+    if (waiter->state == GRANTED)
         edo_fetch_add(edo_semaphore_word(semaphore), waiter->count * EDO_SEMAPHORE_ONE, relaxed);
-    }
     /* Those behind it may have been waiting for this one only. */
     serve(semaphore);
     if (forgotten != NULL)
@@ -172,8 +180,13 @@ enum edo_poll edo_semaphore_acquire_poll(struct edo_future *future, struct edo_c
         self->output = edo_semaphore_poll(self->semaphore, &self->waiter, cx);
     if (self->output == -EAGAIN)
         return EDO_PENDING;
-    if (self->output == 0)
+    if (self->output == 0 && self->permit->count == 0) {
         *self->permit = (struct edo_permit){self->semaphore, self->waiter.count};
+    } else if (self->output == 0) {
+        /* Filled while this waited. */
+        edo_semaphore_give(self->semaphore, self->waiter.count);
+        self->output = -EINVAL;
+    }
     edo_budget_spend(cx);
     return EDO_READY;
 }
@@ -243,10 +256,10 @@ int edo_permit_split(struct edo_permit *permit, size_t n, struct edo_permit *par
 
 int edo_semaphore_add(struct edo_semaphore *semaphore, size_t n)
 {
-    /* Relaxed: only the number matters; another that adds at the same time may take it past the most
-     * by its own n, of which the word has room for three. */
+    /* Relaxed: only the number matters. What is held is not in it, and another may add at the same time:
+     * so there may be more than the most, of which the word has room for two. */
     uint64_t there = edo_load(edo_semaphore_word(semaphore), relaxed) / EDO_SEMAPHORE_ONE;
-    if (n > EDO_SEMAPHORE_MAX - there)
+    if (there > EDO_SEMAPHORE_MAX || n > EDO_SEMAPHORE_MAX - there)
         return -EOVERFLOW;
     edo_semaphore_give(semaphore, n);
     return 0;

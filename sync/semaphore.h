@@ -94,7 +94,8 @@ int edo_semaphore_blocking_acquire_many(struct edo_semaphore *semaphore, size_t 
                                         struct edo_permit *permit);
 
 /* Gives the permits back, and empties it. Nothing for an empty one: fit for FINALLY. Of a semaphore
- * that has been closed too. It does not touch the semaphore after others may have acquired them. */
+ * that has been closed too. It does not touch the semaphore when those who waited have acquired them: the
+ * last of them may destroy it. (One that is dropped in its turn has not; there, release returns first.) */
 void edo_permit_release(struct edo_permit *permit);
 
 /* Empties it without giving anything back: there are so many fewer from now on. */
@@ -108,7 +109,8 @@ int edo_permit_merge(struct edo_permit *permit, struct edo_permit *from);
  * empty: nothing is changed. */
 int edo_permit_split(struct edo_permit *permit, size_t n, struct edo_permit *part);
 
-/* n permits more. 0, or UV_EOVERFLOW for more than EDO_SEMAPHORE_MAX: nothing is changed. */
+/* n permits more. 0, or UV_EOVERFLOW when there would be more than EDO_SEMAPHORE_MAX, without those that
+ * are held: nothing is changed. */
 int edo_semaphore_add(struct edo_semaphore *semaphore, size_t n);
 
 /* n permits fewer, or as many as are available now. Returns how many. */

@@ -7,9 +7,10 @@
  * those who wait. WAITERS is set by compare-and-swap from a word that has too few permits, so a giver
  * who came first makes it fail, and one who comes later sees it.
  *
- * A giver takes the lock before it adds, not after: once the permits are there the semaphore may be
- * gone with the last who wanted them. One that waits learns what it has under the lock, so the giver
- * is through with it then.
+ * Once the permits are there the semaphore may be gone with the last who wanted them. So a giver takes
+ * the lock before it adds, not after: one that waits learns what it has under the lock, and the giver is
+ * through with it then. And where nobody waits the giver does not add under the lock, but lets it go
+ * first: the next one takes them without it.
  *
  * Acquire when permits are taken, release when they are given, so each taker sees all that givers
  * wrote.
@@ -61,19 +62,22 @@ int edo_semaphore_try(struct edo_semaphore *semaphore, size_t n);
 /* The future that waits is dropped: what it has been given goes on. */
 void edo_semaphore_leave(struct edo_semaphore *semaphore, struct edo_semaphore_waiter *waiter);
 
-/* Gives n to those who wait. */
-void edo_semaphore_serve(struct edo_semaphore *semaphore, size_t n);
+/* Gives n to those who wait. False: nobody does any more, and nothing is given. */
+bool edo_semaphore_serve(struct edo_semaphore *semaphore, size_t n);
 
 static inline void edo_semaphore_give(struct edo_semaphore *semaphore, size_t n)
 {
     _Atomic(uint64_t) *word = edo_semaphore_word(semaphore);
     uint64_t old = edo_load(word, relaxed);
-    do {
+    for (;;) {
         if (edo_unlikely((old & EDO_SEMAPHORE_WAITERS) != 0)) {
-            edo_semaphore_serve(semaphore, n);
+            if (edo_semaphore_serve(semaphore, n))
+                return;
+            old = edo_load(word, relaxed);
+        } else if (edo_cas_weak(word, &old, old + n * EDO_SEMAPHORE_ONE, release, relaxed)) {
             return;
         }
-    } while (!edo_cas_weak(word, &old, old + n * EDO_SEMAPHORE_ONE, release, relaxed));
+    }
 }
 
 #endif

@@ -91,36 +91,31 @@ static void leave(struct edo_set_once_wait *self)
         edo_waker_forget(self->waker);
 }
 
-/* Enters the list, or stays there. True when it is set. */
+/* Enters the list, or stays there: until it is taken off, that is, so that when all have completed the
+ * one who set it is through with the lock. True when it is set. */
 static bool enter(struct edo_set_once_wait *self, struct edo_waker *waker)
 {
     struct edo_set_once *once = self->once;
     /* Cloned before the lock, and dropped after it: both may be somebody else's code. */
-    struct edo_waker *spare = self->waker != waker ? edo_waker_keep(waker) : NULL, *old = NULL;
+    struct edo_waker *spare = self->waker != waker ? edo_waker_keep(waker) : NULL;
     edo_lock(&once->lock_);
     bool set = edo_load(state(once), relaxed) != EMPTY;
-    if (set) {
-        if (edo_list_linked(&self->node))
-            old = self->waker;
-        edo_list_remove(&self->node);
-        if (!once->waking_)
-            edo_store(state(once), SETTLED, release);
-    } else {
-        if (self->future_.state == EDO_STATE_FRESH)
-            edo_list_push_back(&once->waiters_, &self->node);
+    if (!set && self->future_.state == EDO_STATE_FRESH) {
         self->future_.state = ENTERED;
-        if (spare != NULL) {
-            old = self->waker;
-            self->waker = spare;
-            spare = NULL;
-        }
+        edo_list_push_back(&once->waiters_, &self->node);
+    }
+    bool waits = edo_list_linked(&self->node);
+    if (set && !once->waking_)
+        edo_store(state(once), SETTLED, release);
+    if (waits && spare != NULL) {
+        struct edo_waker *old = self->waker;
+        self->waker = spare;
+        spare = old;
     }
     edo_unlock(&once->lock_);
     if (spare != NULL)
         edo_waker_forget(spare);
-    if (old != NULL)
-        edo_waker_forget(old);
-    return set;
+    return !waits;
 }
 
 static enum edo_poll edo_set_once_wait_poll(struct edo_future *future, struct edo_context *cx)

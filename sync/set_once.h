@@ -35,8 +35,9 @@ struct edo_set_once {
 
 /* EDO_SET_ONCE(type) once; a struct of which no two are of one type: one that is passed about is given
  * a name by a typedef. Stays where it is from edo_set_once_init to edo_set_once_destroy, and outlives
- * the futures made of it. When a wait has completed and there is no other, nor a call of set to come,
- * it may be destroyed at once: set does not touch it any more. */
+ * the futures made of it. When it was waited for, and all waits have completed, and no call of set is to
+ * come, it may be destroyed at once: set does not touch it any more. (A wait that is dropped does not tell
+ * that: there, set returns first.) */
 #define EDO_SET_ONCE(...)               \
     struct {                            \
         struct edo_set_once core_;      \

@@ -32,7 +32,9 @@ void edo_task_tracker_destroy(struct edo_task_tracker *tracker)
     edo_lock_destroy(&tracker->lock_);
 }
 
-/* With the lock, which it lets go: closed and empty, all who wait are through. */
+/* With the lock, which it lets go: closed and empty, so all who wait are through, whatever comes after.
+ * One that is polled before it is taken off stays where it is: so when all have completed, this call is
+ * through with the lock. */
 static void end_waits(struct edo_task_tracker *tracker)
 {
     struct edo_wakes wakes;
@@ -116,34 +118,43 @@ void edo_task_tracker_token_drop(struct edo_task_tracker_token *token)
         edo_unlock(&tracker->lock_);
 }
 
+static void leave(struct edo_task_tracker_wait *self)
+{
+    edo_lock(&self->tracker->lock_);
+    bool linked = edo_list_linked(&self->node);
+    edo_list_remove(&self->node);
+    edo_unlock(&self->tracker->lock_);
+    if (linked)
+        edo_waker_forget(self->waker);
+}
+
 static enum edo_poll edo_task_tracker_wait_poll(struct edo_future *future, struct edo_context *cx)
 {
     struct edo_task_tracker_wait *self = (struct edo_task_tracker_wait *)future;
     struct edo_task_tracker *tracker = self->tracker;
     if (cx->walk == EDO_WALK_TRACE)
         return edo_walk_leaf(cx, "edo_task_tracker_wait");
-    bool drop = cx->walk == EDO_WALK_DROP;
-    if (drop && !self->entered)
+    if (cx->walk == EDO_WALK_DROP) {
+        if (self->entered)
+            leave(self);
         return EDO_READY;
-    struct edo_waker *spare = drop ? NULL : edo_waker_keep(cx->waker), *old = NULL;
-    edo_lock(&tracker->lock_);
-    bool linked = edo_list_linked(&self->node);
-    /* Taken off the list: it was so. Acquire: see above. */
-    bool ready =
-        drop || edo_load(word_of(tracker), acquire) == CLOSED || (self->entered && !linked);
-    if (linked) {
-        old = self->waker;
-        edo_list_remove(&self->node);
     }
-    if (!ready) {
+    /* Cloned before the lock, and dropped after it: both may be somebody else's code. */
+    struct edo_waker *spare = self->waker != cx->waker ? edo_waker_keep(cx->waker) : NULL;
+    edo_lock(&tracker->lock_);
+    /* Acquire: see above. One that has been taken off the list was through, whatever came later. */
+    bool is_over = edo_load(word_of(tracker), acquire) == CLOSED;
+    bool ready = self->entered ? !edo_list_linked(&self->node) : is_over;
+    if (!ready && !self->entered) {
         self->entered = true;
-        self->waker = spare;
-        spare = NULL;
         edo_list_push_back(&tracker->waiters_, &self->node);
     }
+    if (!ready && spare != NULL) {
+        struct edo_waker *old = self->waker;
+        self->waker = spare;
+        spare = old;
+    }
     edo_unlock(&tracker->lock_);
-    if (old != NULL)
-        edo_waker_forget(old);
     if (spare != NULL)
         edo_waker_forget(spare);
     return ready ? EDO_READY : EDO_PENDING;
@@ -187,6 +198,9 @@ struct edo_track edo_track_(struct edo_task_tracker *tracker, struct edo_future 
 static enum edo_poll tracked_poll(struct edo_future *future, struct edo_context *cx)
 {
     char *self = (char *)future;
+    /* Its parts cannot be found any more; a poll is being reported. */
+    if (future->state == EDO_STATE_DONE)
+        return edo_walk_leaf(cx, "edo_tracked");
     struct edo_tracked_ *core = (struct edo_tracked_ *)(void *)(self + future->state);
     enum edo_poll poll = walk_tracked((struct edo_future *)(void *)(self + core->child),
                                       &core->token, cx, "edo_tracked");

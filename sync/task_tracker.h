@@ -33,7 +33,9 @@ struct edo_task_tracker {
 
 void edo_task_tracker_init(struct edo_task_tracker *tracker);
 
-/* Nothing is tracked, and nobody waits any more: after a wait, say. */
+/* Nothing is tracked, and nobody waits any more. When all waits have completed, one at least, it may be
+ * destroyed at once: nobody touches it any more. That it is empty does not tell that: who has just dropped
+ * the last token may still be at the lock. */
 void edo_task_tracker_destroy(struct edo_task_tracker *tracker);
 
 /* Lets waits end, as soon as nothing is tracked; and not any more. True: it was this call. */
@@ -46,7 +48,7 @@ size_t edo_task_tracker_len(const struct edo_task_tracker *tracker);
 bool edo_task_tracker_is_empty(const struct edo_task_tracker *tracker);
 
 /* edo_task_tracker_wait(&tracker): a future that is ready when the tracker is closed and tracks nothing,
- * or was so at some time since the first poll. Cancel safe. */
+ * or was so at some time since the first poll. It takes nothing off the budget. Cancel safe. */
 struct edo_task_tracker_wait {
     EDO_FUTURE(void);
     struct edo_task_tracker *tracker;
@@ -57,7 +59,8 @@ struct edo_task_tracker_wait {
 struct edo_task_tracker_wait edo_task_tracker_wait(struct edo_task_tracker *tracker);
 
 /* A token stands for something that is tracked, until it is dropped. Zeroed it is empty: dropping it does
- * nothing, fit for FINALLY. It is a value, that may be moved. */
+ * nothing, fit for FINALLY. It is a value, that may be moved, and is dropped once: a second one for the same
+ * is edo_task_tracker_token(token.tracker). */
 struct edo_task_tracker_token {
     struct edo_task_tracker *tracker;
 };
@@ -65,7 +68,8 @@ struct edo_task_tracker_token edo_task_tracker_token(struct edo_task_tracker *tr
 void edo_task_tracker_token_drop(struct edo_task_tracker_token *token);
 
 /* edo_track(&tracker, &self->child): polls a future of the same frame, whose output stays in it; it is
- * tracked from now until it has completed or is dropped. Dropping it drops the child. */
+ * tracked from now, not from the first poll, until it has completed or is dropped. Cancel safety: the
+ * child's; dropping it drops the child, and then the token. */
 struct edo_track {
     EDO_FUTURE(void);
     struct edo_future *child;
@@ -74,12 +78,15 @@ struct edo_track {
 #define edo_track(tracker, child) edo_track_((tracker), &(child)->future_)
 struct edo_track edo_track_(struct edo_task_tracker *tracker, struct edo_future *child);
 
-/* SPAWN_TRACKED(&tracker, future): as SPAWN of runtime/task.h; the future is tracked from now until it
- * has completed or is dropped. */
-#define EDO_SPAWN_TRACKED(tracker, ...)                                        \
+/* SPAWN_TRACKED(&tracker, future), SPAWN_TRACKED_ON(handle, &tracker, future): as SPAWN and SPAWN_ON of
+ * runtime/task.h, which whoever writes them includes; the future is tracked from now until it has completed
+ * or is dropped. */
+#define EDO_SPAWN_TRACKED(tracker, ...) \
+    EDO_SPAWN_TRACKED_ON((struct edo_handle *)NULL, tracker, __VA_ARGS__)
+#define EDO_SPAWN_TRACKED_ON(handle, tracker, ...)                             \
     __extension__({                                                            \
         __auto_type edo_tracked_future_ = EDO_TRACKED((tracker), __VA_ARGS__); \
-        EDO_SPAWN(edo_tracked_future_);                                        \
+        EDO_SPAWN_ON((handle), edo_tracked_future_);                           \
     })
 
 /* TRACKED(&tracker, future): that future by value, with the output of the one in it, for other
@@ -110,8 +117,9 @@ void edo_tracked_init_(struct edo_future *tracked, struct edo_task_tracker *trac
                        const void *child_output, size_t size);
 
 #ifndef EDO_NO_SHORT_NAMES
-#define TRACKED       EDO_TRACKED
-#define SPAWN_TRACKED EDO_SPAWN_TRACKED
+#define TRACKED          EDO_TRACKED
+#define SPAWN_TRACKED    EDO_SPAWN_TRACKED
+#define SPAWN_TRACKED_ON EDO_SPAWN_TRACKED_ON
 #endif
 
 #ifdef __cplusplus

@@ -37,6 +37,43 @@ Test(cancellation_token, cancel_wakes_all_children_too_and_not_parents)
     bench_end(&bench);
 }
 
+/* Whoever is woken finds the whole tree cancelled. */
+static token *root, *leaf_token;
+
+static void looks_at_the_tree(struct edo_waker *waker)
+{
+    counter_wake(waker);
+    cr_assert(edo_cancellation_token_is_cancelled(root));
+    cr_assert(edo_cancellation_token_is_cancelled(leaf_token));
+}
+
+static const struct edo_waker_ops looking = {looks_at_the_tree, counter_clone, counter_drop, NULL,
+                                             NULL};
+
+Test(cancellation_token, nobody_is_woken_before_all_are_cancelled)
+{
+    enum { MANY = 70 }; /* more than are woken at once */
+    struct bench bench;
+    bench_begin(&bench);
+    bench.counter.waker.ops = &looking;
+    root = edo_cancellation_token_new();
+    token *middle = edo_cancellation_token_child(root);
+    leaf_token = edo_cancellation_token_child(middle);
+    struct edo_cancelled waits[MANY];
+    for (int i = 0; i < MANY; i++) {
+        waits[i] = edo_cancelled(root);
+        cr_assert_eq(POLL(waits[i]), EDO_PENDING);
+    }
+    edo_cancellation_token_cancel(root);
+    cr_assert_eq(bench.counter.wakes, MANY);
+    for (int i = 0; i < MANY; i++)
+        cr_assert_eq(POLL(waits[i]), EDO_READY);
+    edo_cancellation_token_drop(root);
+    edo_cancellation_token_drop(middle);
+    edo_cancellation_token_drop(leaf_token);
+    bench_end(&bench);
+}
+
 Test(cancellation_token, a_child_made_after_cancel_is_born_cancelled)
 {
     struct bench bench;
@@ -133,6 +170,44 @@ Test(cancellation_token, the_guard_cancels_unless_it_is_disarmed)
     edo_cancellation_guard_drop(&guard);
     edo_cancellation_guard_drop(&empty);
     cr_assert(edo_cancellation_token_is_cancelled(token));
+    edo_cancellation_token_drop(token);
+    bench_end(&bench);
+}
+
+Test(cancellation_token, a_wait_is_dropped_in_each_state_and_its_waker_is_replaced)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    /* Wakers that are cloned; the last one is not. */
+    static const struct edo_waker_ops foreign = {counter_wake, counter_clone, counter_drop, NULL,
+                                                 NULL};
+    struct counter other = {.waker = {&foreign}}, third = {.waker = {&counter_stable}};
+    struct edo_context second, last;
+    edo_context_init(&second, &other.waker);
+    edo_context_init(&last, &third.waker);
+    bench.counter.waker.ops = &foreign;
+    token *token = edo_cancellation_token_new();
+    struct edo_cancelled fresh = edo_cancelled(token), waits = edo_cancelled(token),
+                         moves = edo_cancelled(token), woken = edo_cancelled(token);
+    DROP_IT(fresh);
+    cr_assert_eq(POLL(waits), EDO_PENDING);
+    DROP_IT(waits);
+    cr_assert_eq(POLL(woken), EDO_PENDING);
+    cr_assert_eq(POLL(moves), EDO_PENDING);
+    cr_assert_eq(POLL(moves), EDO_PENDING);
+    cr_assert_eq(bench.counter.clones, 3, "polled again, it keeps what it has");
+    cr_assert_eq(edo_future_poll(&moves.future_, &second), EDO_PENDING);
+    cr_assert_eq(edo_future_poll(&moves.future_, &last), EDO_PENDING);
+    bench.cx.budget = 0;
+    edo_cancellation_token_cancel(token);
+    cr_assert(bench.counter.wakes == 1 && other.wakes == 0 && third.wakes == 1);
+    cr_assert_eq(other.clones, other.drops);
+    DROP_IT(woken);
+    cr_assert_eq(POLL(moves), EDO_READY, "also without a budget");
+    bench.trace[0] = '\0';
+    waits = edo_cancelled(token);
+    edo_future_trace(&waits.future_, &bench.cx);
+    cr_assert_str_eq(bench.trace, "edo_cancelled\n");
     edo_cancellation_token_drop(token);
     bench_end(&bench);
 }

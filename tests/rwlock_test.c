@@ -109,6 +109,63 @@ Test(rwlock, downgrade_lets_readers_in_with_no_writer_between)
     bench_end(&bench);
 }
 
+/* More readers than are woken at once. Another thread that polls them all meanwhile, and unlocks, must not
+ * find that all have had the lock, and free it: the writer that unlocks needs it again. */
+enum { CROWD = 80 };
+static struct edo_rwlock crowded;
+static struct edo_rwlock_read crowd[CROWD];
+static struct edo_rwlock_read_guard guards[CROWD];
+static bool meddled;
+
+static int poll_crowd(struct edo_waker *waker)
+{
+    struct edo_context cx;
+    int done = 0;
+    edo_context_init(&cx, waker);
+    cx.budget = EDO_UNCONSTRAINED;
+    for (int i = 0; i < CROWD; i++) {
+        if (!edo_future_done(&crowd[i].future_))
+            edo_future_poll(&crowd[i].future_, &cx);
+        edo_rwlock_read_unlock(&guards[i]);
+        done += edo_future_done(&crowd[i].future_);
+    }
+    return done;
+}
+
+static void meddling_wake(struct edo_waker *waker)
+{
+    static struct counter counter = {.waker = {&counter_stable}};
+    counter_wake(waker);
+    if (meddled)
+        return;
+    meddled = true;
+    edo_future_drop(&crowd[CROWD - 2].future_, &(struct edo_context){.waker = &counter.waker});
+    poll_crowd(&counter.waker);
+    cr_assert_lt(poll_crowd(&counter.waker), CROWD);
+}
+
+static const struct edo_waker_ops meddling = {meddling_wake, counter_clone, counter_drop, NULL,
+                                              NULL};
+
+Test(rwlock, not_all_have_had_it_before_the_last_is_woken)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    bench.counter.waker.ops = &meddling;
+    bench.cx.budget = EDO_UNCONSTRAINED;
+    struct edo_rwlock_write_guard writing = {0};
+    edo_rwlock_init(&crowded);
+    cr_assert_eq(edo_rwlock_try_write(&crowded, &writing), 0);
+    for (int i = 0; i < CROWD; i++) {
+        crowd[i] = edo_rwlock_read(&crowded, &guards[i]);
+        cr_assert_eq(POLL(crowd[i]), EDO_PENDING);
+    }
+    edo_rwlock_write_unlock(&writing);
+    cr_assert_eq(poll_crowd(&bench.counter.waker), CROWD);
+    edo_rwlock_destroy(&crowded);
+    bench_end(&bench);
+}
+
 Test(rwlock, so_many_readers_and_no_more)
 {
     struct edo_rwlock lock;

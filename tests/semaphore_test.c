@@ -176,6 +176,20 @@ Test(semaphore, forget_and_add_change_the_total_and_too_many_are_an_error)
     edo_semaphore_destroy(&semaphore);
 }
 
+Test(semaphore, what_is_held_comes_on_top_of_the_most_and_then_none_are_added)
+{
+    struct edo_semaphore semaphore;
+    struct edo_permit permit = {0};
+    edo_semaphore_init(&semaphore, EDO_SEMAPHORE_MAX);
+    cr_assert_eq(edo_semaphore_try_acquire_many(&semaphore, EDO_SEMAPHORE_MAX, &permit), 0);
+    cr_assert_eq(edo_semaphore_add(&semaphore, EDO_SEMAPHORE_MAX), 0);
+    edo_permit_release(&permit);
+    cr_assert_eq(edo_semaphore_add(&semaphore, 1), UV_EOVERFLOW);
+    cr_assert_eq(edo_semaphore_add(&semaphore, EDO_SEMAPHORE_MAX), UV_EOVERFLOW);
+    cr_assert_eq(edo_semaphore_available(&semaphore), 2 * EDO_SEMAPHORE_MAX);
+    edo_semaphore_destroy(&semaphore);
+}
+
 Test(semaphore, none_are_there_at_once_and_bad_requests_are_errors)
 {
     struct bench bench;
@@ -196,6 +210,26 @@ Test(semaphore, none_are_there_at_once_and_bad_requests_are_errors)
     cr_assert_eq(POLL(acquire), EDO_READY);
     cr_assert_eq(acquire.output, UV_EINVAL);
     DROP_IT(wait);
+    edo_semaphore_destroy(&semaphore);
+    bench_end(&bench);
+}
+
+Test(semaphore, a_permit_that_was_filled_meanwhile_is_left_alone)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    struct edo_semaphore semaphore;
+    edo_semaphore_init(&semaphore, 0);
+    struct edo_permit permit = {0};
+    struct edo_semaphore_acquire first = ACQUIRE(1, permit), second = ACQUIRE(2, permit);
+    cr_assert_eq(POLL(first), EDO_PENDING);
+    cr_assert_eq(POLL(second), EDO_PENDING);
+    edo_semaphore_add(&semaphore, 3);
+    cr_assert_eq(POLL(first), EDO_READY);
+    cr_assert_eq(POLL(second), EDO_READY);
+    cr_assert(first.output == 0 && second.output == UV_EINVAL && permit.count == 1);
+    cr_assert_eq(edo_semaphore_available(&semaphore), 2);
+    edo_permit_release(&permit);
     edo_semaphore_destroy(&semaphore);
     bench_end(&bench);
 }

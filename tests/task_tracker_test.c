@@ -74,6 +74,93 @@ Test(task_tracker, reopen_keeps_later_waits_and_not_those_that_were_through)
     bench_end(&bench);
 }
 
+Test(task_tracker, a_wait_is_dropped_in_each_state_and_its_waker_is_replaced)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    static const struct edo_waker_ops foreign = {counter_wake, counter_clone, counter_drop, NULL,
+                                                 NULL};
+    struct counter other = {.waker = {&foreign}};
+    struct edo_context second;
+    edo_context_init(&second, &other.waker);
+    bench.counter.waker.ops = &foreign;
+    struct edo_task_tracker tracker;
+    edo_task_tracker_init(&tracker);
+    struct edo_task_tracker_wait fresh = edo_task_tracker_wait(&tracker), waits = fresh,
+                                 moves = fresh, woken = fresh;
+    DROP_IT(fresh);
+    cr_assert_eq(POLL(waits), EDO_PENDING);
+    DROP_IT(waits);
+    cr_assert_eq(POLL(woken), EDO_PENDING);
+    cr_assert_eq(POLL(moves), EDO_PENDING);
+    cr_assert_eq(POLL(moves), EDO_PENDING);
+    cr_assert_eq(bench.counter.clones, 3, "polled again, it keeps what it has");
+    cr_assert_eq(edo_future_poll(&moves.future_, &second), EDO_PENDING);
+    edo_task_tracker_close(&tracker);
+    cr_assert(bench.counter.wakes == 1 && other.wakes == 1);
+    DROP_IT(woken);
+    cr_assert_eq(edo_future_poll(&moves.future_, &second), EDO_READY);
+    cr_assert_eq(other.clones, other.drops);
+    edo_task_tracker_destroy(&tracker);
+    bench_end(&bench);
+}
+
+/* What the first waker does that is woken, while the others wait for theirs. */
+static void (*meanwhile)(void);
+
+static void meddling_wake(struct edo_waker *waker)
+{
+    void (*now)(void) = meanwhile;
+    counter_wake(waker);
+    meanwhile = NULL;
+    if (now != NULL)
+        now();
+}
+
+static const struct edo_waker_ops meddling = {meddling_wake, counter_clone, counter_drop, NULL,
+                                              NULL};
+
+enum { CROWD = 80 }; /* more than are woken at once */
+static struct edo_task_tracker crowded;
+static struct edo_task_tracker_wait crowd[CROWD], newcomer;
+static struct edo_task_tracker_token latecomer;
+
+static void reopens(void)
+{
+    static struct counter counter = {.waker = {&counter_stable}};
+    struct edo_context cx;
+    edo_context_init(&cx, &counter.waker);
+    edo_task_tracker_reopen(&crowded);
+    latecomer = edo_task_tracker_token(&crowded);
+    newcomer = edo_task_tracker_wait(&crowded);
+    cr_assert_eq(edo_future_poll(&newcomer.future_, &cx), EDO_PENDING);
+    cr_assert_eq(edo_future_poll(&crowd[CROWD - 1].future_, &cx), EDO_PENDING, "not its turn");
+    edo_future_drop(&crowd[CROWD - 2].future_, &cx);
+}
+
+Test(task_tracker, reopened_while_they_are_woken_all_who_waited_are_through)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    bench.counter.waker.ops = &meddling;
+    edo_task_tracker_init(&crowded);
+    for (int i = 0; i < CROWD; i++) {
+        crowd[i] = edo_task_tracker_wait(&crowded);
+        cr_assert_eq(POLL(crowd[i]), EDO_PENDING);
+    }
+    meanwhile = reopens;
+    edo_task_tracker_close(&crowded);
+    cr_assert_eq(bench.counter.wakes, CROWD - 2);
+    for (int i = 0; i < CROWD; i++)
+        cr_assert(i == CROWD - 2 || POLL(crowd[i]) == EDO_READY);
+    cr_assert_eq(POLL(newcomer), EDO_PENDING);
+    edo_task_tracker_token_drop(&latecomer);
+    edo_task_tracker_close(&crowded);
+    cr_assert_eq(POLL(newcomer), EDO_READY);
+    edo_task_tracker_destroy(&crowded);
+    bench_end(&bench);
+}
+
 Test(task_tracker, a_tracked_future_gives_its_token_back_when_it_ends_or_is_dropped)
 {
     for (int polls = 0; polls < 4; polls++) {
@@ -152,6 +239,28 @@ Test(task_tracker, waits_for_all_spawned_and_their_finally)
     cr_assert_eq(edo_block_on(runtime, &all), 0);
     cr_assert_eq(all.output, 12, "the aborted one too: FINALLY runs in any case");
     edo_runtime_drop(runtime);
+}
+
+Test(task_tracker, spawned_on_another_runtime_it_is_tracked)
+{
+    struct edo_runtime *runtime;
+    struct edo_task_tracker tracker;
+    int done = 0;
+    cr_assert_eq(edo_runtime_new(&runtime), 0);
+    edo_task_tracker_init(&tracker);
+    JOIN_HANDLE(char)
+    handle =
+        SPAWN_TRACKED_ON(edo_runtime_handle(runtime), &tracker, NEW(job, .ms = 1, .done = &done));
+    edo_task_detach(handle);
+    handle = SPAWN_TRACKED(&tracker, NEW(job, .ms = 1, .done = &done));
+    cr_assert_eq(edo_task_error(handle), EDO_ENORUNTIME);
+    cr_assert_eq(edo_task_tracker_len(&tracker), 1, "what was not spawned is not tracked");
+    edo_task_tracker_close(&tracker);
+    struct edo_task_tracker_wait wait = edo_task_tracker_wait(&tracker);
+    cr_assert_eq(edo_block_on(runtime, &wait), 0);
+    cr_assert_eq(done, 2, "the one that was not spawned is dropped, its FINALLY run");
+    edo_runtime_drop(runtime);
+    edo_task_tracker_destroy(&tracker);
 }
 
 /* The one who waited frees the tracker, while the last token is still being dropped. */

@@ -6,6 +6,9 @@
 #include <unistd.h>
 
 #include "poll_harness.h"
+#include "sync/cancellation_token.h"
+#include "sync/notify.h"
+#include "sync/task_tracker.h"
 
 /* The child's standard error, after it was ended by SIGABRT. */
 static char *last_words(void (*act)(struct bench *))
@@ -68,12 +71,23 @@ static void call_again(struct bench *bench)
     future.future_.poll(&future.future_, &bench->cx);
 }
 
+static void poll_a_tracked_one_again(struct bench *bench)
+{
+    struct edo_task_tracker tracker;
+    edo_task_tracker_init(&tracker);
+    __auto_type future = TRACKED(&tracker, NEW(short_one));
+    edo_future_poll(&future.future_, &bench->cx);
+    edo_future_poll(&future.future_, &bench->cx);
+}
+
 Test(trap, a_poll_after_completion_is_stopped_with_the_futures_name)
 {
     SAYS(poll_again, "short_one");
     SAYS(poll_again, "after it completed");
     SAYS(call_again, "future short_one was polled after it completed");
     SAYS(call_again, "trap_test.c:");
+    SAYS(poll_a_tracked_one_again, "edo_tracked");
+    SAYS(poll_a_tracked_one_again, "after it completed");
 }
 
 struct long_one {
@@ -97,8 +111,22 @@ static void move(struct bench *bench)
     edo_future_poll(&there.future_, &bench->cx);
 }
 
+/* It takes its place in a list without a poll. */
+static void move_an_enabled_one(struct bench *bench)
+{
+    static struct edo_notify notify;
+    static struct edo_notified here, there;
+    edo_notify_init(&notify);
+    here = edo_notified(&notify);
+    edo_notified_enable(&here);
+    there = here;
+    edo_future_poll(&there.future_, &bench->cx);
+}
+
 Test(trap, a_future_that_was_moved_is_stopped_with_its_name_and_line)
 {
+    SAYS(move_an_enabled_one, "edo_notified");
+    SAYS(move_an_enabled_one, "moved after its first poll");
     SAYS(move, "long_one");
     SAYS(move, "trap_test.c:");
     SAYS(move, "moved after its first poll");
@@ -140,6 +168,19 @@ static void poll_nothing(struct bench *bench)
 Test(trap, a_future_that_was_never_made_is_stopped)
 {
     SAYS(poll_nothing, "never made");
+}
+
+static void drop_a_token_that_is_waited_for(struct bench *bench)
+{
+    struct edo_cancellation_token *token = edo_cancellation_token_new();
+    struct edo_cancelled cancelled = edo_cancelled(token);
+    edo_future_poll(&cancelled.future_, &bench->cx);
+    edo_cancellation_token_drop(token);
+}
+
+Test(trap, a_token_that_is_waited_for_is_not_freed)
+{
+    SAYS(drop_a_token_that_is_waited_for, "cancellation_token.c:");
 }
 
 /* A switch over 64 bits takes the label of the await, and the compiler says nothing. */

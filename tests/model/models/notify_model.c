@@ -160,6 +160,62 @@ MODEL(notify_waiters_cancelled)
     end();
 }
 
+/* Who was notified frees it. */
+static struct edo_notify *short_lived;
+
+static void notifies_for_good(void *arg)
+{
+    (void)arg;
+    data = 1;
+    if (model_choose(2))
+        edo_notify_waiters(short_lived);
+    else
+        edo_notify_one(short_lived);
+}
+
+MODEL(notify_freed_by_the_notified)
+{
+    short_lived = edo_malloc(sizeof *short_lived);
+    edo_notify_init(short_lived);
+    struct executor *executor = executor_of_thread(3);
+    struct edo_notified *notified = ON_HEAP(edo_notified(short_lived));
+    model_thread(notifies_for_good, NULL);
+    executor_run(executor, &notified->future_);
+    model_assert(data == 1);
+    edo_notify_destroy(short_lived);
+    edo_free(short_lived);
+    edo_notify_init(&notify);
+    end();
+}
+
+/* Two were; the last of them frees it. */
+static struct edo_notified *made[2];
+static _Atomic(int) left;
+
+static void is_notified(void *thread)
+{
+    int i = (int)(intptr_t)thread;
+    executor_run(executor_of_thread(i), &made[i]->future_);
+    if (edo_fetch_sub(&left, 1, acq_rel) == 1) {
+        edo_notify_destroy(short_lived);
+        edo_free(short_lived);
+    }
+}
+
+MODEL(notify_freed_by_the_last_notified)
+{
+    short_lived = edo_malloc(sizeof *short_lived);
+    edo_notify_init(short_lived);
+    edo_init(&left, 2);
+    for (int i = 0; i < 2; i++)
+        made[i] = ON_HEAP(edo_notified(short_lived));
+    model_thread(is_notified, (void *)0);
+    model_thread(is_notified, (void *)1);
+    edo_notify_waiters(short_lived);
+    edo_notify_init(&notify);
+    end();
+}
+
 /* A thread without an executor. */
 MODEL(notify_parked)
 {

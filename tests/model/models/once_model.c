@@ -193,6 +193,36 @@ MODEL(set_once)
     edo_set_once_destroy(&once);
 }
 
+/* Two wait; the last of them frees it. */
+struct short_lived {
+    EDO_SET_ONCE(int) once;
+    _Atomic(int) left;
+};
+static struct short_lived *short_lived;
+
+static void waits_and_frees(void *thread)
+{
+    struct edo_set_once_wait *future = ON_HEAP(edo_set_once_wait(&short_lived->once));
+    polls(executor_of_thread((int)(intptr_t)thread), &future->future_);
+    model_assert(*edo_set_once_get(&short_lived->once) == 9);
+    if (edo_fetch_sub(&short_lived->left, 1, acq_rel) == 1) {
+        edo_set_once_destroy(&short_lived->once);
+        edo_free(short_lived);
+    }
+}
+
+MODEL(set_once_freed_by_the_last)
+{
+    int value = 9;
+    short_lived = edo_malloc(sizeof *short_lived);
+    edo_set_once_init(&short_lived->once);
+    edo_init(&short_lived->left, 2);
+    model_thread(waits_and_frees, (void *)0);
+    model_thread(waits_and_frees, (void *)1);
+    edo_set_once_set(&short_lived->once, &value);
+    end();
+}
+
 /* The first who finds it set says so to the next. */
 static void waits_once(void *arg)
 {

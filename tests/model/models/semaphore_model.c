@@ -187,6 +187,39 @@ MODEL(semaphore_try)
     end(1);
 }
 
+/* What is given while one waits that it does not suffice for, which gives up, is taken by another. */
+static void gives_up_two(void *arg)
+{
+    (void)arg;
+    struct executor *executor = executor_of_thread(2);
+    struct edo_permit permit = {0};
+    struct edo_semaphore_acquire *acquire =
+        ON_HEAP(edo_semaphore_acquire_many(&semaphore, 2, &permit));
+    model_assert(executor_poll(executor, &acquire->future_) == EDO_PENDING);
+    executor_cancel(executor, &acquire->future_);
+}
+
+static void tries_and_looks(void *arg)
+{
+    (void)arg;
+    struct edo_permit permit = {0};
+    if (edo_semaphore_try_acquire(&semaphore, &permit) == 0)
+        model_assert(data == 1);
+    edo_permit_release(&permit);
+}
+
+MODEL(semaphore_large_cancelled)
+{
+    struct edo_permit permit = {0};
+    edo_semaphore_init(&semaphore, 1);
+    model_assert(edo_semaphore_try_acquire(&semaphore, &permit) == 0);
+    model_thread(gives_up_two, NULL);
+    model_thread(tries_and_looks, NULL);
+    data = 1;
+    edo_permit_release(&permit);
+    end(1);
+}
+
 /* The last one out frees the mutex, while the one before is still in its unlock. */
 struct shared {
     struct edo_mutex mutex;
@@ -218,6 +251,59 @@ MODEL(mutex_last_frees)
     model_thread(leaves, (void *)1);
     model_thread(leaves, (void *)2);
     leaves(NULL);
+    end(0);
+}
+
+/* The only one that waits gives up while it is unlocked, so that nobody waits when it is given; and who
+ * locks it next frees it at once. */
+static _Atomic(int) references;
+
+static void lets_go(void)
+{
+    if (edo_fetch_sub(&references, 1, acq_rel) == 1) {
+        edo_mutex_destroy(&shared->mutex);
+        edo_free(shared);
+    }
+}
+
+static void gives_up_locking(void *arg)
+{
+    (void)arg;
+    struct edo_mutex_guard guard = {0};
+    struct executor *executor = executor_of_thread(1);
+    struct edo_mutex_lock *lock = ON_HEAP(edo_mutex_lock(&shared->mutex, &guard));
+    if (executor_poll(executor, &lock->future_) == EDO_PENDING)
+        executor_cancel(executor, &lock->future_);
+    edo_mutex_unlock(&guard);
+    lets_go();
+}
+
+static void locks_last(void *arg)
+{
+    (void)arg;
+    struct edo_mutex_guard guard = {0};
+    if (edo_mutex_try_lock(&shared->mutex, &guard) != 0)
+        return;
+    edo_mutex_unlock(&guard);
+    lets_go();
+}
+
+MODEL(mutex_freed_when_nobody_waits_any_more)
+{
+    struct edo_mutex_guard guard = {0};
+    edo_semaphore_init(&semaphore, 0);
+    shared = edo_malloc(sizeof *shared);
+    edo_mutex_init(&shared->mutex);
+    edo_init(&references, 2);
+    model_assert(edo_mutex_try_lock(&shared->mutex, &guard) == 0);
+    model_thread(gives_up_locking, NULL);
+    model_thread(locks_last, NULL);
+    edo_mutex_unlock(&guard);
+    model_join_all();
+    if (edo_load(&references, relaxed) != 0) { /* it was tried too early */
+        edo_mutex_destroy(&shared->mutex);
+        edo_free(shared);
+    }
     end(0);
 }
 
@@ -280,6 +366,40 @@ MODEL(mutex_at_shutdown)
     model_join_all();
     edo_mutex_unlock(&nobodys);
     edo_mutex_destroy(&mutex);
+}
+
+/* A writer lets readers in, and the last of them frees the lock. */
+struct readers {
+    struct edo_rwlock lock;
+    _Atomic(int) left;
+};
+
+static struct readers *readers;
+
+static void reads_and_goes(void *thread)
+{
+    struct edo_rwlock_read_guard guard = {0};
+    struct edo_rwlock_read *read = ON_HEAP(edo_rwlock_read(&readers->lock, &guard));
+    executor_run(executor_of_thread((int)(intptr_t)thread), &read->future_);
+    edo_rwlock_read_unlock(&guard);
+    if (edo_fetch_sub(&readers->left, 1, acq_rel) == 1) {
+        edo_rwlock_destroy(&readers->lock);
+        edo_free(readers);
+    }
+}
+
+MODEL(rwlock_last_reader_frees)
+{
+    struct edo_rwlock_write_guard guard = {0};
+    edo_semaphore_init(&semaphore, 0);
+    readers = edo_malloc(sizeof *readers);
+    edo_rwlock_init(&readers->lock);
+    edo_init(&readers->left, 2);
+    model_assert(edo_rwlock_try_write(&readers->lock, &guard) == 0);
+    model_thread(reads_and_goes, (void *)1);
+    model_thread(reads_and_goes, (void *)2);
+    edo_rwlock_write_unlock(&guard);
+    end(0);
 }
 
 /* A writer, who goes on as a reader, and a reader. */

@@ -49,6 +49,27 @@ MODEL(token_cancel)
     end();
 }
 
+/* Polled again before it is woken. */
+static void waits_and_polls(void *token)
+{
+    struct edo_cancelled *future = ON_HEAP(edo_cancelled(token));
+    struct executor *executor = executor_of_thread(0);
+    if (executor_poll(executor, &future->future_) == EDO_PENDING &&
+        executor_poll(executor, &future->future_) == EDO_PENDING)
+        executor_run(executor, &future->future_);
+    model_assert(data == 1);
+    edo_cancellation_token_drop(token);
+}
+
+MODEL(token_polled)
+{
+    root = edo_cancellation_token_new();
+    child = edo_cancellation_token_child(root);
+    model_thread(cancels, root);
+    waits_and_polls(child);
+    end();
+}
+
 static void looks(void *token)
 {
     if (edo_cancellation_token_is_cancelled(token))
@@ -61,6 +82,25 @@ MODEL(token_is_cancelled)
     root = edo_cancellation_token_new();
     model_thread(looks, edo_cancellation_token_clone(root));
     cancels(root);
+    end();
+}
+
+/* Who finds the parent cancelled finds the child so. */
+static void looks_down(void *token)
+{
+    if (edo_cancellation_token_is_cancelled(token))
+        model_assert(edo_cancellation_token_is_cancelled(child));
+    edo_cancellation_token_drop(token);
+}
+
+MODEL(token_parent_and_child)
+{
+    root = edo_cancellation_token_new();
+    child = edo_cancellation_token_child(root);
+    model_thread(looks_down, edo_cancellation_token_clone(root));
+    cancels(root);
+    model_join_all();
+    edo_cancellation_token_drop(child);
     end();
 }
 
@@ -193,12 +233,42 @@ MODEL(tracker_closed)
     end();
 }
 
+/* Two wait; the last of them frees it. */
+static _Atomic(int) left;
+
+static void waits_for_the_tracked(void *thread)
+{
+    struct edo_task_tracker_wait *future = ON_HEAP(edo_task_tracker_wait(&shared->tracker));
+    struct executor *executor = executor_of_thread((int)(intptr_t)thread);
+    if (executor_poll(executor, &future->future_) == EDO_PENDING)
+        executor_run(executor, &future->future_);
+    if (edo_fetch_sub(&left, 1, acq_rel) == 1) {
+        edo_task_tracker_destroy(&shared->tracker);
+        edo_free(shared);
+    }
+}
+
+MODEL(tracker_freed_by_the_last)
+{
+    shared = edo_malloc(sizeof *shared);
+    edo_task_tracker_init(&shared->tracker);
+    tokens[0] = edo_task_tracker_token(&shared->tracker);
+    edo_task_tracker_close(&shared->tracker);
+    edo_init(&left, 2);
+    model_thread(waits_for_the_tracked, (void *)0);
+    model_thread(waits_for_the_tracked, (void *)1);
+    ends((void *)0);
+    end();
+}
+
 /* Who finds it empty sees what was written. */
 MODEL(tracker_is_empty)
 {
     track(1);
-    if (model_choose(2))
+    bool closed = model_choose(2);
+    if (closed)
         edo_task_tracker_close(&shared->tracker);
+    model_assert(edo_task_tracker_is_closed(&shared->tracker) == closed);
     if (edo_task_tracker_is_empty(&shared->tracker))
         model_assert(shared->written[0] == 1);
     model_join_all();
