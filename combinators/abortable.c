@@ -95,8 +95,8 @@ static bool leave_waker(struct edo_abortable *self, struct edo_waker *waker)
     if (self->waker != NULL && clear(self, WAKER))
         return true;
     handle->waker = edo_waker_clone(waker);
-    /* Release: the waker, to the abort. Acquire: what was written before it. */
-    if (edo_fetch_or(&handle->state, WAKER, acq_rel) & ABORTED) {
+    /* Release: the waker, to the abort. What was written before that is acquired by `clear`. */
+    if (edo_fetch_or(&handle->state, WAKER, release) & ABORTED) {
         edo_waker_drop(handle->waker);
         return true;
     }
