@@ -5,12 +5,6 @@
 #include "../internal/sys.h"
 #include "child.h"
 
-/* What EDO_BOXED declares, up to the output. */
-struct box {
-    struct edo_future future_;
-    struct edo_boxed_ boxed_;
-};
-
 void *edo_box_alloc_(size_t size)
 {
     return edo_malloc(size);
@@ -18,15 +12,16 @@ void *edo_box_alloc_(size_t size)
 
 enum edo_poll edo_boxed_poll(struct edo_future *future, struct edo_context *cx)
 {
-    struct edo_boxed_ *boxed = &((struct box *)future)->boxed_;
+    /* It follows the head, whatever the type of the output after it. */
+    struct edo_boxed_ *self = (struct edo_boxed_ *)(void *)(future + 1);
     if (cx->walk == EDO_WALK_TRACE)
-        return edo_child_walk_(boxed->inner, cx, "edo_box");
+        return edo_child_walk_(self->inner, cx, "edo_box");
     if (cx->walk == EDO_WALK_DROP)
-        edo_future_drop(boxed->inner, cx);
-    else if (edo_future_poll(boxed->inner, cx) == EDO_PENDING)
+        edo_future_drop(self->inner, cx);
+    else if (edo_future_poll(self->inner, cx) == EDO_PENDING)
         return EDO_PENDING;
     else
-        edo_copy((char *)future + boxed->to, (const char *)boxed->inner + boxed->from, boxed->size);
-    edo_free(boxed->inner);
+        edo_copy((char *)future + self->to, (const char *)self->inner + self->from, self->size);
+    edo_free(self->inner);
     return EDO_READY;
 }

@@ -58,9 +58,9 @@ extern "C" {
             *(place) = (edo_box_){                                                            \
                 .future_ = {.poll = edo_boxed_poll},                                          \
                 .boxed_ = {.inner = &edo_at_->future_,                                        \
+                           .size = sizeof(edo_at_->output),                                   \
                            .from = offsetof(edo_frame_, output),                              \
-                           .to = offsetof(edo_box_, output),                                  \
-                           .size = sizeof(edo_at_->output)},                                  \
+                           .to = offsetof(edo_box_, output)},                                 \
             };                                                                                \
         }                                                                                     \
         edo_at_ != NULL ? 0 : -ENOMEM;                                                        \
@@ -69,7 +69,8 @@ extern "C" {
 /* Behind the macros. */
 struct edo_boxed_ {
     struct edo_future *inner;
-    uint32_t from, to, size; /* of the output, in the future and in the box */
+    uint32_t size; /* of the output, which is so far into the future, and into the box */
+    uint16_t from, to;
 };
 EDO_ASYNC_DECLARE(edo_boxed);
 void *edo_box_alloc_(size_t size);

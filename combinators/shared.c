@@ -20,6 +20,8 @@
  */
 #include "shared.h"
 
+#include <string.h>
+
 #include "../internal/sys.h"
 #include "../internal/waiter.h"
 
@@ -36,12 +38,8 @@ struct edo_shared_core_ {
     _Alignas(max_align_t) char inner[];
 };
 
-/* A clone, whatever its type. */
-struct clone {
-    struct edo_future future_;
-    const void *output;
-    struct edo_shared_ shared_;
-};
+/* A clone is its head, a pointer to the output, whose type we do not know, and what we know of it. */
+enum { OUTPUT = sizeof(struct edo_future), REST = OUTPUT + sizeof(const void *) };
 
 /* A clone's state: it drove the inner future when that panicked. */
 enum { HAS_PANICKED = 1 };
@@ -220,9 +218,10 @@ static enum turn take_turn(struct edo_shared_ *self, struct edo_waker **waker)
     return turn;
 }
 
-static enum edo_poll drive(struct clone *self, struct edo_waker **waker, struct edo_context *cx)
+static enum edo_poll drive(struct edo_future *future, struct edo_shared_ *self,
+                           struct edo_waker **waker, struct edo_context *cx)
 {
-    struct edo_shared_core_ *core = self->shared_.core;
+    struct edo_shared_core_ *core = self->core;
     struct edo_waker *outer = cx->waker;
     cx->waker = &core->waker;
     enum edo_poll poll = edo_future_poll(inner_of(core), cx);
@@ -230,17 +229,17 @@ static enum edo_poll drive(struct clone *self, struct edo_waker **waker, struct 
     edo_lock(&core->lock);
     core->polling = false;
     if (cx->panic.name != NULL) {
-        self->future_.state = HAS_PANICKED;
+        future->state = HAS_PANICKED;
         core->panicked = true;
         core->panic = cx->panic;
     } else if (poll == EDO_READY) {
         /* Release: the output. */
         edo_store(&core->done, true, release);
     } else if (!core->notified) {
-        self->shared_.entered = true;
-        self->shared_.waker = *waker;
+        self->entered = true;
+        self->waker = *waker;
         *waker = NULL;
-        edo_list_push_back(&core->waiters, &self->shared_.node);
+        edo_list_push_back(&core->waiters, &self->node);
         edo_unlock(&core->lock);
         return EDO_PENDING;
     }
@@ -251,13 +250,13 @@ static enum edo_poll drive(struct clone *self, struct edo_waker **waker, struct 
 }
 
 /* The chain goes on into the inner future, unless somebody else is at it. */
-static void trace(struct clone *self, struct edo_context *cx)
+static void trace(struct edo_future *future, struct edo_shared_ *self, struct edo_context *cx)
 {
-    struct edo_shared_core_ *core = self->shared_.core;
+    struct edo_shared_core_ *core = self->core;
     edo_trace(cx, "edo_shared", NULL, 0);
     edo_lock(&core->lock);
-    bool mine = !core->polling && (core->panicked ? self->future_.state == HAS_PANICKED
-                                                  : !edo_load(&core->done, relaxed));
+    bool mine = !core->polling &&
+                (core->panicked ? future->state == HAS_PANICKED : !edo_load(&core->done, relaxed));
     if (mine)
         core->polling = true;
     edo_unlock(&core->lock);
@@ -276,27 +275,26 @@ static void trace(struct clone *self, struct edo_context *cx)
 
 enum edo_poll edo_shared_poll(struct edo_future *future, struct edo_context *cx)
 {
-    struct clone *self = (struct clone *)future;
-    struct edo_shared_ *shared = &self->shared_;
-    struct edo_shared_core_ *core = shared->core;
+    struct edo_shared_ *self = (struct edo_shared_ *)(void *)((char *)future + REST);
+    struct edo_shared_core_ *core = self->core;
     if (cx->walk == EDO_WALK_TRACE) {
-        trace(self, cx);
+        trace(future, self, cx);
         return EDO_PENDING;
     }
     if (cx->walk == EDO_WALK_DROP) {
-        leave(shared);
+        leave(self);
         if (future->state == HAS_PANICKED)
             edo_future_drop(inner_of(core), cx);
-        release(shared, cx);
+        release(self, cx);
         return EDO_READY;
     }
     /* Acquire: the output. One that has entered may still be on the list. */
-    if (shared->entered || !edo_load(&core->done, acquire)) {
+    if (self->entered || !edo_load(&core->done, acquire)) {
         struct edo_waker *spare = edo_waker_keep(cx->waker);
-        enum turn turn = take_turn(shared, &spare);
+        enum turn turn = take_turn(self, &spare);
         enum edo_poll poll = turn == NOT_NEEDED ? EDO_READY : EDO_PENDING;
         if (turn == MINE)
-            poll = drive(self, &spare, cx);
+            poll = drive(future, self, &spare, cx);
         if (spare != NULL)
             edo_waker_forget(spare);
         if (turn == NOT_NEEDED && core->panicked)
@@ -305,7 +303,8 @@ enum edo_poll edo_shared_poll(struct edo_future *future, struct edo_context *cx)
         if (poll == EDO_PENDING)
             return EDO_PENDING;
     }
-    self->output = edo_output_at_(inner_of(core), core->output);
+    const void *output = edo_output_at_(inner_of(core), core->output);
+    memcpy((char *)future + OUTPUT, &output, sizeof output);
     return EDO_READY;
 }
 
