@@ -4,6 +4,8 @@
 #include <pthread.h>
 #include <sched.h>
 
+#include "internal/park.h"
+
 typedef SHARED(int) shared_int;
 
 static shared_int shared_leaf(struct leaf_log *log, int turns, int result)
@@ -340,7 +342,7 @@ Test(shared, more_than_a_batch_of_waiters)
 }
 
 /* An inner future that waits so many times in a list, with the core's waker as it is; its clones are in
- * tasks of several threads, which give up at some point, all but one. */
+ * several threads, which give up at some point, all but one. */
 struct steps {
     FUTURE(int);
     struct edo_notify *notify;
@@ -395,11 +397,7 @@ enum { THREADS = 4, STEPS = 8 };
 
 static void *await_it(void *arg)
 {
-    struct edo_runtime *runtime;
-    struct awaits *awaits = arg;
-    cr_assert_eq(edo_runtime_new(&runtime), 0);
-    cr_assert_eq(edo_block_on(runtime, awaits), 0);
-    edo_runtime_drop(runtime);
+    cr_assert_eq(edo_park_on(&((struct awaits *)arg)->future_), 0);
     return NULL;
 }
 
