@@ -12,10 +12,9 @@
  *     DROP_SHARED(self->config);                                 the worker's has this, too
  *
  * The future lies on the heap, with a count of its clones. Each clone is a future, whose output is a
- * pointer to the common output. Any of them drives the inner future: the first one that is polled, and
- * after a wake whichever its executor polls first, while the others wait. So none depends on another's
- * going on: when the one that drove it last is dropped, or not polled any more, the rest is woken as if
- * it had never been.
+ * pointer to the common output. A wake of the inner future wakes all clones that wait, and the first of
+ * them that is polled drives it. So none depends on another's going on: one may be dropped, or not be polled
+ * any more, whatever it did before.
  *
  * The inner future sees the task-locals, and spends the budget, of whoever drives it. When its clones are
  * in several threads, it is polled by them in turn, and dropped by the last: then it may await only what
@@ -38,11 +37,11 @@ extern "C" {
  * first polled, as any future.
  * Cancel safety: dropped, it loses nothing, as long as there are others. When the inner future panics, so
  * does the clone that drives it; the others do, with the same message, when they are polled. */
-#define EDO_SHARED(...)                          \
-    struct {                                     \
-        struct edo_future future_;               \
-        const EDO_OUTPUT_(__VA_ARGS__) * output; \
-        struct edo_shared_ shared_;              \
+#define EDO_SHARED(...)                                      \
+    struct {                                                 \
+        struct edo_future future_;                           \
+        __typeof__(const EDO_OUTPUT_(__VA_ARGS__) *) output; \
+        struct edo_shared_ shared_;                          \
     }
 
 /* edo_shared(&place, future): moves the future to the heap, and makes its first clone in place, over what

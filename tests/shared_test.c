@@ -341,6 +341,44 @@ Test(shared, more_than_a_batch_of_waiters)
     bench_end(&bench);
 }
 
+/* A clone is a child like any other. */
+static void add_one(void *arg, const int **output, int *sum)
+{
+    *sum = **output + *(int *)arg;
+}
+
+struct children {
+    FUTURE(int);
+    shared_int a, b;
+    struct edo_map map;
+    int one, sum;
+};
+
+ASYNC(children)
+{
+    ASYNC_BEGIN;
+    self->map = edo_map(&self->a, &self->sum, add_one, &self->one);
+    JOIN(&self->map, &self->b);
+    RETURN(self->sum + *self->b.output);
+ASYNC_FINALLY:
+    DROP_SHARED(self->a);
+    DROP_SHARED(self->b);
+    ASYNC_END;
+}
+
+Test(shared, clones_are_children_of_other_combinators)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    struct leaf_log log = {0};
+    struct children children = NEW(children, .a = shared_leaf(&log, 3, 5), .one = 1);
+    children.b = edo_shared_clone(&children.a);
+    RUN(children);
+    cr_assert_eq(children.output, 11);
+    cr_assert_eq(log.polls, 4);
+    bench_end(&bench);
+}
+
 /* An inner future that waits so many times in a list, with the core's waker as it is; its clones are in
  * several threads, which give up at some point, all but one. */
 struct steps {
