@@ -36,7 +36,7 @@ Test(box, dropped_at_each_poll_it_drops_and_frees_the_future)
         bench_begin(&bench);
         struct leaf_log log = {0};
         int finally = 0;
-        boxed_int box;
+        boxed_int box = {0};
         cr_assert_eq(edo_box(&box, BREAKS(BREAKS_NOWHERE, 4, &log, &finally)), 0);
         for (int i = 0; i < polls; i++)
             cr_assert_eq(POLL(box), EDO_PENDING);
@@ -60,7 +60,7 @@ Test(box, without_memory_nothing_is_made_and_the_place_is_as_it_was)
     struct bench bench;
     bench_begin(&bench);
     struct leaf_log log = {0};
-    boxed_int box;
+    boxed_int box = {0};
     cr_assert_eq(edo_box(&box, make(&log)), 0);
     edo_alloc_fail(1, false);
     cr_assert_eq(edo_box(&box, make(&log)), UV_ENOMEM);
@@ -77,7 +77,7 @@ Test(box, a_panic_passes_through)
     bench_begin(&bench);
     struct leaf_log log = {0};
     int finally = 0;
-    boxed_int box;
+    boxed_int box = {0};
     cr_assert_eq(edo_box(&box, BREAKS(BREAKS_IN_BODY, 1, &log, &finally)), 0);
     panic_passes(&bench, &box.future_, &finally);
     bench_end(&bench);
@@ -88,7 +88,7 @@ Test(box, may_be_moved_before_its_first_poll_and_the_trace_goes_on_into_it)
     struct bench bench;
     bench_begin(&bench);
     struct leaf_log log = {0};
-    boxed_int box, moved;
+    boxed_int box = {0}, moved;
     cr_assert_eq(edo_box(&box, LEAF(&log, 1, 5)), 0);
     moved = box;
     cr_assert_eq(POLL(moved), EDO_PENDING);
@@ -131,9 +131,9 @@ Test(box, outputs_are_of_any_type)
     struct bench bench;
     bench_begin(&bench);
     struct leaf_log log = {0};
-    BOXED(struct wide) wide;
-    BOXED(void) nothing;
-    boxed_int inner, outer;
+    BOXED(struct wide) wide = {0};
+    BOXED(void) nothing = {0};
+    boxed_int inner = {0}, outer = {0};
     cr_assert_eq(edo_box(&wide, NEW(makes_wide)), 0);
     RUN(wide);
     for (size_t i = 0; i < sizeof wide.output.bytes; i++)

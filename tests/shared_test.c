@@ -10,7 +10,7 @@ typedef SHARED(int) shared_int;
 
 static shared_int shared_leaf(struct leaf_log *log, int turns, int result)
 {
-    shared_int shared;
+    shared_int shared = {0};
     cr_assert_eq(edo_shared(&shared, LEAF(log, turns, result)), 0);
     return shared;
 }
