@@ -3,23 +3,24 @@
 
 struct racing {
     FUTURE(int);
-    struct leaf a, b, c;
+    struct leaf l[3];
     int winner;
-    struct leaf after;
 };
 
 ASYNC(racing)
 {
     ASYNC_BEGIN;
-    RACE(self->winner, &self->a, &self->b, &self->c);
+    RACE(self->winner, &self->l[0], &self->l[1], &self->l[2]);
     RETURN(self->winner);
     ASYNC_END;
 }
 
 static struct racing racing(struct leaf_log *logs, const int *left)
 {
-    return NEW(racing, .winner = -1, .a = LEAF(&logs[0], left[0], 10),
-               .b = LEAF(&logs[1], left[1], 11), .c = LEAF(&logs[2], left[2], 12));
+    struct racing race = NEW(racing, .winner = -1);
+    for (int i = 0; i < 3; i++)
+        race.l[i] = LEAF(&logs[i], left[i], 10 + i);
+    return race;
 }
 
 Test(race, the_first_that_is_ready_wins_and_the_others_are_dropped_at_once)
@@ -33,7 +34,7 @@ Test(race, the_first_that_is_ready_wins_and_the_others_are_dropped_at_once)
         struct racing race = racing(logs, left);
         cr_assert_eq(RUN(race), 3);
         cr_assert_eq(race.output, first);
-        cr_assert_eq((&race.a)[first].output, 10 + first);
+        cr_assert_eq(race.l[first].output, 10 + first);
         for (int i = 0; i < 3; i++) {
             cr_assert_eq(logs[i].drops, i != first);
             cr_assert_eq(logs[i].polled_after_ready, 0);
@@ -70,7 +71,7 @@ Test(race, one_that_is_done_already_wins_without_being_polled)
     bench_begin(&bench);
     struct leaf_log logs[3] = {{0}};
     struct racing race = racing(logs, (const int[]){5, 0, 5});
-    cr_assert_eq(POLL(race.b), EDO_READY);
+    cr_assert_eq(POLL(race.l[1]), EDO_READY);
     cr_assert_eq(RUN(race), 1);
     cr_assert_eq(race.output, 1);
     cr_assert_eq(logs[1].polls, 1);
