@@ -189,6 +189,25 @@ enum edo_next_ edo_joining_end_(struct edo_joining_ *joining, struct edo_future 
     return cx->panic.name != NULL ? EDO_NEXT_SUSPEND_ : EDO_NEXT_GO_;
 }
 
+enum edo_next_ edo_race_(struct edo_future *const *branches, size_t count, size_t *winner,
+                         struct edo_context *cx, const char *name, const char *file, int line)
+{
+    if (cx->walk != EDO_WALK_POLL)
+        return walk_all(branches, count, cx, name, file, line);
+    size_t at = count > 1 ? edo_context_random(cx) % count : 0;
+    for (size_t i = 0; i < count && cx->panic.name == NULL; i++, at = at + 1 < count ? at + 1 : 0) {
+        if (!edo_future_done(branches[at]) && edo_future_poll(branches[at], cx) == EDO_PENDING)
+            continue;
+        for (size_t j = 0; j < count; j++)
+            if (j != at)
+                edo_future_drop(branches[j], cx);
+        *winner = at;
+        /* A loser's FINALLY may panic. */
+        return cx->panic.name == NULL ? EDO_NEXT_GO_ : EDO_NEXT_SUSPEND_;
+    }
+    return EDO_NEXT_SUSPEND_;
+}
+
 /* What follows a pass that was made. */
 static uint8_t select_next(struct edo_select_ *s, struct edo_future *future, struct edo_context *cx,
                            const char *name, const char *file, int line)

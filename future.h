@@ -208,6 +208,23 @@ edo_leave_:                                                                     
     }                                                \
     while (0)
 
+/* RACE(place, &self->a, &self->b, …); up to 64 futures made before; goes on when one of them is ready:
+ * `place` is then its index, from 0, its output is in it, and the others have been dropped. The first
+ * that is polled is chosen at random. One that is done already wins without being polled, so what is
+ * raced again is made again. */
+#define EDO_RACE(place, ...)                                                                 \
+    do {                                                                                     \
+        self->future_.state = __LINE__;                                                      \
+        __attribute__((fallthrough));                                                        \
+    case EDO_RESUME_(__LINE__): {                                                            \
+        struct edo_future *const branches_[] = {EDO_MAP_(EDO_HEAD_OF_, __VA_ARGS__)};        \
+        size_t winner_ = 0;                                                                  \
+        EDO_STEP_(edo_race_(branches_, sizeof branches_ / sizeof branches_[0], &winner_, cx, \
+                            edo_name_, __FILE__, __LINE__));                                 \
+        (place) = (__typeof__(place))winner_;                                                \
+    }                                                                                        \
+    } while (0)
+
 /* PANIC(format, …); a bug was found: ends the task, not the process. The frames above are dropped,
  * each FINALLY runs, and the join handle reports the message and the chain of awaits. */
 #define EDO_PANIC(...)                                                                   \
@@ -273,6 +290,7 @@ edo_leave_:                                                                     
 #define JOIN              EDO_JOIN
 #define TRY_JOIN_TO       EDO_TRY_JOIN_TO
 #define TRY_JOIN          EDO_TRY_JOIN
+#define RACE              EDO_RACE
 #define PANIC             EDO_PANIC
 #define DROP              EDO_DROP
 #define SELECT            EDO_SELECT

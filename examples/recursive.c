@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A future that awaits one of its own kind. It cannot contain itself, so the child is boxed: it lies
- * in memory of its own, freed when it is done, or in FINALLY. */
-#include <stdlib.h>
-
+ * in memory of its own, freed when it is done, or dropped. */
 #include "edo.h"
 
 struct tree {
@@ -14,7 +12,7 @@ struct tree_sum {
     FUTURE(int);
     const struct tree *tree;
     int sum, branch;
-    struct tree_sum *child;
+    BOXED(int) child;
 };
 
 ASYNC(tree_sum)
@@ -25,17 +23,14 @@ ASYNC(tree_sum)
     for (self->branch = 0; self->branch < 2; self->branch++) {
         if (self->tree->branches[self->branch] == NULL)
             continue;
-        self->child = malloc(sizeof *self->child);
-        if (self->child == NULL)
+        if (edo_box(&self->child, NEW(tree_sum, .tree = self->tree->branches[self->branch])) < 0)
             RETURN(UV_ENOMEM);
-        TRY_AWAIT(*self->child, NEW(tree_sum, .tree = self->tree->branches[self->branch]));
-        self->sum += self->child->output;
-        free(self->child);
-        self->child = NULL;
+        AWAIT_REF(self->child);
+        if (self->child.output < 0)
+            RETURN(self->child.output);
+        self->sum += self->child.output;
     }
     RETURN(self->sum);
-ASYNC_FINALLY:
-    free(self->child);
     ASYNC_END;
 }
 

@@ -150,6 +150,10 @@ enum edo_next_ edo_joining_end_(struct edo_joining_ *joining, struct edo_future 
                                 size_t count, struct edo_context *cx, const char *name,
                                 const char *file, int line);
 
+/* RACE. *winner is set when it goes on. */
+enum edo_next_ edo_race_(struct edo_future *const *branches, size_t count, size_t *winner,
+                         struct edo_context *cx, const char *name, const char *file, int line);
+
 #define EDO_HEAD_OF_(branch) &(branch)->future_
 #define EDO_TRY_JOIN_ONE_(branch)                           \
     (edo_joining_poll_(&joining_, &(branch)->future_, cx)   \

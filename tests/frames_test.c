@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT */
+/* The table of docs/frames.md. */
+#include <criterion/criterion.h>
+#include <glob.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "edo.h"
+
+#define FRAMES(FRAME)                         \
+    FRAME(edo_abortable, 48)                  \
+    FRAME(edo_catch_panic, 40)                \
+    FRAME(edo_map, 56)                        \
+    FRAME(edo_inspect, 48)                    \
+    FRAME(edo_ready_now, 24)                  \
+    FRAME(edo_pending, 24)                    \
+    FRAME(edo_lazy, 40)                       \
+    FRAME(edo_poll_with, 40)                  \
+    FRAME(edo_then, 56)                       \
+    FRAME(edo_and_then, 72)                   \
+    FRAME(edo_or_else, 72)                    \
+    FRAME(edo_async_send, 72)                 \
+    FRAME(edo_async_recv, 72)                 \
+    FRAME(edo_broadcast_recv, 80)             \
+    FRAME(edo_broadcast_closed, 56)           \
+    FRAME(edo_mpsc_send, 80)                  \
+    FRAME(edo_mpsc_reserve, 80)               \
+    FRAME(edo_mpsc_closed, 64)                \
+    FRAME(edo_mpsc_recv, 40)                  \
+    FRAME(edo_mpsc_recv_many, 48)             \
+    FRAME(edo_oneshot_recv, 40)               \
+    FRAME(edo_oneshot_closed, 24)             \
+    FRAME(edo_watch_changed, 64)              \
+    FRAME(edo_watch_wait_for, 96)             \
+    FRAME(edo_watch_closed, 56)               \
+    FRAME(edo_barrier_wait, 64)               \
+    FRAME(edo_cancelled, 56)                  \
+    FRAME(edo_run_until_cancelled, 88)        \
+    FRAME(edo_mutex_lock, 72)                 \
+    FRAME(edo_notified, 64)                   \
+    FRAME(edo_once_cell_get_or_init, 88)      \
+    FRAME(edo_once_cell_get_or_try_init, 104) \
+    FRAME(edo_rwlock_read, 72)                \
+    FRAME(edo_rwlock_write, 72)               \
+    FRAME(edo_semaphore_acquire, 80)          \
+    FRAME(edo_set_once_wait, 48)              \
+    FRAME(edo_task_tracker_wait, 56)          \
+    FRAME(edo_track, 32)                      \
+    FRAME(edo_completion_wait, 40)            \
+    FRAME(edo_join, 64)                       \
+    FRAME(edo_yield_now, 24)                  \
+    FRAME(edo_unconstrained, 24)              \
+    FRAME(edo_sleep, 80)                      \
+    FRAME(edo_timeout, 112)                   \
+    FRAME(edo_interval_tick, 120)             \
+    FRAME(edo_time_advance, 32)               \
+    FRAME(edo_read_buf, 112)                  \
+    FRAME(edo_read_until, 160)                \
+    FRAME(edo_resolve, 296)                   \
+    FRAME(edo_tcp_connect_name, 440)          \
+    FRAME(edo_tcp_connect, 104)               \
+    FRAME(edo_read, 80)                       \
+    FRAME(edo_peek, 80)                       \
+    FRAME(edo_read_exact, 88)                 \
+    FRAME(edo_write, 80)                      \
+    FRAME(edo_write_vectored, 80)             \
+    FRAME(edo_write_all, 88)                  \
+    FRAME(edo_ready, 72)                      \
+    FRAME(edo_tcp_accept, 184)                \
+    FRAME(edo_tcp_incoming, 208)              \
+    FRAME(edo_next, 40)
+
+#if UINTPTR_MAX == UINT64_MAX
+#define IS_OF_SIZE(name, size)                                                             \
+    _Static_assert(sizeof(struct name) == (size), #name ": its size in docs/frames.md is " \
+                                                        "another");
+FRAMES(IS_OF_SIZE)
+
+TASK_LOCAL(int, number);
+_Static_assert(sizeof(BOXED(int)) == 40, "BOXED(int): its size in docs/frames.md is another");
+_Static_assert(sizeof(SHARED(int)) == 64, "SHARED(int): its size in docs/frames.md is another");
+_Static_assert(sizeof(struct number_scope) == 56,
+               "scopes: their size in docs/frames.md is another");
+#endif
+
+static const struct frame {
+    const char *name;
+    int size;
+} frames[] = {
+#define ROW(name, size) {#name, size},
+    FRAMES(ROW)};
+
+enum { FRAME_COUNT = sizeof frames / sizeof frames[0] };
+
+static char text[65536];
+
+static const char *contents_of(const char *path)
+{
+    FILE *file = fopen(path, "r");
+    cr_assert_not_null(file, "%s", path);
+    text[fread(text, 1, sizeof text - 1, file)] = '\0';
+    fclose(file);
+    return text;
+}
+
+Test(frames, the_table_says_their_sizes)
+{
+    const char *table = contents_of("docs/frames.md");
+    for (int i = 0; i < FRAME_COUNT; i++) {
+        char row[128];
+        snprintf(row, sizeof row, "\n| `%s` | %d |", frames[i].name, frames[i].size);
+        cr_assert_not_null(strstr(table, row), "docs/frames.md has no row%s", row);
+    }
+    int rows = 0;
+    for (; (table = strstr(table, "\n| `edo_")) != NULL; table++)
+        rows++;
+    cr_assert_eq(rows, FRAME_COUNT);
+}
+
+/* Futures as headers declare them: FUTURE(…) in the line after the struct's. */
+Test(frames, none_of_the_public_headers_is_left_out)
+{
+    static const char declares[] = " {\n    EDO_FUTURE(";
+    glob_t headers = {0};
+    int flags = 0, found = 0;
+    static const char *const rooms[] = {"*.h",         "runtime/*.h",  "combinators/*.h",
+                                        "streams/*.h", "channels/*.h", "sync/*.h",
+                                        "io/*.h"};
+    for (size_t i = 0; i < sizeof rooms / sizeof rooms[0]; i++, flags = GLOB_APPEND)
+        glob(rooms[i], flags, NULL, &headers);
+    for (size_t i = 0; i < headers.gl_pathc; i++) {
+        if (strstr(headers.gl_pathv[i], "_internal.h") != NULL)
+            continue;
+        const char *end = contents_of(headers.gl_pathv[i]);
+        for (; (end = strstr(end, declares)) != NULL; end++) {
+            const char *name = end;
+            while (name > text && name[-1] != ' ' && name[-1] != '\n')
+                name--;
+            if (strncmp(name, "edo_", 4) != 0)
+                continue; /* of a comment, or a macro */
+            int j = 0;
+            while (j < FRAME_COUNT && (strlen(frames[j].name) != (size_t)(end - name) ||
+                                       strncmp(frames[j].name, name, (size_t)(end - name)) != 0))
+                j++;
+            cr_assert_lt(j, FRAME_COUNT, "%s: %.*s is not in docs/frames.md", headers.gl_pathv[i],
+                         (int)(end - name), name);
+            found++;
+        }
+    }
+    globfree(&headers);
+    cr_assert_eq(found, FRAME_COUNT);
+}
