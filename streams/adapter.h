@@ -8,6 +8,14 @@
 
 #include "../stream.h"
 
+/* What a macro that takes a stream is made of: the stream is `source_` in it, and stands in its expansion
+ * once, whatever it is: one adapter in the other, as deep as one likes. */
+#define EDO_WITH_SOURCE_(source, ...)   \
+    __extension__({                     \
+        __auto_type source_ = (source); \
+        __VA_ARGS__;                    \
+    })
+
 /* The type of a stream's items. */
 #define EDO_ITEM_OF_(stream) EDO_CARRIED_(edo_stream, stream)
 

@@ -30,10 +30,12 @@ struct edo_stream_chain {
     struct edo_stream *sources[2];
     unsigned at;
 };
-#define edo_stream_chain(place, first, second)                                     \
-    EDO_STREAM_MADE_(edo_stream_chain_((place), EDO_STREAMS_ALIKE_(first, second), \
-                                       EDO_HANDLE_(edo_stream, second)),           \
-                     EDO_ITEM_OF_(first))
+#define edo_stream_chain(place, first, second)                                           \
+    EDO_WITH_SOURCES_(                                                                   \
+        first, second,                                                                   \
+        EDO_STREAM_MADE_(edo_stream_chain_((place), EDO_STREAMS_ALIKE_(source_, other_), \
+                                           EDO_HANDLE_(edo_stream, other_)),             \
+                         EDO_ITEM_OF_(source_)))
 
 /* edo_stream_merge(&place, a, b): the items of both, as they come, until both have ended. Fair: the one
  * that gave the last is asked second. Types and drop hooks as in edo_stream_chain. */
@@ -42,10 +44,12 @@ struct edo_stream_merge {
     struct edo_stream *sources[2];
     unsigned first; /* asked first */
 };
-#define edo_stream_merge(place, a, b)                                                     \
-    EDO_STREAM_MADE_(                                                                     \
-        edo_stream_merge_((place), EDO_STREAMS_ALIKE_(a, b), EDO_HANDLE_(edo_stream, b)), \
-        EDO_ITEM_OF_(a))
+#define edo_stream_merge(place, a, b)                                                    \
+    EDO_WITH_SOURCES_(                                                                   \
+        a, b,                                                                            \
+        EDO_STREAM_MADE_(edo_stream_merge_((place), EDO_STREAMS_ALIKE_(source_, other_), \
+                                           EDO_HANDLE_(edo_stream, other_)),             \
+                         EDO_ITEM_OF_(source_)))
 
 /* edo_stream_zip(&place, a, b, &pair, member_a, member_b): pairs of an item of each, in their order. The
  * new items are of the type of `pair`, a struct of the frame, where they are put together in the two
@@ -63,14 +67,17 @@ struct edo_stream_zip {
     const void *pair;
     size_t size;
 };
-#define edo_stream_zip(place, a, b, pair, member_a, member_b)                             \
-    EDO_STREAM_MADE_(edo_stream_zip_((place), EDO_HANDLE_(edo_stream, a),                 \
-                                     EDO_HANDLE_(edo_stream, b), (pair), sizeof(*(pair)), \
-                                     EDO_VALUE_(edo_stream, a, &(pair)->member_a),        \
-                                     EDO_VALUE_(edo_stream, b, &(pair)->member_b)),       \
-                     __typeof__(*(pair)))
+#define edo_stream_zip(place, a, b, pair, member_a, member_b)                                      \
+    EDO_WITH_SOURCES_(                                                                             \
+        a, b,                                                                                      \
+        EDO_STREAM_MADE_(edo_stream_zip_((place), EDO_HANDLE_(edo_stream, source_),                \
+                                         EDO_HANDLE_(edo_stream, other_), (pair), sizeof(*(pair)), \
+                                         EDO_VALUE_(edo_stream, source_, &(pair)->member_a),       \
+                                         EDO_VALUE_(edo_stream, other_, &(pair)->member_b)),       \
+                         __typeof__(*(pair))))
 
 /* Behind the macros. */
+#define EDO_WITH_SOURCES_(a, b, ...) EDO_WITH_SOURCE_(a, __auto_type other_ = (b); __VA_ARGS__)
 #define EDO_STREAMS_ALIKE_(a, b)                                             \
     (EDO_DEMAND_(__builtin_types_compatible_p(__typeof__(a), __typeof__(b)), \
                  "the items of the two streams are of two types"),           \

@@ -38,17 +38,22 @@ struct edo_stream_fold {
     void (*function)(void);
     void *value;
 };
-#define edo_stream_fold(stream, room, function, value)                         \
-    edo_stream_fold_(                                                          \
-        EDO_HANDLE_(edo_stream, stream), EDO_VALUE_(edo_stream, stream, room), \
-        EDO_FUNCTION_(function, void(__typeof__(*(value)) *, EDO_ITEM_OF_(stream) *)), (value))
+#define edo_stream_fold(stream, room, function, value)                                      \
+    EDO_WITH_SOURCE_(                                                                       \
+        stream,                                                                             \
+        edo_stream_fold_(                                                                   \
+            EDO_HANDLE_(edo_stream, source_), EDO_VALUE_(edo_stream, source_, room),        \
+            EDO_FUNCTION_(function, void(__typeof__(*(value)) *, EDO_ITEM_OF_(source_) *)), \
+            (value)))
 
 /* edo_stream_try_for_each(stream, &room, function, &value): the same, with an int function: a negative
  * result stops it and is the output. That item was the function's too. */
-#define edo_stream_try_for_each(stream, room, function, value)                 \
-    edo_stream_try_for_each_(                                                  \
-        EDO_HANDLE_(edo_stream, stream), EDO_VALUE_(edo_stream, stream, room), \
-        EDO_FUNCTION_(function, int(__typeof__(*(value)) *, EDO_ITEM_OF_(stream) *)), (value))
+#define edo_stream_try_for_each(stream, room, function, value)                                     \
+    EDO_WITH_SOURCE_(                                                                              \
+        stream, edo_stream_try_for_each_(                                                          \
+                    EDO_HANDLE_(edo_stream, source_), EDO_VALUE_(edo_stream, source_, room),       \
+                    EDO_FUNCTION_(function, int(__typeof__(*(value)) *, EDO_ITEM_OF_(source_) *)), \
+                    (value)))
 
 /* edo_stream_collect(stream, array, capacity, &room): all items, into an array of the caller's. The
  * output is how many; UV_ENOBUFS when there is one more than fits: it is in `room`, the caller's, and the
@@ -62,9 +67,11 @@ struct edo_stream_collect {
     size_t capacity, size;
     void *room;
 };
-#define edo_stream_collect(stream, array, capacity, room)                                       \
-    edo_stream_collect_(EDO_HANDLE_(edo_stream, stream), EDO_VALUE_(edo_stream, stream, array), \
-                        sizeof(*(array)), (capacity), EDO_VALUE_(edo_stream, stream, room))
+#define edo_stream_collect(stream, array, capacity, room)                                          \
+    EDO_WITH_SOURCE_(stream,                                                                       \
+                     edo_stream_collect_(EDO_HANDLE_(edo_stream, source_),                         \
+                                         EDO_VALUE_(edo_stream, source_, array), sizeof(*(array)), \
+                                         (capacity), EDO_VALUE_(edo_stream, source_, room)))
 
 /* edo_stream_all(stream, &room, predicate, arg): whether predicate(arg, &item), a bool (void *, const T *),
  * holds for each item: output 1, also when there is none; 0 at the first for which it does not; or an
@@ -77,15 +84,17 @@ struct edo_stream_all {
     void *arg;
     bool until; /* what the predicate says of the item that settles it */
 };
-#define edo_stream_all(stream, room, predicate, arg)                                       \
-    edo_stream_all_(EDO_HANDLE_(edo_stream, stream), EDO_VALUE_(edo_stream, stream, room), \
-                    EDO_PREDICATE_(stream, predicate), (arg), false)
+#define edo_stream_all(stream, room, predicate, arg)                                \
+    EDO_WITH_SOURCE_(stream, edo_stream_all_(EDO_HANDLE_(edo_stream, source_),      \
+                                             EDO_VALUE_(edo_stream, source_, room), \
+                                             EDO_PREDICATE_(source_, predicate), (arg), false))
 
 /* edo_stream_any(stream, &room, predicate, arg): whether it holds for one: output 1 at the first; 0 at the
  * end; or an error. */
-#define edo_stream_any(stream, room, predicate, arg)                                       \
-    edo_stream_all_(EDO_HANDLE_(edo_stream, stream), EDO_VALUE_(edo_stream, stream, room), \
-                    EDO_PREDICATE_(stream, predicate), (arg), true)
+#define edo_stream_any(stream, room, predicate, arg)                                \
+    EDO_WITH_SOURCE_(stream, edo_stream_all_(EDO_HANDLE_(edo_stream, source_),      \
+                                             EDO_VALUE_(edo_stream, source_, room), \
+                                             EDO_PREDICATE_(source_, predicate), (arg), true))
 
 /* edo_stream_count(stream, &room): how many items there are, which go to the drop hook; or an error.
  * `count` is at any time how many there were. */
@@ -95,8 +104,9 @@ struct edo_stream_count {
     struct edo_stream *stream;
     void *room;
 };
-#define edo_stream_count(stream, room) \
-    edo_stream_count_(EDO_HANDLE_(edo_stream, stream), EDO_VALUE_(edo_stream, stream, room))
+#define edo_stream_count(stream, room)                                           \
+    EDO_WITH_SOURCE_(stream, edo_stream_count_(EDO_HANDLE_(edo_stream, source_), \
+                                               EDO_VALUE_(edo_stream, source_, room)))
 
 /* edo_stream_last(stream, &room, &item): the last item. Output 1: it is in `item`, another place than
  * `room`; 0: there was none; or an error. The others go to the drop hook; after an error the last one
@@ -108,9 +118,11 @@ struct edo_stream_last {
     void *room, *item;
     size_t size;
 };
-#define edo_stream_last(stream, room, item)                                                 \
-    edo_stream_last_(EDO_HANDLE_(edo_stream, stream), EDO_VALUE_(edo_stream, stream, room), \
-                     EDO_VALUE_(edo_stream, stream, item), sizeof(*(item)))
+#define edo_stream_last(stream, room, item)                                  \
+    EDO_WITH_SOURCE_(stream,                                                 \
+                     edo_stream_last_(EDO_HANDLE_(edo_stream, source_),      \
+                                      EDO_VALUE_(edo_stream, source_, room), \
+                                      EDO_VALUE_(edo_stream, source_, item), sizeof(*(item))))
 
 /* Behind the macros. */
 EDO_ASYNC_DECLARE(edo_stream_fold);

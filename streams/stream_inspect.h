@@ -32,13 +32,14 @@ struct edo_stream_inspect {
     edo_stream_inspect_fn_ *function;
     void *arg;
 };
-#define edo_stream_inspect(place, source, function, arg)                               \
-    EDO_STREAM_MADE_(                                                                  \
-        edo_stream_inspect_((place), EDO_HANDLE_(edo_stream, source),                  \
-                            (edo_stream_inspect_fn_ *)EDO_FUNCTION_(                   \
-                                function, void(void *, const EDO_ITEM_OF_(source) *)), \
-                            (arg)),                                                    \
-        EDO_ITEM_OF_(source))
+#define edo_stream_inspect(place, source, function, arg)                                         \
+    EDO_WITH_SOURCE_(                                                                            \
+        source, EDO_STREAM_MADE_(edo_stream_inspect_(                                            \
+                                     (place), EDO_HANDLE_(edo_stream, source_),                  \
+                                     (edo_stream_inspect_fn_ *)EDO_FUNCTION_(                    \
+                                         function, void(void *, const EDO_ITEM_OF_(source_) *)), \
+                                     (arg)),                                                     \
+                                 EDO_ITEM_OF_(source_)))
 
 /* edo_stream_enumerate(&place, source, &index): with each item, sets a size_t of the frame to its
  * number: 0, 1, … It is that of the item which passed here last: below an adapter that takes items
@@ -50,8 +51,10 @@ struct edo_stream_enumerate {
     size_t next;
 };
 #define edo_stream_enumerate(place, source, index)                                             \
-    EDO_STREAM_MADE_(edo_stream_enumerate_((place), EDO_HANDLE_(edo_stream, source), (index)), \
-                     EDO_ITEM_OF_(source))
+    EDO_WITH_SOURCE_(                                                                          \
+        source, EDO_STREAM_MADE_(                                                              \
+                    edo_stream_enumerate_((place), EDO_HANDLE_(edo_stream, source_), (index)), \
+                    EDO_ITEM_OF_(source_)))
 
 /* Behind the macros. */
 struct edo_stream *edo_stream_inspect_(struct edo_stream_inspect *place, struct edo_stream *source,

@@ -36,32 +36,39 @@ struct edo_stream_map {
 
 /* edo_stream_map(&place, source, &room, type, function, arg): function(arg, &item, &out), a
  * void (void *, T *, type *), makes an item of that type of each. */
-#define edo_stream_map(place, source, room, type, function, arg)                            \
-    EDO_STREAM_MADE_(                                                                       \
-        edo_stream_map_(                                                                    \
-            (place), EDO_HANDLE_(edo_stream, source), EDO_VALUE_(edo_stream, source, room), \
-            EDO_FUNCTION_(function, void(void *, EDO_ITEM_OF_(source) *, type *)), (arg)),  \
-        type)
+#define edo_stream_map(place, source, room, type, function, arg)                                  \
+    EDO_WITH_SOURCE_(                                                                             \
+        source,                                                                                   \
+        EDO_STREAM_MADE_(                                                                         \
+            edo_stream_map_(                                                                      \
+                (place), EDO_HANDLE_(edo_stream, source_), EDO_VALUE_(edo_stream, source_, room), \
+                EDO_FUNCTION_(function, void(void *, EDO_ITEM_OF_(source_) *, type *)), (arg)),   \
+            type))
 
 /* edo_stream_filter_map(&place, source, &room, type, function, arg): the same, with a bool function;
  * where it returns false it has made none, and the next item is its. */
-#define edo_stream_filter_map(place, source, room, type, function, arg)                     \
-    EDO_STREAM_MADE_(                                                                       \
-        edo_stream_filter_map_(                                                             \
-            (place), EDO_HANDLE_(edo_stream, source), EDO_VALUE_(edo_stream, source, room), \
-            EDO_FUNCTION_(function, bool(void *, EDO_ITEM_OF_(source) *, type *)), (arg)),  \
-        type)
+#define edo_stream_filter_map(place, source, room, type, function, arg)                           \
+    EDO_WITH_SOURCE_(                                                                             \
+        source,                                                                                   \
+        EDO_STREAM_MADE_(                                                                         \
+            edo_stream_filter_map_(                                                               \
+                (place), EDO_HANDLE_(edo_stream, source_), EDO_VALUE_(edo_stream, source_, room), \
+                EDO_FUNCTION_(function, bool(void *, EDO_ITEM_OF_(source_) *, type *)), (arg)),   \
+            type))
 
 /* edo_stream_scan(&place, source, &room, type, function, &state): function(&state, &item, &out), a
  * bool (S *, T *, type *), makes an item of each, with a state of the frame that it may change. Where it
  * returns false it has made none, and the stream ends. */
-#define edo_stream_scan(place, source, room, type, function, state)                                \
-    EDO_STREAM_MADE_(                                                                              \
-        edo_stream_scan_(                                                                          \
-            (place), EDO_HANDLE_(edo_stream, source), EDO_VALUE_(edo_stream, source, room),        \
-            EDO_FUNCTION_(function, bool(__typeof__(*(state)) *, EDO_ITEM_OF_(source) *, type *)), \
-            (state)),                                                                              \
-        type)
+#define edo_stream_scan(place, source, room, type, function, state)                          \
+    EDO_WITH_SOURCE_(                                                                        \
+        source,                                                                              \
+        EDO_STREAM_MADE_(                                                                    \
+            edo_stream_scan_((place), EDO_HANDLE_(edo_stream, source_),                      \
+                             EDO_VALUE_(edo_stream, source_, room),                          \
+                             EDO_FUNCTION_(function, bool(__typeof__(*(state)) *,            \
+                                                          EDO_ITEM_OF_(source_) *, type *)), \
+                             (state)),                                                       \
+            type))
 
 /* Behind the macros. */
 struct edo_stream *edo_stream_map_(struct edo_stream_map *place, struct edo_stream *source,

@@ -37,11 +37,13 @@ struct edo_stream_peekable {
     }
 
 /* edo_stream_peekable(&place, source): the same items. */
-#define edo_stream_peekable(place, source)                                                  \
-    EDO_STREAM_MADE_(edo_stream_peekable_(&(place)->core_, EDO_HANDLE_(edo_stream, source), \
-                                          EDO_VALUE_(edo_stream, source, &(place)->item),   \
-                                          sizeof((place)->item)),                           \
-                     EDO_ITEM_OF_(source))
+#define edo_stream_peekable(place, source)                                                       \
+    EDO_WITH_SOURCE_(                                                                            \
+        source,                                                                                  \
+        EDO_STREAM_MADE_(edo_stream_peekable_(&(place)->core_, EDO_HANDLE_(edo_stream, source_), \
+                                              EDO_VALUE_(edo_stream, source_, &(place)->item),   \
+                                              sizeof((place)->item)),                            \
+                         EDO_ITEM_OF_(source_)))
 
 /* edo_stream_peek(&place): a future of what comes next. Output 1: an item, which is in place.item, may be
  * changed there, and stays the adapter's; 0: the end; or an error, which the stream then gives as well.
@@ -80,9 +82,10 @@ struct edo_stream_fuse {
     struct edo_stream stream_;
     struct edo_stream *source;
 };
-#define edo_stream_fuse(place, source)                                           \
-    EDO_STREAM_MADE_(edo_stream_fuse_((place), EDO_HANDLE_(edo_stream, source)), \
-                     EDO_ITEM_OF_(source))
+#define edo_stream_fuse(place, source)                                                             \
+    EDO_WITH_SOURCE_(source,                                                                       \
+                     EDO_STREAM_MADE_(edo_stream_fuse_((place), EDO_HANDLE_(edo_stream, source_)), \
+                                      EDO_ITEM_OF_(source_)))
 
 /* Behind the macros. */
 EDO_ASYNC_DECLARE(edo_stream_peek);

@@ -48,21 +48,25 @@ struct edo_stream_then {
     bool under_way;
 };
 #define edo_stream_then(place, source, room, future, function, arg)                             \
-    EDO_STREAM_MADE_(edo_stream_then_((place), EDO_HANDLE_(edo_stream, source),                 \
-                                      EDO_VALUE_(edo_stream, source, room), &(future)->future_, \
-                                      &(future)->output, sizeof((future)->output), NULL,        \
-                                      EDO_STREAM_THEN_FN_(source, future, function), (arg)),    \
-                     __typeof__((future)->output))
+    EDO_WITH_SOURCE_(                                                                           \
+        source, EDO_STREAM_MADE_(                                                               \
+                    edo_stream_then_((place), EDO_HANDLE_(edo_stream, source_),                 \
+                                     EDO_VALUE_(edo_stream, source_, room), &(future)->future_, \
+                                     &(future)->output, sizeof((future)->output), NULL,         \
+                                     EDO_STREAM_THEN_FN_(source_, future, function), (arg)),    \
+                    __typeof__((future)->output)))
 
 /* edo_stream_try_then(&place, source, &room, &future, &value, function, arg): the same, of futures that
  * may fail: the output is an int, and a negative one is an error in the item's place, after which it goes
  * on with the next. Otherwise the new item is what the future has put in `value`, of the same frame. */
 #define edo_stream_try_then(place, source, room, future, value, function, arg)                  \
-    EDO_STREAM_MADE_(edo_stream_then_((place), EDO_HANDLE_(edo_stream, source),                 \
-                                      EDO_VALUE_(edo_stream, source, room), &(future)->future_, \
-                                      (value), sizeof(*(value)), EDO_STREAM_TRIES_(future),     \
-                                      EDO_STREAM_THEN_FN_(source, future, function), (arg)),    \
-                     __typeof__(*(value)))
+    EDO_WITH_SOURCE_(                                                                           \
+        source, EDO_STREAM_MADE_(                                                               \
+                    edo_stream_then_((place), EDO_HANDLE_(edo_stream, source_),                 \
+                                     EDO_VALUE_(edo_stream, source_, room), &(future)->future_, \
+                                     (value), sizeof(*(value)), EDO_STREAM_TRIES_(future),      \
+                                     EDO_STREAM_THEN_FN_(source_, future, function), (arg)),    \
+                    __typeof__(*(value))))
 
 /* edo_stream_flat_map(&place, source, &room, &inner, function, arg): function(arg, &item, &inner), a
  * STREAM_REF(U) (void *, T *, S *), makes a stream of each item in `inner`, of a type of yours, and
@@ -77,16 +81,18 @@ struct edo_stream_flat_map {
     void (*function)(void);
     void *arg;
 };
-#define edo_stream_flat_map(place, source, room, inner, function, arg)                      \
-    EDO_STREAM_MADE_(                                                                       \
-        edo_stream_flat_map_(                                                               \
-            (place), EDO_HANDLE_(edo_stream, source), EDO_VALUE_(edo_stream, source, room), \
-            (inner),                                                                        \
-            EDO_FUNCTION_(function,                                                         \
-                          EDO_STREAM_REF(EDO_ITEM_OF_((function)(NULL, (room), (inner))))(  \
-                              void *, EDO_ITEM_OF_(source) *, __typeof__(*(inner)) *)),     \
-            (arg)),                                                                         \
-        EDO_ITEM_OF_((function)(NULL, (room), (inner))))
+#define edo_stream_flat_map(place, source, room, inner, function, arg)                            \
+    EDO_WITH_SOURCE_(                                                                             \
+        source,                                                                                   \
+        EDO_STREAM_MADE_(                                                                         \
+            edo_stream_flat_map_(                                                                 \
+                (place), EDO_HANDLE_(edo_stream, source_), EDO_VALUE_(edo_stream, source_, room), \
+                (inner),                                                                          \
+                EDO_FUNCTION_(function,                                                           \
+                              EDO_STREAM_REF(EDO_ITEM_OF_((function)(NULL, (room), (inner))))(    \
+                                  void *, EDO_ITEM_OF_(source_) *, __typeof__(*(inner)) *)),      \
+                (arg)),                                                                           \
+            EDO_ITEM_OF_((function)(NULL, (room), (inner)))))
 
 /* Behind the macros. */
 typedef void edo_stream_then_fn_(void *arg, void *item, void *future);

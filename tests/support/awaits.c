@@ -5,8 +5,8 @@
 #include <string.h>
 
 static const char *const keywords[] = {
-    "AWAIT",    "AWAIT_REF",   "TRY_AWAIT",     "YIELD_NOW", "JOIN",
-    "TRY_JOIN", "TRY_JOIN_TO", "SELECT_BIASED", "SELECT",
+    "AWAIT",       "AWAIT_REF",     "TRY_AWAIT", "YIELD_NOW", "JOIN",          "TRY_JOIN",
+    "TRY_JOIN_TO", "SELECT_BIASED", "SELECT",    "FOR_AWAIT", "TRY_FOR_AWAIT",
 };
 
 static const char *keyword_of(const char *word, size_t length)
