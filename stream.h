@@ -121,15 +121,21 @@ static inline int edo_stream_poll(struct edo_stream *stream, struct edo_context 
     return stream->output;
 }
 
-/* STREAM(type); the first member of a stream's struct: its head, and its type of items. */
-#define EDO_STREAM(...)                \
-    union {                            \
-        struct edo_stream stream_;     \
-        struct {                       \
-            struct edo_future future_; \
-            int output;                \
-        };                             \
-    };                                 \
+/* STREAM(type); the first member of a stream's struct: its head, and its type of items. `future_` and
+ * `output` are the head's; the other members keep their room, so that NEW, which names `future_`, makes
+ * all of it zero: what a union has beyond the member that is named is left as it was. */
+#define EDO_STREAM(...)                   \
+    union {                               \
+        struct {                          \
+            struct edo_future future_;    \
+            int output;                   \
+            uint32_t spare_;              \
+            void *item_;                  \
+            edo_size_hint_fn *size_hint_; \
+            void (*drop_)(void *);        \
+        };                                \
+        struct edo_stream stream_;        \
+    };                                    \
     EDO_STREAM_REF(__VA_ARGS__) type_[0]
 
 /* STREAM_REF(type) stream; a reference to any stream of such items. It owns nothing. */
