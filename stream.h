@@ -42,7 +42,7 @@
  *
  * Items are copied to where the consumer says; what they own is then the consumer's. An item that an
  * adapter does not pass on is given to the stream's drop hook, if it has one. It may have been put where
- * the consumer says before it was left out: only after a poll that gave an item is there one.
+ * the consumer says before it was left out: there is an item only after a poll that gave one.
  *
  * An error stands in an item's place: a negative code of error.h. A generator ends with it.
  */
@@ -179,9 +179,10 @@ static inline int edo_stream_poll(struct edo_stream *stream, struct edo_context 
     } while (0)
 
 /* FOR_AWAIT(item, stream) statement: for each item of a stream, which is copied to `item`, an lvalue of
- * the frame. `break` and `continue` are a loop's. It ends with the stream, or at an error, which is
- * then edo_stream_error(stream). The statement may await. Dropped while it waits, the stream is
- * dropped; dropped elsewhere it is not, hence DROP_STREAM in FINALLY. */
+ * the frame. `stream` is looked at each time round: a reference in the frame, not a call that makes one.
+ * `break` and `continue` are a loop's. It ends with the stream, or at an error, which is then
+ * edo_stream_error(stream). The statement may await. Dropped while it waits, the stream is dropped;
+ * dropped elsewhere it is not, hence DROP_STREAM in FINALLY. */
 #define EDO_FOR_AWAIT(item, stream)                                                          \
     for (self->future_.state = __LINE__;                                                     \
          (edo_went_ = edo_for_await_(EDO_HANDLE_(edo_stream, stream),                        \
@@ -195,8 +196,8 @@ static inline int edo_stream_poll(struct edo_stream *stream, struct edo_context 
         case EDO_RESUME_(__LINE__):; /* goes round, to the condition */                      \
         } else
 
-/* TRY_FOR_AWAIT(item, stream) statement: the same, but that an error becomes this future's own output, which
- * ends, as with TRY_AWAIT. After the loop there was none. */
+/* TRY_FOR_AWAIT(item, stream) statement: the same, but that an error becomes this future's own output,
+ * which ends, as with TRY_AWAIT. After the loop there was none. */
 #define EDO_TRY_FOR_AWAIT(item, stream)                                                      \
     for (self->future_.state = __LINE__;                                                     \
          (edo_went_ = edo_for_await_(EDO_HANDLE_(edo_stream, stream),                        \

@@ -8,7 +8,8 @@
  *         int number;
  *         double half;
  *     };
- *     STREAM_REF(struct pair) pairs = edo_stream_zip(&self->zip, self->numbers, self->halves, &self->pair, number, half);
+ *     STREAM_REF(struct pair) pairs =
+ *         edo_stream_zip(&self->zip, self->numbers, self->halves, &self->pair, number, half);
  *
  * Each lives in the frame, in a place of its own, and owns both streams. Each takes the first end of a
  * stream as its last, and drops it there. Errors pass, and it goes on until its own end: after an

@@ -12,7 +12,8 @@
  *         *look_up = NEW(look_up, .key = *key);
  *     }
  *
- *     STREAM_REF(int) found = edo_stream_then(&self->then, self->keys, &self->key, &self->look_up, begin, NULL);
+ *     STREAM_REF(int) found =
+ *         edo_stream_then(&self->then, self->keys, &self->key, &self->look_up, begin, NULL);
  *
  * Each lives in the frame, in a place of its own, and owns its source. So do the room for an item of
  * the source, which is then the function's, and the place of the future or stream that the function
