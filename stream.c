@@ -1,8 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "stream.h"
 
-_Static_assert(offsetof(struct edo_stream, output) == sizeof(struct edo_future),
+struct any {
+    EDO_STREAM(int);
+};
+_Static_assert(offsetof(struct any, output) == offsetof(struct edo_stream, output),
                "`output` of STREAM is the head's");
+_Static_assert(offsetof(struct any, drop_) == offsetof(struct edo_stream, drop) &&
+                   sizeof(struct any) == sizeof(struct edo_stream),
+               "and NEW makes the whole head");
 
 enum edo_poll edo_next_poll(struct edo_future *future, struct edo_context *cx)
 {

@@ -41,7 +41,8 @@
  * from then on: whoever drops the adapter drops both.
  *
  * Items are copied to where the consumer says; what they own is then the consumer's. An item that an
- * adapter does not pass on is given to the stream's drop hook, if it has one.
+ * adapter does not pass on is given to the stream's drop hook, if it has one. It may have been put where
+ * the consumer says before it was left out: there is an item only after a poll that gave one.
  *
  * An error stands in an item's place: a negative code of error.h. A generator ends with it.
  */
@@ -120,15 +121,21 @@ static inline int edo_stream_poll(struct edo_stream *stream, struct edo_context 
     return stream->output;
 }
 
-/* STREAM(type); the first member of a stream's struct: its head, and its type of items. */
-#define EDO_STREAM(...)                \
-    union {                            \
-        struct edo_stream stream_;     \
-        struct {                       \
-            struct edo_future future_; \
-            int output;                \
-        };                             \
-    };                                 \
+/* STREAM(type); the first member of a stream's struct: its head, and its type of items. `future_` and
+ * `output` are the head's; the other members keep their room, so that NEW, which names `future_`, makes
+ * all of it zero: what a union has beyond the member that is named is left as it was. */
+#define EDO_STREAM(...)                   \
+    union {                               \
+        struct {                          \
+            struct edo_future future_;    \
+            int output;                   \
+            uint32_t spare_;              \
+            void *item_;                  \
+            edo_size_hint_fn *size_hint_; \
+            void (*drop_)(void *);        \
+        };                                \
+        struct edo_stream stream_;        \
+    };                                    \
     EDO_STREAM_REF(__VA_ARGS__) type_[0]
 
 /* STREAM_REF(type) stream; a reference to any stream of such items. It owns nothing. */
@@ -172,9 +179,10 @@ static inline int edo_stream_poll(struct edo_stream *stream, struct edo_context 
     } while (0)
 
 /* FOR_AWAIT(item, stream) statement: for each item of a stream, which is copied to `item`, an lvalue of
- * the frame. `break` and `continue` are a loop's. It ends with the stream, or at an error, which is
- * then edo_stream_error(stream). The statement may await. Dropped while it waits, the stream is
- * dropped; dropped elsewhere it is not, hence DROP_STREAM in FINALLY. */
+ * the frame. `stream` is looked at each time round: a reference in the frame, not a call that makes one.
+ * `break` and `continue` are a loop's. It ends with the stream, or at an error, which is then
+ * edo_stream_error(stream). The statement may await. Dropped while it waits, the stream is dropped;
+ * dropped elsewhere it is not, hence DROP_STREAM in FINALLY. */
 #define EDO_FOR_AWAIT(item, stream)                                                          \
     for (self->future_.state = __LINE__;                                                     \
          (edo_went_ = edo_for_await_(EDO_HANDLE_(edo_stream, stream),                        \
@@ -188,13 +196,36 @@ static inline int edo_stream_poll(struct edo_stream *stream, struct edo_context 
         case EDO_RESUME_(__LINE__):; /* goes round, to the condition */                      \
         } else
 
+/* TRY_FOR_AWAIT(item, stream) statement: the same, but that an error becomes this future's own output,
+ * which ends, as with TRY_AWAIT. After the loop there was none. */
+#define EDO_TRY_FOR_AWAIT(item, stream)                                                      \
+    for (self->future_.state = __LINE__;                                                     \
+         (edo_went_ = edo_for_await_(EDO_HANDLE_(edo_stream, stream),                        \
+                                     EDO_VALUE_(edo_stream, stream, &(item)), cx, edo_name_, \
+                                     __FILE__, __LINE__)) != EDO_NEXT_STOP_ ||               \
+         edo_stream_error(stream) < 0;                                                       \
+         self->future_.state = __LINE__)                                                     \
+        if (edo_went_ != EDO_NEXT_GO_) {                                                     \
+            if (edo_went_ == EDO_NEXT_STOP_)                                                 \
+                self->output = (__typeof__(self->output))edo_stream_error(stream);           \
+            if (edo_went_ != EDO_NEXT_SUSPEND_)                                              \
+                EDO_LEAVE_;                                                                  \
+            return edo_pending_;                                                             \
+        case EDO_RESUME_(__LINE__):; /* goes round, to the condition */                      \
+        } else
+
 /* The error with which a stream ended, or which it gave last; otherwise 0. */
 #define edo_stream_error(stream) edo_stream_error_(EDO_HANDLE_(edo_stream, stream))
 
 /* edo_next(stream, &item): a future of the next item. Output 1: it is in item; 0: the stream has ended;
- * or an error. So TRY_AWAIT(self->next, edo_next(…)) passes an error on, and
- * WHEN_MATCH(self->next.output > 0, self->next, edo_next(…)) is a branch that is off at the end. Cancel
- * safe: dropped, it has taken no item, and the stream goes on. */
+ * or an error. It is what others call try_next as well:
+ *
+ *     TRY_AWAIT(self->next, edo_next(self->stream, &self->n));          an error is this future's own
+ *     if (self->next.output == 0)
+ *         …                                                             the end
+ *
+ * In a SELECT, WHEN_MATCH(self->next.output > 0, self->next, edo_next(…)) is a branch that is off at the
+ * end. Cancel safe: dropped, it has taken no item, and the stream goes on. */
 struct edo_next {
     EDO_FUTURE(int);
     struct edo_stream *stream;
@@ -246,12 +277,13 @@ static inline enum edo_next_ edo_for_await_(struct edo_stream *stream, void *ite
 }
 
 #ifndef EDO_NO_SHORT_NAMES
-#define STREAM       EDO_STREAM
-#define STREAM_REF   EDO_STREAM_REF
-#define ASYNC_STREAM EDO_ASYNC_STREAM
-#define YIELD        EDO_YIELD
-#define FOR_AWAIT    EDO_FOR_AWAIT
-#define DROP_STREAM  EDO_DROP_STREAM
+#define STREAM        EDO_STREAM
+#define STREAM_REF    EDO_STREAM_REF
+#define ASYNC_STREAM  EDO_ASYNC_STREAM
+#define YIELD         EDO_YIELD
+#define FOR_AWAIT     EDO_FOR_AWAIT
+#define TRY_FOR_AWAIT EDO_TRY_FOR_AWAIT
+#define DROP_STREAM   EDO_DROP_STREAM
 #endif
 
 #ifdef __cplusplus

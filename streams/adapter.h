@@ -8,6 +8,14 @@
 
 #include "../stream.h"
 
+/* What a macro that takes a stream is made of: the stream is `source_` in it, and stands in its expansion
+ * once, whatever it is: one adapter in the other, as deep as one likes. */
+#define EDO_WITH_SOURCE_(source, ...)   \
+    __extension__({                     \
+        __auto_type source_ = (source); \
+        __VA_ARGS__;                    \
+    })
+
 /* The type of a stream's items. */
 #define EDO_ITEM_OF_(stream) EDO_CARRIED_(edo_stream, stream)
 
@@ -41,6 +49,39 @@ static inline void edo_stream_discard_(const struct edo_stream *stream, void *it
         stream->drop(item);
 }
 
+/* Polls a source for somebody who may take many items in one poll of its own: an item for which nobody
+ * has taken from the budget takes from it here. */
+static inline int edo_stream_draw_(struct edo_stream *source, struct edo_context *cx, void *item)
+{
+    uint32_t budget = cx->budget;
+    int output = edo_stream_poll(source, cx, item);
+    if (output == EDO_STREAM_ITEM && cx->budget == budget)
+        edo_budget_spend(cx);
+    return output;
+}
+
+/* An item that nobody gets, so that the next one is drawn. True: the budget is spent; give way. */
+static inline bool edo_stream_leave_out_(const struct edo_stream *stream, void *item,
+                                         struct edo_context *cx)
+{
+    edo_stream_discard_(stream, item);
+    return edo_budget_spent(cx);
+}
+
+/* In a trace walk: a name, and below it whom it waits for; NULL is nobody. */
+static inline enum edo_poll edo_stream_trace_(struct edo_context *cx, const char *name,
+                                              struct edo_future *a, struct edo_future *b)
+{
+    edo_trace(cx, name, NULL, 0);
+    cx->depth++;
+    if (a != NULL)
+        edo_future_trace(a, cx);
+    if (b != NULL)
+        edo_future_trace(b, cx);
+    cx->depth--;
+    return EDO_PENDING;
+}
+
 /* The drop and trace walks of an adapter with one source. */
 static inline enum edo_poll edo_stream_walk_(struct edo_stream *source, struct edo_context *cx,
                                              const char *name)
@@ -49,11 +90,7 @@ static inline enum edo_poll edo_stream_walk_(struct edo_stream *source, struct e
         edo_future_drop(&source->future_, cx);
         return EDO_READY;
     }
-    edo_trace(cx, name, NULL, 0);
-    cx->depth++;
-    edo_future_trace(&source->future_, cx);
-    cx->depth--;
-    return EDO_PENDING;
+    return edo_stream_trace_(cx, name, &source->future_, NULL);
 }
 
 /* Passes on what its source came to as the adapter's own. */

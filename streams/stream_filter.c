@@ -29,10 +29,11 @@ static enum edo_poll filter_poll(struct edo_future *future, struct edo_context *
         return edo_stream_walk_(self->source, cx, "edo_stream_filter");
     void *item = self->stream_.item;
     int output;
-    while ((output = edo_stream_poll(self->source, cx, item)) == EDO_STREAM_ITEM) {
+    while ((output = edo_stream_draw_(self->source, cx, item)) == EDO_STREAM_ITEM) {
         if (self->predicate(self->arg, item))
             return edo_stream_item(&self->stream_);
-        edo_stream_discard_(&self->stream_, item);
+        if (edo_stream_leave_out_(&self->stream_, item, cx))
+            return EDO_PENDING;
     }
     return edo_stream_pass_(&self->stream_, self->source, output);
 }
@@ -73,12 +74,13 @@ static enum edo_poll skip_while_poll(struct edo_future *future, struct edo_conte
         return edo_stream_walk_(self->source, cx, "edo_stream_skip_while");
     void *item = self->stream_.item;
     int output;
-    while ((output = edo_stream_poll(self->source, cx, item)) == EDO_STREAM_ITEM) {
+    while ((output = edo_stream_draw_(self->source, cx, item)) == EDO_STREAM_ITEM) {
         if (self->predicate == NULL || !self->predicate(self->arg, item)) {
             self->predicate = NULL;
             return edo_stream_item(&self->stream_);
         }
-        edo_stream_discard_(&self->stream_, item);
+        if (edo_stream_leave_out_(&self->stream_, item, cx))
+            return EDO_PENDING;
     }
     return edo_stream_pass_(&self->stream_, self->source, output);
 }
@@ -133,11 +135,12 @@ static enum edo_poll skip_poll(struct edo_future *future, struct edo_context *cx
         return edo_stream_walk_(self->source, cx, "edo_stream_skip");
     void *item = self->stream_.item;
     int output;
-    while ((output = edo_stream_poll(self->source, cx, item)) == EDO_STREAM_ITEM) {
+    while ((output = edo_stream_draw_(self->source, cx, item)) == EDO_STREAM_ITEM) {
         if (self->left == 0)
             return edo_stream_item(&self->stream_);
         self->left--;
-        edo_stream_discard_(&self->stream_, item);
+        if (edo_stream_leave_out_(&self->stream_, item, cx))
+            return EDO_PENDING;
     }
     return edo_stream_pass_(&self->stream_, self->source, output);
 }

@@ -29,24 +29,27 @@ struct edo_stream_filter {
     edo_stream_predicate_ *predicate;
     void *arg;
 };
-#define edo_stream_filter(place, source, predicate, arg)                           \
-    EDO_STREAM_MADE_(edo_stream_filter_((place), EDO_HANDLE_(edo_stream, source),  \
-                                        EDO_PREDICATE_(source, predicate), (arg)), \
-                     EDO_ITEM_OF_(source))
+#define edo_stream_filter(place, source, predicate, arg)                                        \
+    EDO_WITH_SOURCE_(                                                                           \
+        source, EDO_STREAM_MADE_(edo_stream_filter_((place), EDO_HANDLE_(edo_stream, source_),  \
+                                                    EDO_PREDICATE_(source_, predicate), (arg)), \
+                                 EDO_ITEM_OF_(source_)))
 
 /* edo_stream_take_while(&place, source, predicate, arg): the items before the first for which the
  * predicate does not hold, which is left out. Then it ends. */
-#define edo_stream_take_while(place, source, predicate, arg)                           \
-    EDO_STREAM_MADE_(edo_stream_take_while_((place), EDO_HANDLE_(edo_stream, source),  \
-                                            EDO_PREDICATE_(source, predicate), (arg)), \
-                     EDO_ITEM_OF_(source))
+#define edo_stream_take_while(place, source, predicate, arg)                                  \
+    EDO_WITH_SOURCE_(source, EDO_STREAM_MADE_(edo_stream_take_while_(                         \
+                                                  (place), EDO_HANDLE_(edo_stream, source_),  \
+                                                  EDO_PREDICATE_(source_, predicate), (arg)), \
+                                              EDO_ITEM_OF_(source_)))
 
 /* edo_stream_skip_while(&place, source, predicate, arg): all from the first on for which the predicate
  * does not hold. */
-#define edo_stream_skip_while(place, source, predicate, arg)                           \
-    EDO_STREAM_MADE_(edo_stream_skip_while_((place), EDO_HANDLE_(edo_stream, source),  \
-                                            EDO_PREDICATE_(source, predicate), (arg)), \
-                     EDO_ITEM_OF_(source))
+#define edo_stream_skip_while(place, source, predicate, arg)                                  \
+    EDO_WITH_SOURCE_(source, EDO_STREAM_MADE_(edo_stream_skip_while_(                         \
+                                                  (place), EDO_HANDLE_(edo_stream, source_),  \
+                                                  EDO_PREDICATE_(source_, predicate), (arg)), \
+                                              EDO_ITEM_OF_(source_)))
 
 /* edo_stream_take(&place, source, n): the first n items. The source is dropped with the last of them. */
 struct edo_stream_take {
@@ -54,14 +57,16 @@ struct edo_stream_take {
     struct edo_stream *source;
     size_t left;
 };
-#define edo_stream_take(place, source, n)                                             \
-    EDO_STREAM_MADE_(edo_stream_take_((place), EDO_HANDLE_(edo_stream, source), (n)), \
-                     EDO_ITEM_OF_(source))
+#define edo_stream_take(place, source, n)                                                          \
+    EDO_WITH_SOURCE_(                                                                              \
+        source, EDO_STREAM_MADE_(edo_stream_take_((place), EDO_HANDLE_(edo_stream, source_), (n)), \
+                                 EDO_ITEM_OF_(source_)))
 
 /* edo_stream_skip(&place, source, n): all but the first n. */
-#define edo_stream_skip(place, source, n)                                             \
-    EDO_STREAM_MADE_(edo_stream_skip_((place), EDO_HANDLE_(edo_stream, source), (n)), \
-                     EDO_ITEM_OF_(source))
+#define edo_stream_skip(place, source, n)                                                          \
+    EDO_WITH_SOURCE_(                                                                              \
+        source, EDO_STREAM_MADE_(edo_stream_skip_((place), EDO_HANDLE_(edo_stream, source_), (n)), \
+                                 EDO_ITEM_OF_(source_)))
 
 /* Behind the macros. */
 struct edo_stream *edo_stream_filter_(struct edo_stream_filter *place, struct edo_stream *source,

@@ -41,15 +41,18 @@ static enum edo_poll filter_map_poll(struct edo_future *future, struct edo_conte
     struct edo_stream_map *self = (struct edo_stream_map *)future;
     if (cx->walk != EDO_WALK_POLL)
         return edo_stream_walk_(self->source, cx, "edo_stream_filter_map");
-    edo_stream_filter_map_fn_ *function = (edo_stream_filter_map_fn_ *)self->function;
+    edo_stream_try_map_fn_ *function = (edo_stream_try_map_fn_ *)self->function;
     int output;
-    while ((output = edo_stream_poll(self->source, cx, self->room)) == EDO_STREAM_ITEM)
+    while ((output = edo_stream_draw_(self->source, cx, self->room)) == EDO_STREAM_ITEM) {
         if (function(self->arg, self->room, self->stream_.item))
             return edo_stream_item(&self->stream_);
+        if (edo_budget_spent(cx))
+            return EDO_PENDING;
+    }
     return edo_stream_pass_(&self->stream_, self->source, output);
 }
 
-static struct edo_size_hint filter_map_size_hint(const struct edo_stream *stream)
+static struct edo_size_hint at_most_size_hint(const struct edo_stream *stream)
 {
     struct edo_size_hint hint = map_size_hint(stream);
     hint.lower = 0;
@@ -59,5 +62,24 @@ static struct edo_size_hint filter_map_size_hint(const struct edo_stream *stream
 struct edo_stream *edo_stream_filter_map_(struct edo_stream_map *place, struct edo_stream *source,
                                           void *room, void (*function)(void), void *arg)
 {
-    return make(place, filter_map_poll, filter_map_size_hint, source, room, function, arg);
+    return make(place, filter_map_poll, at_most_size_hint, source, room, function, arg);
+}
+
+static enum edo_poll scan_poll(struct edo_future *future, struct edo_context *cx)
+{
+    struct edo_stream_map *self = (struct edo_stream_map *)future;
+    if (cx->walk != EDO_WALK_POLL)
+        return edo_stream_walk_(self->source, cx, "edo_stream_scan");
+    int output = edo_stream_poll(self->source, cx, self->room);
+    if (output != EDO_STREAM_ITEM)
+        return edo_stream_pass_(&self->stream_, self->source, output);
+    if (((edo_stream_try_map_fn_ *)self->function)(self->arg, self->room, self->stream_.item))
+        return edo_stream_item(&self->stream_);
+    return edo_stream_cut_(&self->stream_, self->source, cx);
+}
+
+struct edo_stream *edo_stream_scan_(struct edo_stream_map *place, struct edo_stream *source,
+                                    void *room, void (*function)(void), void *state)
+{
+    return make(place, scan_poll, at_most_size_hint, source, room, function, state);
 }

@@ -119,6 +119,30 @@ Test(stream, a_generator_gives_its_items_and_ends)
     bench_end(&bench);
 }
 
+/* A head that a compiler makes in part only has hooks that are none. */
+struct bare {
+    STREAM(int);
+};
+
+ASYNC_STREAM(bare)
+{
+    ASYNC_BEGIN;
+    ASYNC_END;
+}
+
+Test(stream, what_new_does_not_name_is_zero)
+{
+    struct bare bare = NEW(bare);
+    struct numbers source = numbers(1, 4, 0);
+    struct edo_stream *const heads[] = {&bare.stream_, &source.stream_};
+    for (int i = 0; i < 2; i++) {
+        cr_assert_eq(heads[i]->output, 0);
+        cr_assert_null(heads[i]->item);
+        cr_assert_null(heads[i]->size_hint);
+        cr_assert_null(heads[i]->drop);
+    }
+}
+
 Test(stream, a_loop_gets_every_item_with_awaits_between)
 {
     struct bench bench;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Finds the awaits in the text of a C source: calls of AWAIT, JOIN, YIELD_NOW and their like, and
+/* Finds the awaits in the text of a C source: calls of AWAIT, JOIN, FOR_AWAIT and their like, and
  * SELECT, outside of comments, literals and lines of the preprocessor. */
 #ifndef EDO_TESTS_AWAITS_H
 #define EDO_TESTS_AWAITS_H
