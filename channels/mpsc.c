@@ -75,15 +75,18 @@ void edo_mpsc_settle(struct edo_mpsc_ *channel)
     while ((waiter = next_served(channel)) != NULL) {
         edo_wakes_add(&wakes, edo_waker_claim(waiter->waker));
         if (edo_wakes_full(&wakes)) {
+            /* Those who are woken may give up all handles: this call has none that keeps the channel. */
+            channel->settling++;
             edo_unlock(&channel->lock);
             edo_wakes_finish(&wakes);
             edo_lock(&channel->lock);
+            channel->settling--;
         }
     }
     if (edo_mpsc_ended(channel))
         edo_wakes_add(&wakes, edo_mpsc_claim_receiver(channel));
     bool unused = channel->senders == 0 && channel->weak_senders == 0 && channel->receiver_gone &&
-                  edo_mpsc_ended(channel);
+                  channel->settling == 0 && edo_mpsc_ended(channel);
     edo_unlock(&channel->lock);
     edo_wakes_finish(&wakes);
     if (!unused)

@@ -34,7 +34,8 @@ struct edo_mpsc_ {
     struct edo_waker *receiver; /* kept while it waits */
     uint64_t reserved;
     size_t senders, weak_senders;
-    bool closed; /* by the receiver */
+    size_t settling; /* calls of edo_mpsc_settle that have let the lock go in between */
+    bool closed;     /* by the receiver */
     bool receiver_gone;
     /* Written under the lock; release: the message is in its place. */
     _Atomic(uint64_t) pushed;

@@ -51,15 +51,20 @@ static inline void edo_waker_finish(struct edo_waker *claimed)
     }
 }
 
-/* Claims under a lock, to be finished when it is let go. When full, the lock is let go in between. */
+/* Claims under a lock, to be finished when it is let go. When full, the lock is let go in between; those
+ * who are woken may then go, and take with them what the lock guards, unless the one who wakes keeps it.
+ * 32 is Tokio's figure; the models make it 2, for such moments to come. */
+#ifndef EDO_WAKES
+#define EDO_WAKES 32
+#endif
 struct edo_wakes {
     int count;
-    struct edo_waker *claimed[32]; /* Tokio's figure */
+    struct edo_waker *claimed[EDO_WAKES];
 };
 
 static inline bool edo_wakes_full(const struct edo_wakes *wakes)
 {
-    return wakes->count == (int)(sizeof wakes->claimed / sizeof wakes->claimed[0]);
+    return wakes->count == EDO_WAKES;
 }
 
 /* What edo_waker_claim returned; NULL is fine. */

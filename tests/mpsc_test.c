@@ -664,6 +664,63 @@ Test(mpsc, a_dropped_recv_is_not_woken_and_loses_no_message)
     bench_end(&bench);
 }
 
+/* Those who are woken do in their wakers what other threads may do at that moment: they end all there
+ * is, the last of a full batch. */
+static struct {
+    struct bench *bench;
+    struct channel c;
+    int wakes_left, batch;
+    struct edo_mpsc_send sends[70];
+} ending;
+
+static void end_all(void)
+{
+    for (int i = 0; i < ending.batch; i++) {
+        ending.bench->cx.budget = EDO_BUDGET;
+        cr_assert_eq(edo_future_poll(&ending.sends[i].future_, &ending.bench->cx), EDO_READY);
+        cr_assert_eq(ending.sends[i].output, 0);
+        cr_assert_eq(receive_now(&ending.c), 7);
+    }
+    for (int i = ending.batch; i < 70; i++)
+        edo_future_drop(&ending.sends[i].future_, &ending.bench->cx);
+    done(&ending.c);
+}
+
+static void ending_wake(struct edo_waker *waker)
+{
+    counter_wake(waker);
+    if (--ending.wakes_left == 0)
+        end_all();
+}
+
+Test(mpsc, a_permit_given_back_to_those_who_end_the_channel_when_they_are_woken)
+{
+    static const struct edo_waker_ops foreign = {ending_wake, counter_clone, counter_drop, NULL,
+                                                 NULL};
+    static int value = 7;
+    for (int waiting = 31; waiting <= 34; waiting++) {
+        struct bench bench;
+        bench_begin(&bench);
+        bench.counter.waker.ops = &foreign;
+        ending.bench = &bench;
+        ending.c = channel(70);
+        MPSC_PERMIT(int) permit = {0};
+        cr_assert_eq(edo_mpsc_try_reserve_many(ending.c.tx, 70, &permit), 0);
+        for (int i = 0; i < 70; i++) {
+            ending.sends[i] = edo_mpsc_send(ending.c.tx, &value);
+            if (i < waiting) {
+                bench.cx.budget = EDO_BUDGET;
+                cr_assert_eq(POLL(ending.sends[i]), EDO_PENDING);
+            }
+        }
+        ending.batch = waiting < 32 ? waiting : 32;
+        ending.wakes_left = ending.batch;
+        edo_mpsc_permit_release(&permit);
+        cr_assert_leq(ending.wakes_left, 0);
+        bench_end(&bench);
+    }
+}
+
 Test(mpsc, each_operation_takes_from_the_budget)
 {
     struct bench bench;

@@ -211,6 +211,38 @@ MODEL(mpsc_permits)
     end();
 }
 
+/* The places go to those who send, receive, and end the channel, while the permit is still being given
+ * back. */
+static void sends_and_receives_two(void *arg)
+{
+    (void)arg;
+    static int messages[2] = {1, 2};
+    struct executor *executor = executor_of_thread(1);
+    struct edo_mpsc_send *first = ON_HEAP(edo_mpsc_send(tx, &messages[0]));
+    struct edo_mpsc_send *second = ON_HEAP(edo_mpsc_send(tx, &messages[1]));
+    while (!edo_future_done(&first->future_) || !edo_future_done(&second->future_)) {
+        bool one = edo_future_done(&first->future_) ||
+                   executor_poll(executor, &first->future_) == EDO_READY;
+        bool other = edo_future_done(&second->future_) ||
+                     executor_poll(executor, &second->future_) == EDO_READY;
+        if (!one || !other)
+            executor_sleep(executor);
+    }
+    model_assert(receive(1) + receive(1) == 3);
+    edo_mpsc_sender_drop(tx);
+    edo_mpsc_receiver_drop(rx);
+}
+
+MODEL(mpsc_permit_to_the_last)
+{
+    begin(2);
+    EDO_MPSC_PERMIT(int) permit = {0};
+    model_assert(edo_mpsc_try_reserve_many(tx, 2, &permit) == 0);
+    model_thread(sends_and_receives_two, NULL);
+    edo_mpsc_permit_release(&permit);
+    end();
+}
+
 /* Closed, with a sender that waits, and one place that is reserved: what was sent is received. */
 static EDO_MPSC_PERMIT(int) place;
 
