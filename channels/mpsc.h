@@ -111,9 +111,9 @@ struct edo_mpsc_permit {
     size_t count; /* places left */
 };
 
-/* edo_mpsc_reserve(tx, &permit), edo_mpsc_reserve_many(tx, n, &permit): a future that waits for room.
- * Output 0; EDO_ECLOSED; UV_EINVAL for more than the capacity, in an unbounded channel, and for a
- * permit that is not empty: permit is unchanged. Cancel safety: dropped, it has reserved nothing, and
+/* edo_mpsc_reserve(tx, &permit), edo_mpsc_reserve_many(tx, n, &permit): a future that waits for room,
+ * for n of 0 not at all. Output 0; EDO_ECLOSED; UV_EINVAL for more than the capacity, in an unbounded
+ * channel, and for a permit that is not empty: permit is unchanged. Cancel safety: dropped, it has reserved nothing, and
  * its place in the row is lost. */
 #define edo_mpsc_reserve(tx, permit) edo_mpsc_reserve_many(tx, 1, permit)
 #define edo_mpsc_reserve_many(tx, n, permit) \

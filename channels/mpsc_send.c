@@ -16,7 +16,7 @@ static int reserve(struct edo_mpsc_ *channel, size_t n)
     if (channel->closed)
         return EDO_ECLOSED;
     if (channel->bounded) {
-        if (!edo_list_empty(&channel->waiting) || n > edo_mpsc_free(channel))
+        if (n > 0 && (!edo_list_empty(&channel->waiting) || n > edo_mpsc_free(channel)))
             return -EAGAIN;
     } else if (edo_fifo_needs_block(&channel->fifo) && edo_fifo_add_block(&channel->fifo) < 0) {
         return -ENOMEM;
