@@ -164,7 +164,7 @@ struct edo_watch_receiver;
 /* 1: there is a value that was not seen; 0: there is not; EDO_ECLOSED: there will be none. */
 #define edo_watch_has_changed(rx) edo_watch_has_changed_(EDO_HANDLE_(edo_watch_receiver, rx))
 
-/* Takes the value as not seen; as seen. */
+/* Takes the value as not seen; as seen. A future of this receiver that waits is not told. */
 #define edo_watch_mark_changed(rx)   edo_watch_mark_(EDO_HANDLE_(edo_watch_receiver, rx), true)
 #define edo_watch_mark_unchanged(rx) edo_watch_mark_(EDO_HANDLE_(edo_watch_receiver, rx), false)
 
