@@ -139,8 +139,8 @@ static bool ask(struct edo_watch_wait_for *self)
     struct edo_watch_ *channel = self->rx->channel;
     const void *value = edo_watch_borrow_(channel, &self->asked);
     bool wanted = self->wanted(value, self->arg);
+    self->rx->seen = self->asked;
     if (wanted) {
-        self->rx->seen = self->asked;
         if (channel->clone != NULL)
             channel->clone(value, self->value);
         else

@@ -212,6 +212,7 @@ Test(watch, wait_for_looks_at_the_present_value_first)
     cr_assert_eq(asked, 2, "once for each value");
     send_now(&c, 7);
     cr_assert_eq(POLL(wait), EDO_PENDING);
+    cr_assert_eq(edo_watch_has_changed(c.rx), 0, "not wanted, but seen");
     send_now(&c, 9);
     cr_assert_eq(POLL(wait), EDO_READY);
     cr_assert(value == 9 && asked == 4 && edo_watch_has_changed(c.rx) == 0);
@@ -224,6 +225,7 @@ Test(watch, wait_for_looks_at_the_present_value_first)
     edo_watch_sender_drop(c.tx);
     cr_assert_eq(POLL(wait), EDO_READY);
     cr_assert_eq(wait.output, EDO_ECLOSED);
+    cr_assert_eq(edo_watch_has_changed(c.rx), EDO_ECLOSED, "the last was seen");
     edo_watch_receiver_drop(c.rx);
     bench_end(&bench);
 }

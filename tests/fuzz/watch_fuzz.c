@@ -21,7 +21,7 @@ static struct {
 
 static struct use {
     struct message value;
-    int multiple; /* waited for */
+    int multiple, handle; /* waited for, by whom */
     union {
         struct edo_watch_changed changed;
         struct edo_watch_wait_for wait_for;
@@ -65,9 +65,12 @@ static void value_drop(struct message *value)
         message_drop(value);
 }
 
-static bool is_multiple(const struct message *value, void *multiple)
+/* Wanted by wait_for; what it was asked about has been seen. */
+static bool is_multiple(const struct message *value, void *arg)
 {
-    return value->number % *(int *)multiple == 0;
+    struct use *use = arg;
+    seen[use->handle] = value->number;
+    return value->number % use->multiple == 0;
 }
 
 static void seat_ready(struct seat *seat)
@@ -85,7 +88,6 @@ static void seat_ready(struct seat *seat)
         if (use->wait_for.output == 0) {
             edo_assert(use->value.number == last && last % use->multiple == 0);
             value_drop(&use->value);
-            seen[i] = last;
         } else {
             edo_assert(use->wait_for.output == EDO_ECLOSED && senders() == 0);
             edo_assert(last % use->multiple != 0);
@@ -112,10 +114,11 @@ static void sit(enum kind kind, int i)
         return;
     struct use *use = &uses[seat - seats];
     use->multiple = 5;
+    use->handle = i;
     if (kind == CHANGED)
         use->changed = edo_watch_changed(rx[i]);
     else if (kind == WAIT_FOR)
-        use->wait_for = edo_watch_wait_for(rx[i], is_multiple, &use->multiple, &use->value);
+        use->wait_for = edo_watch_wait_for(rx[i], is_multiple, use, &use->value);
     else
         use->closed = edo_watch_closed(tx[i]);
     seat_sit(seat, &use->changed.future_, kind, i);
