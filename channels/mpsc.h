@@ -113,8 +113,8 @@ struct edo_mpsc_permit {
 
 /* edo_mpsc_reserve(tx, &permit), edo_mpsc_reserve_many(tx, n, &permit): a future that waits for room,
  * for n of 0 not at all. Output 0; EDO_ECLOSED; UV_EINVAL for more than the capacity, in an unbounded
- * channel, and for a permit that is not empty: permit is unchanged. Cancel safety: dropped, it has reserved nothing, and
- * its place in the row is lost. */
+ * channel, and for a permit that is not empty: permit is unchanged. Cancel safety: dropped, it has
+ * reserved nothing, and its place in the row is lost. */
 #define edo_mpsc_reserve(tx, permit) edo_mpsc_reserve_many(tx, 1, permit)
 #define edo_mpsc_reserve_many(tx, n, permit) \
     edo_mpsc_reserve_(EDO_HANDLE_(edo_mpsc_sender, tx), (n), EDO_MPSC_PLACES_(tx, permit))
@@ -187,7 +187,8 @@ struct edo_mpsc_permit {
 
 /* Whether two handles are of one channel. */
 #define edo_mpsc_same_channel(a, b) (EDO_MPSC_ANY_(a) == EDO_MPSC_ANY_(b))
-/* Whether the receiver has closed the channel or is gone. For a receiver: or all senders are. */
+/* Whether the receiver has closed the channel or is gone. For a receiver: or all senders are gone, and no
+ * place is reserved. */
 #define edo_mpsc_is_closed(handle) \
     edo_mpsc_is_closed_(EDO_MPSC_ANY_(handle), EDO_MPSC_IS_RECEIVER_(handle))
 /* Messages that wait to be received. */

@@ -306,9 +306,11 @@ Test(mpsc, a_permit_outlives_the_sender_and_the_receiver)
     int value;
     struct edo_mpsc_recv recv = edo_mpsc_recv(c.rx, &value);
     cr_assert_eq(POLL(recv), EDO_PENDING, "it may still send");
+    cr_assert_not(edo_mpsc_is_closed(c.rx));
     edo_mpsc_permit_send(&permit, &(int){7});
     cr_assert_eq(POLL(recv), EDO_READY);
     cr_assert_eq(value, 7);
+    cr_assert_not(edo_mpsc_is_closed(c.rx));
     edo_mpsc_receiver_drop(c.rx);
     edo_mpsc_permit_send(&permit, &(int){8});
     bench_end(&bench);

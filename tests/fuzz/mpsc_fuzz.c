@@ -311,7 +311,7 @@ static void check(void)
             edo_assert(edo_mpsc_capacity(tx[i]) == capacity - (tail - head) - reserved);
     }
     if (rx != NULL)
-        edo_assert(edo_mpsc_is_closed(rx) || senders() > 0);
+        edo_assert(edo_mpsc_is_closed(rx) == (closed || (senders() == 0 && reserved == 0)));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
