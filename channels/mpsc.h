@@ -99,8 +99,9 @@ struct edo_mpsc_weak_sender;
                             EDO_VALUE_(edo_mpsc_sender, tx, message))
 
 /* MPSC_PERMIT(type) permit; places that are reserved in a bounded channel, zeroed when there are none.
- * It keeps the channel open to the receiver, outlives the sender it was had from, and may be moved, to
- * another task too. */
+ * It keeps the channel open to the receiver, outlives the sender it was had from, and may be used by
+ * another task. Each MPSC_PERMIT(type) is a type of its own to C: give it a name with typedef to pass it
+ * to functions, or move the places from one to another. */
 #define EDO_MPSC_PERMIT(...)                   \
     struct {                                   \
         struct edo_mpsc_permit places;         \
@@ -128,6 +129,15 @@ struct edo_mpsc_permit {
  * when the receiver is gone the message is dropped with the channel. */
 #define edo_mpsc_permit_send(permit, message) \
     edo_mpsc_permit_send_(&(permit)->places, EDO_VALUE_(edo_mpsc_sender, *(permit)->type_, message))
+
+/* Moves the places of a permit to another, which must be empty, as the first is afterwards. */
+#define edo_mpsc_permit_move(to, from)                                                          \
+    __extension__({                                                                             \
+        EDO_DEMAND_(                                                                            \
+            __builtin_types_compatible_p(__typeof__(*(to)->type_), __typeof__(*(from)->type_)), \
+            "the permits are for messages of two types");                                       \
+        edo_mpsc_permit_move_(&(to)->places, &(from)->places);                                  \
+    })
 
 /* Gives back the places that are left; nothing for an empty permit. Fit for FINALLY. */
 #define edo_mpsc_permit_release(permit) edo_mpsc_permit_release_(&(permit)->places)
@@ -261,6 +271,7 @@ struct edo_mpsc_reserve edo_mpsc_reserve_(struct edo_mpsc_sender *tx, size_t n,
                                           struct edo_mpsc_permit *permit);
 int edo_mpsc_try_reserve_(struct edo_mpsc_sender *tx, size_t n, struct edo_mpsc_permit *permit);
 void edo_mpsc_permit_send_(struct edo_mpsc_permit *permit, const void *message);
+void edo_mpsc_permit_move_(struct edo_mpsc_permit *to, struct edo_mpsc_permit *from);
 void edo_mpsc_permit_release_(struct edo_mpsc_permit *permit);
 struct edo_mpsc_closed edo_mpsc_closed_(struct edo_mpsc_sender *tx);
 struct edo_mpsc_weak_sender *edo_mpsc_downgrade_(struct edo_mpsc_sender *tx);

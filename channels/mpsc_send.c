@@ -207,6 +207,13 @@ void edo_mpsc_permit_send_(struct edo_mpsc_permit *permit, const void *message)
     edo_waker_finish(claimed);
 }
 
+void edo_mpsc_permit_move_(struct edo_mpsc_permit *to, struct edo_mpsc_permit *from)
+{
+    edo_assert(to->count == 0);
+    *to = *from;
+    *from = (struct edo_mpsc_permit){0};
+}
+
 void edo_mpsc_permit_release_(struct edo_mpsc_permit *permit)
 {
     if (permit->count == 0)

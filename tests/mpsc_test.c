@@ -316,6 +316,30 @@ Test(mpsc, a_permit_outlives_the_sender_and_the_receiver)
     bench_end(&bench);
 }
 
+Test(mpsc, the_places_of_a_permit_move_to_another)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    struct channel c = channel(2);
+    struct {
+        MPSC_PERMIT(int) permit;
+    } from = {0}, to = {0};
+    cr_assert_eq(edo_mpsc_try_reserve_many(c.tx, 2, &from.permit), 0);
+    edo_mpsc_permit_send(&from.permit, &(int){1});
+    MPSC_PERMIT(int) own = {0};
+    edo_mpsc_permit_move(&own, &from.permit);
+    cr_assert(own.places.count == 1 && from.permit.places.count == 0);
+    edo_mpsc_permit_release(&from.permit);
+    cr_assert_eq(edo_mpsc_capacity(c.tx), 0);
+    edo_mpsc_permit_move(&to.permit, &own);
+    edo_mpsc_permit_send(&to.permit, &(int){2});
+    cr_assert_eq(receive_now(&c), 1);
+    cr_assert_eq(receive_now(&c), 2);
+    cr_assert_eq(edo_mpsc_capacity(c.tx), 2);
+    done(&c);
+    bench_end(&bench);
+}
+
 Test(mpsc, a_message_sent_by_permit_to_a_receiver_that_is_gone_is_dropped)
 {
     struct bench bench;
