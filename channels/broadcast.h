@@ -53,6 +53,7 @@ struct edo_broadcast_receiver;
 #define edo_broadcast_with(tx, rx, capacity, clone, drop)                                  \
     __extension__({                                                                        \
         typedef EDO_CARRIED_(edo_broadcast_sender, *(tx)) edo_message_;                    \
+        EDO_DEMAND_ALIGNED_(edo_message_);                                                 \
         EDO_BROADCAST_SENDER(edo_message_) *edo_tx_ = (tx);                                \
         EDO_BROADCAST_RECEIVER(edo_message_) *edo_rx_ = (rx);                              \
         void (*edo_clone_)(const edo_message_ *, edo_message_ *) = (clone);                \

@@ -60,6 +60,7 @@ struct edo_mpsc_weak_sender;
 #define edo_mpsc_with(tx, rx, capacity, drop)                                        \
     __extension__({                                                                  \
         typedef EDO_CARRIED_(edo_mpsc_sender, *(tx)) edo_message_;                   \
+        EDO_DEMAND_ALIGNED_(edo_message_);                                           \
         EDO_MPSC_SENDER(edo_message_) *edo_tx_ = (tx);                               \
         EDO_MPSC_RECEIVER(edo_message_) *edo_rx_ = (rx);                             \
         void (*edo_drop_)(edo_message_ *) = (drop);                                  \

@@ -52,6 +52,7 @@ struct edo_watch_receiver;
 #define edo_watch_with(tx, rx, initial, clone, drop)                                   \
     __extension__({                                                                    \
         typedef EDO_CARRIED_(edo_watch_sender, *(tx)) edo_value_;                      \
+        EDO_DEMAND_ALIGNED_(edo_value_);                                               \
         EDO_WATCH_SENDER(edo_value_) *edo_tx_ = (tx);                                  \
         EDO_WATCH_RECEIVER(edo_value_) *edo_rx_ = (rx);                                \
         const edo_value_ *edo_initial_ = (initial);                                    \

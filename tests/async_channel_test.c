@@ -50,7 +50,9 @@ Test(async_channel, first_in_first_out_and_the_capacity_is_respected)
     cr_assert_eq(send_now(&c, 1), 0);
     cr_assert_eq(send_now(&c, 2), 0);
     cr_assert_eq(send_now(&c, 3), UV_EAGAIN);
-    cr_assert(edo_async_is_full(c.tx) && edo_async_len(c.rx) == 2 && edo_async_capacity(c.rx) == 2);
+    ASYNC_SENDER(int) each[] = {c.tx, NULL}, *next = each;
+    cr_assert(edo_async_is_full(*next++) && next == each + 1, "an argument is evaluated once");
+    cr_assert(edo_async_len(c.rx) == 2 && edo_async_capacity(c.rx) == 2);
     cr_assert_eq(receive_now(&c), 1);
     cr_assert_eq(receive_now(&c), 2);
     cr_assert_eq(receive_now(&c), UV_EAGAIN);
