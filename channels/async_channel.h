@@ -138,6 +138,11 @@ struct edo_async_weak_receiver;
     EDO_MAKE_(edo_async_weak_receiver,                                                \
               edo_async_ref_(EDO_ASYNC_OF_(edo_async_receiver, rx), EDO_ASYNC_WEAK_), \
               EDO_CARRIED_(edo_async_receiver, rx))
+#define edo_async_weak_sender_clone(weak) \
+    ((__typeof__(weak))edo_async_ref_(EDO_ASYNC_OF_(edo_async_weak_sender, weak), EDO_ASYNC_WEAK_))
+#define edo_async_weak_receiver_clone(weak)                                         \
+    ((__typeof__(weak))edo_async_ref_(EDO_ASYNC_OF_(edo_async_weak_receiver, weak), \
+                                      EDO_ASYNC_WEAK_))
 #define edo_async_sender_upgrade(weak)                                                   \
     EDO_MAKE_(edo_async_sender,                                                          \
               edo_async_ref_(EDO_ASYNC_OF_(edo_async_weak_sender, weak), EDO_ASYNC_TX_), \

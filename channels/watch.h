@@ -175,9 +175,10 @@ struct edo_watch_receiver;
     ((__typeof__(rx))(void *)edo_watch_receiver_clone_(EDO_HANDLE_(edo_watch_receiver, rx)))
 #define edo_watch_receiver_drop(rx) edo_watch_receiver_drop_(EDO_HANDLE_(edo_watch_receiver, rx))
 
-/* Whether two receivers are of one channel. */
-#define edo_watch_same_channel(a, b) \
-    edo_watch_same_channel_(EDO_HANDLE_(edo_watch_receiver, a), EDO_HANDLE_(edo_watch_receiver, b))
+/* Either side. */
+
+/* Whether two handles are of one channel. */
+#define edo_watch_same_channel(a, b) (EDO_WATCH_OF_(a) == EDO_WATCH_OF_(b))
 
 /* The futures. */
 struct edo_watch_waiter {
@@ -205,6 +206,14 @@ struct edo_watch_closed {
 };
 
 /* Behind the macros. */
+#define EDO_WATCH_IS_(kind, handle) \
+    __builtin_types_compatible_p(__typeof__(handle), EDO_TYPED_(kind, EDO_CARRIED_(kind, handle)))
+#define EDO_WATCH_OF_(handle)                                   \
+    (EDO_DEMAND_(EDO_WATCH_IS_(edo_watch_sender, handle) ||     \
+                     EDO_WATCH_IS_(edo_watch_receiver, handle), \
+                 "not a handle of a watch channel"),            \
+     edo_watch_of_((void *)(handle), EDO_WATCH_IS_(edo_watch_receiver, handle)))
+struct edo_watch_ *edo_watch_of_(void *handle, bool receiver);
 int edo_watch_new_(struct edo_watch_ **channel, struct edo_watch_receiver **rx, size_t size,
                    const void *initial, void (*clone)(const void *, void *), void (*drop)(void *));
 int edo_watch_send_(struct edo_watch_sender *tx, const void *value);
@@ -226,7 +235,6 @@ int edo_watch_has_changed_(struct edo_watch_receiver *rx);
 void edo_watch_mark_(struct edo_watch_receiver *rx, bool changed);
 struct edo_watch_receiver *edo_watch_receiver_clone_(struct edo_watch_receiver *rx);
 void edo_watch_receiver_drop_(struct edo_watch_receiver *rx);
-bool edo_watch_same_channel_(struct edo_watch_receiver *a, struct edo_watch_receiver *b);
 struct edo_watch_wait_for edo_watch_wait_for_(struct edo_watch_receiver *rx,
                                               bool (*wanted)(const void *, void *), void *arg,
                                               void *value);

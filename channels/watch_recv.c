@@ -128,9 +128,9 @@ void edo_watch_mark_(struct edo_watch_receiver *rx, bool changed)
     rx->seen = changed ? 0 : edo_load(&rx->channel->version, relaxed) & ~(uint64_t)EDO_WATCH_ENDED;
 }
 
-bool edo_watch_same_channel_(struct edo_watch_receiver *a, struct edo_watch_receiver *b)
+struct edo_watch_ *edo_watch_of_(void *handle, bool receiver)
 {
-    return a->channel == b->channel;
+    return receiver ? ((struct edo_watch_receiver *)handle)->channel : handle;
 }
 
 /* Asks about the value that there is, once for each. */

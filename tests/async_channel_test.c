@@ -233,8 +233,14 @@ Test(async_channel, weak_handles_do_not_keep_it_open)
     done(&c);
     cr_assert_null(edo_async_sender_upgrade(weak_tx));
     cr_assert_null(edo_async_receiver_upgrade(weak_rx));
+    ASYNC_WEAK_SENDER(int) other_tx = edo_async_weak_sender_clone(weak_tx);
+    ASYNC_WEAK_RECEIVER(int) other_rx = edo_async_weak_receiver_clone(weak_rx);
     edo_async_weak_sender_drop(weak_tx);
     edo_async_weak_receiver_drop(weak_rx);
+    cr_assert_null(edo_async_sender_upgrade(other_tx));
+    cr_assert_null(edo_async_receiver_upgrade(other_rx));
+    edo_async_weak_sender_drop(other_tx);
+    edo_async_weak_receiver_drop(other_rx);
     edo_async_weak_receiver_drop((ASYNC_WEAK_RECEIVER(int))NULL);
     bench_end(&bench);
 }

@@ -244,7 +244,10 @@ Test(watch, receivers_see_each_for_itself_and_all_are_woken)
         cr_assert_eq(POLL(changed[i]), EDO_PENDING);
     }
     cr_assert_eq(edo_watch_receiver_count(c.tx), MANY + 1);
-    cr_assert(edo_watch_same_channel(rx[0], rx[1]));
+    struct channel other = channel(0);
+    cr_assert(edo_watch_same_channel(rx[0], rx[1]) && edo_watch_same_channel(c.tx, rx[1]));
+    cr_assert_not(edo_watch_same_channel(c.tx, other.tx) || edo_watch_same_channel(c.rx, other.rx));
+    done(&other);
     send_now(&c, 1);
     cr_assert_eq(bench.counter.wakes, MANY);
     for (int i = 0; i < MANY; i++) {
