@@ -135,7 +135,8 @@ struct edo_watch_receiver;
  * Cancel safety: dropped, it has seen nothing. */
 #define edo_watch_changed(rx) edo_watch_changed_(EDO_HANDLE_(edo_watch_receiver, rx))
 
-/* The value, until edo_watch_release; the second marks it as seen. */
+/* The value, until edo_watch_release, with this receiver or another of the channel; the second marks it as
+ * seen. */
 #define edo_watch_borrow(rx)                                                   \
     ((const EDO_CARRIED_(edo_watch_receiver, rx) *)edo_watch_receiver_borrow_( \
         EDO_HANDLE_(edo_watch_receiver, rx), false))

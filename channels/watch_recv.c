@@ -158,9 +158,8 @@ static enum edo_poll edo_watch_wait_for_poll(struct edo_future *future, struct e
         edo_watch_leave(channel, &self->waiter);
     if (cx->walk != EDO_WALK_POLL)
         return edo_walk_leaf(cx, "edo_watch_wait_for");
-    if (edo_budget_spent(cx))
-        return EDO_PENDING;
-    for (;;) {
+    /* Values may come as fast as it asks: each question is an operation. */
+    while (!edo_budget_spent(cx)) {
         struct edo_waker *spare = edo_waker_keep(cx->waker);
         edo_lock(&channel->lock);
         /* Relaxed: written under the lock. */
@@ -175,13 +174,13 @@ static enum edo_poll edo_watch_wait_for_poll(struct edo_future *future, struct e
         if (wait)
             return EDO_PENDING;
         edo_waker_forget(spare);
+        edo_budget_spend(cx);
         if (!fresh)
             self->output = EDO_ECLOSED;
         if (!fresh || ask(self))
-            break;
+            return EDO_READY;
     }
-    edo_budget_spend(cx);
-    return EDO_READY;
+    return EDO_PENDING;
 }
 
 struct edo_watch_wait_for edo_watch_wait_for_(struct edo_watch_receiver *rx,

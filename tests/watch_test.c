@@ -230,6 +230,31 @@ Test(watch, wait_for_looks_at_the_present_value_first)
     bench_end(&bench);
 }
 
+/* Sends while it is asked. */
+static bool never(const int *value, void *tx)
+{
+    asked++;
+    int next = *value + 1;
+    cr_assert_eq(edo_watch_send((WATCH_SENDER(int))tx, &next), 0);
+    return false;
+}
+
+Test(watch, wait_for_gives_way_when_values_come_as_fast_as_it_asks, .timeout = 60)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    struct channel c = channel(0);
+    int value;
+    asked = 0;
+    struct edo_watch_wait_for wait = edo_watch_wait_for(c.rx, never, (void *)c.tx, &value);
+    cr_assert_eq(POLL(wait), EDO_PENDING);
+    cr_assert_eq(asked, EDO_BUDGET);
+    cr_assert_eq(bench.counter.wakes, 1);
+    DROP_IT(wait);
+    done(&c);
+    bench_end(&bench);
+}
+
 Test(watch, receivers_see_each_for_itself_and_all_are_woken)
 {
     enum { MANY = 70 };
