@@ -31,8 +31,9 @@
  *  4. It is dropped, or it completes: one of the two, once. Dropping unlinks it from wherever it
  *     waits, so that its waker is not touched afterwards.
  *  5. It may be polled although nobody woke it; that changes nothing.
- *  6. It may go from one task to another between two polls, but the one that polled it last does not end
- *     before it is dropped, done, or polled by the other: whoever links it keeps a task's waker as it is.
+ *  6. It may be handed on to another task. The one that polled it last does not end before it is done,
+ *     dropped, or polled by the other: while it is linked somewhere, that task's waker is kept there
+ *     without a reference.
  */
 #ifndef EDO_POLL_H
 #define EDO_POLL_H

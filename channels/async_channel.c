@@ -346,6 +346,11 @@ size_t edo_async_len_(struct edo_async_ *channel)
     return len;
 }
 
+bool edo_async_is_full_(struct edo_async_ *channel)
+{
+    return edo_async_len_(channel) == channel->capacity;
+}
+
 size_t edo_async_capacity_(struct edo_async_ *channel)
 {
     return channel->capacity;

@@ -59,6 +59,7 @@ struct edo_async_weak_receiver;
 #define edo_async_channel_with(tx, rx, capacity, drop)                                \
     __extension__({                                                                   \
         typedef EDO_CARRIED_(edo_async_sender, *(tx)) edo_message_;                   \
+        EDO_DEMAND_ALIGNED_(edo_message_);                                            \
         EDO_ASYNC_SENDER(edo_message_) *edo_tx_ = (tx);                               \
         EDO_ASYNC_RECEIVER(edo_message_) *edo_rx_ = (rx);                             \
         void (*edo_drop_)(edo_message_ *) = (drop);                                   \
@@ -137,6 +138,11 @@ struct edo_async_weak_receiver;
     EDO_MAKE_(edo_async_weak_receiver,                                                \
               edo_async_ref_(EDO_ASYNC_OF_(edo_async_receiver, rx), EDO_ASYNC_WEAK_), \
               EDO_CARRIED_(edo_async_receiver, rx))
+#define edo_async_weak_sender_clone(weak) \
+    ((__typeof__(weak))edo_async_ref_(EDO_ASYNC_OF_(edo_async_weak_sender, weak), EDO_ASYNC_WEAK_))
+#define edo_async_weak_receiver_clone(weak)                                         \
+    ((__typeof__(weak))edo_async_ref_(EDO_ASYNC_OF_(edo_async_weak_receiver, weak), \
+                                      EDO_ASYNC_WEAK_))
 #define edo_async_sender_upgrade(weak)                                                   \
     EDO_MAKE_(edo_async_sender,                                                          \
               edo_async_ref_(EDO_ASYNC_OF_(edo_async_weak_sender, weak), EDO_ASYNC_TX_), \
@@ -160,7 +166,7 @@ struct edo_async_weak_receiver;
 /* Out of date when they return: messages that nobody has received yet; handles. */
 #define edo_async_len(handle)            edo_async_len_(EDO_ASYNC_ANY_(handle))
 #define edo_async_is_empty(handle)       (edo_async_len(handle) == 0)
-#define edo_async_is_full(handle)        (edo_async_len(handle) == edo_async_capacity(handle))
+#define edo_async_is_full(handle)        edo_async_is_full_(EDO_ASYNC_ANY_(handle))
 #define edo_async_sender_count(handle)   edo_async_count_(EDO_ASYNC_ANY_(handle), EDO_ASYNC_TX_)
 #define edo_async_receiver_count(handle) edo_async_count_(EDO_ASYNC_ANY_(handle), EDO_ASYNC_RX_)
 
@@ -211,6 +217,7 @@ int edo_async_blocking_recv_(struct edo_async_receiver *rx, void *message);
 bool edo_async_close_(struct edo_async_ *channel);
 bool edo_async_is_closed_(struct edo_async_ *channel);
 size_t edo_async_len_(struct edo_async_ *channel);
+bool edo_async_is_full_(struct edo_async_ *channel);
 size_t edo_async_capacity_(struct edo_async_ *channel);
 size_t edo_async_count_(struct edo_async_ *channel, int kind);
 void (*edo_async_drop_hook_(struct edo_async_receiver *rx))(void *);

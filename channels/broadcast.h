@@ -53,6 +53,7 @@ struct edo_broadcast_receiver;
 #define edo_broadcast_with(tx, rx, capacity, clone, drop)                                  \
     __extension__({                                                                        \
         typedef EDO_CARRIED_(edo_broadcast_sender, *(tx)) edo_message_;                    \
+        EDO_DEMAND_ALIGNED_(edo_message_);                                                 \
         EDO_BROADCAST_SENDER(edo_message_) *edo_tx_ = (tx);                                \
         EDO_BROADCAST_RECEIVER(edo_message_) *edo_rx_ = (rx);                              \
         void (*edo_clone_)(const edo_message_ *, edo_message_ *) = (clone);                \
@@ -94,6 +95,9 @@ struct edo_broadcast_receiver;
     EDO_MAKE_(edo_broadcast_weak_sender,                                       \
               edo_broadcast_downgrade_(EDO_HANDLE_(edo_broadcast_sender, tx)), \
               EDO_CARRIED_(edo_broadcast_sender, tx))
+#define edo_broadcast_weak_sender_clone(weak)            \
+    ((__typeof__(weak))(void *)edo_broadcast_downgrade_( \
+        (struct edo_broadcast_sender *)EDO_HANDLE_(edo_broadcast_weak_sender, weak)))
 #define edo_broadcast_weak_sender_drop(weak) \
     edo_broadcast_weak_sender_drop_(EDO_HANDLE_(edo_broadcast_weak_sender, weak))
 
@@ -145,7 +149,7 @@ struct edo_broadcast_receiver;
 #define edo_broadcast_receiver_drop(rx) \
     edo_broadcast_receiver_drop_(EDO_HANDLE_(edo_broadcast_receiver, rx))
 
-/* Whether two senders, or two receivers, are of one channel. */
+/* Whether two handles, senders or receivers, are of one channel. */
 #define edo_broadcast_same_channel(a, b) (EDO_BROADCAST_OF_(a) == EDO_BROADCAST_OF_(b))
 
 /* The futures. */

@@ -173,7 +173,7 @@ void edo_mpsc_receiver_drop_(struct edo_mpsc_receiver *rx)
 bool edo_mpsc_is_closed_(struct edo_mpsc_ *channel, bool receiver)
 {
     edo_lock(&channel->lock);
-    bool closed = channel->closed || (receiver && channel->senders == 0);
+    bool closed = channel->closed || (receiver && edo_mpsc_ended(channel));
     edo_unlock(&channel->lock);
     return closed;
 }

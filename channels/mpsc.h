@@ -60,6 +60,7 @@ struct edo_mpsc_weak_sender;
 #define edo_mpsc_with(tx, rx, capacity, drop)                                        \
     __extension__({                                                                  \
         typedef EDO_CARRIED_(edo_mpsc_sender, *(tx)) edo_message_;                   \
+        EDO_DEMAND_ALIGNED_(edo_message_);                                           \
         EDO_MPSC_SENDER(edo_message_) *edo_tx_ = (tx);                               \
         EDO_MPSC_RECEIVER(edo_message_) *edo_rx_ = (rx);                             \
         void (*edo_drop_)(edo_message_ *) = (drop);                                  \
@@ -99,8 +100,9 @@ struct edo_mpsc_weak_sender;
                             EDO_VALUE_(edo_mpsc_sender, tx, message))
 
 /* MPSC_PERMIT(type) permit; places that are reserved in a bounded channel, zeroed when there are none.
- * It keeps the channel open to the receiver, outlives the sender it was had from, and may be moved, to
- * another task too. */
+ * It keeps the channel open to the receiver, outlives the sender it was had from, and may be used by
+ * another task. Each MPSC_PERMIT(type) is a type of its own to C: give it a name with typedef to pass it
+ * to functions, or move the places from one to another. */
 #define EDO_MPSC_PERMIT(...)                   \
     struct {                                   \
         struct edo_mpsc_permit places;         \
@@ -111,10 +113,10 @@ struct edo_mpsc_permit {
     size_t count; /* places left */
 };
 
-/* edo_mpsc_reserve(tx, &permit), edo_mpsc_reserve_many(tx, n, &permit): a future that waits for room.
- * Output 0; EDO_ECLOSED; UV_EINVAL for more than the capacity, in an unbounded channel, and for a
- * permit that is not empty: permit is unchanged. Cancel safety: dropped, it has reserved nothing, and
- * its place in the row is lost. */
+/* edo_mpsc_reserve(tx, &permit), edo_mpsc_reserve_many(tx, n, &permit): a future that waits for room,
+ * for n of 0 not at all. Output 0; EDO_ECLOSED; UV_EINVAL for more than the capacity, in an unbounded
+ * channel, and for a permit that is not empty: permit is unchanged. Cancel safety: dropped, it has
+ * reserved nothing, and its place in the row is lost. */
 #define edo_mpsc_reserve(tx, permit) edo_mpsc_reserve_many(tx, 1, permit)
 #define edo_mpsc_reserve_many(tx, n, permit) \
     edo_mpsc_reserve_(EDO_HANDLE_(edo_mpsc_sender, tx), (n), EDO_MPSC_PLACES_(tx, permit))
@@ -128,6 +130,15 @@ struct edo_mpsc_permit {
  * when the receiver is gone the message is dropped with the channel. */
 #define edo_mpsc_permit_send(permit, message) \
     edo_mpsc_permit_send_(&(permit)->places, EDO_VALUE_(edo_mpsc_sender, *(permit)->type_, message))
+
+/* Moves the places of a permit to another, which must be empty, as the first is afterwards. */
+#define edo_mpsc_permit_move(to, from)                                                          \
+    __extension__({                                                                             \
+        EDO_DEMAND_(                                                                            \
+            __builtin_types_compatible_p(__typeof__(*(to)->type_), __typeof__(*(from)->type_)), \
+            "the permits are for messages of two types");                                       \
+        edo_mpsc_permit_move_(&(to)->places, &(from)->places);                                  \
+    })
 
 /* Gives back the places that are left; nothing for an empty permit. Fit for FINALLY. */
 #define edo_mpsc_permit_release(permit) edo_mpsc_permit_release_(&(permit)->places)
@@ -187,7 +198,8 @@ struct edo_mpsc_permit {
 
 /* Whether two handles are of one channel. */
 #define edo_mpsc_same_channel(a, b) (EDO_MPSC_ANY_(a) == EDO_MPSC_ANY_(b))
-/* Whether the receiver has closed the channel or is gone. For a receiver: or all senders are. */
+/* Whether the receiver has closed the channel or is gone. For a receiver: or all senders are gone, and no
+ * place is reserved. */
 #define edo_mpsc_is_closed(handle) \
     edo_mpsc_is_closed_(EDO_MPSC_ANY_(handle), EDO_MPSC_IS_RECEIVER_(handle))
 /* Messages that wait to be received. */
@@ -260,6 +272,7 @@ struct edo_mpsc_reserve edo_mpsc_reserve_(struct edo_mpsc_sender *tx, size_t n,
                                           struct edo_mpsc_permit *permit);
 int edo_mpsc_try_reserve_(struct edo_mpsc_sender *tx, size_t n, struct edo_mpsc_permit *permit);
 void edo_mpsc_permit_send_(struct edo_mpsc_permit *permit, const void *message);
+void edo_mpsc_permit_move_(struct edo_mpsc_permit *to, struct edo_mpsc_permit *from);
 void edo_mpsc_permit_release_(struct edo_mpsc_permit *permit);
 struct edo_mpsc_closed edo_mpsc_closed_(struct edo_mpsc_sender *tx);
 struct edo_mpsc_weak_sender *edo_mpsc_downgrade_(struct edo_mpsc_sender *tx);

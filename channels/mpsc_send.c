@@ -16,7 +16,7 @@ static int reserve(struct edo_mpsc_ *channel, size_t n)
     if (channel->closed)
         return EDO_ECLOSED;
     if (channel->bounded) {
-        if (!edo_list_empty(&channel->waiting) || n > edo_mpsc_free(channel))
+        if (n > 0 && (!edo_list_empty(&channel->waiting) || n > edo_mpsc_free(channel)))
             return -EAGAIN;
     } else if (edo_fifo_needs_block(&channel->fifo) && edo_fifo_add_block(&channel->fifo) < 0) {
         return -ENOMEM;
@@ -205,6 +205,13 @@ void edo_mpsc_permit_send_(struct edo_mpsc_permit *permit, const void *message)
     else
         edo_unlock(&channel->lock);
     edo_waker_finish(claimed);
+}
+
+void edo_mpsc_permit_move_(struct edo_mpsc_permit *to, struct edo_mpsc_permit *from)
+{
+    edo_assert(to->count == 0);
+    *to = *from;
+    *from = (struct edo_mpsc_permit){0};
 }
 
 void edo_mpsc_permit_release_(struct edo_mpsc_permit *permit)

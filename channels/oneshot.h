@@ -49,6 +49,7 @@ struct edo_oneshot_receiver;
 #define edo_oneshot_with(tx, rx, drop)                                                           \
     __extension__({                                                                              \
         typedef EDO_CARRIED_(edo_oneshot_sender, *(tx)) edo_message_;                            \
+        EDO_DEMAND_ALIGNED_(edo_message_);                                                       \
         EDO_ONESHOT_SENDER(edo_message_) *edo_tx_ = (tx);                                        \
         EDO_ONESHOT_RECEIVER(edo_message_) *edo_rx_ = (rx);                                      \
         void (*edo_drop_)(edo_message_ *) = (drop);                                              \

@@ -52,6 +52,7 @@ struct edo_watch_receiver;
 #define edo_watch_with(tx, rx, initial, clone, drop)                                   \
     __extension__({                                                                    \
         typedef EDO_CARRIED_(edo_watch_sender, *(tx)) edo_value_;                      \
+        EDO_DEMAND_ALIGNED_(edo_value_);                                               \
         EDO_WATCH_SENDER(edo_value_) *edo_tx_ = (tx);                                  \
         EDO_WATCH_RECEIVER(edo_value_) *edo_rx_ = (rx);                                \
         const edo_value_ *edo_initial_ = (initial);                                    \
@@ -134,7 +135,8 @@ struct edo_watch_receiver;
  * Cancel safety: dropped, it has seen nothing. */
 #define edo_watch_changed(rx) edo_watch_changed_(EDO_HANDLE_(edo_watch_receiver, rx))
 
-/* The value, until edo_watch_release; the second marks it as seen. */
+/* The value, until edo_watch_release, with this receiver or another of the channel; the second marks it as
+ * seen. */
 #define edo_watch_borrow(rx)                                                   \
     ((const EDO_CARRIED_(edo_watch_receiver, rx) *)edo_watch_receiver_borrow_( \
         EDO_HANDLE_(edo_watch_receiver, rx), false))
@@ -151,8 +153,9 @@ struct edo_watch_receiver;
 
 /* edo_watch_wait_for(rx, wanted, arg, &value): a future that is ready when the value is one that
  * `wanted`, a bool (*)(const T *value, void *arg), returns true for: first the one that there is. It is
- * then copied, or cloned, to *value, and has been seen. Output 0, or EDO_ECLOSED: no sender is left, and
- * the last value was not wanted. No lock is held while it is asked. Cancel safe. */
+ * then copied, or cloned, to *value. Output 0, or EDO_ECLOSED: no sender is left, and the last value was
+ * not wanted. Each value that was asked about has been seen. No lock is held while it is asked. Cancel
+ * safety: dropped, it has seen only values that were not wanted. */
 #define edo_watch_wait_for(rx, wanted, arg, value)                                              \
     __extension__({                                                                             \
         bool (*edo_wanted_)(const EDO_CARRIED_(edo_watch_receiver, rx) *, void *) = (wanted);   \
@@ -164,7 +167,7 @@ struct edo_watch_receiver;
 /* 1: there is a value that was not seen; 0: there is not; EDO_ECLOSED: there will be none. */
 #define edo_watch_has_changed(rx) edo_watch_has_changed_(EDO_HANDLE_(edo_watch_receiver, rx))
 
-/* Takes the value as not seen; as seen. */
+/* Takes the value as not seen; as seen. A future of this receiver that waits is not told. */
 #define edo_watch_mark_changed(rx)   edo_watch_mark_(EDO_HANDLE_(edo_watch_receiver, rx), true)
 #define edo_watch_mark_unchanged(rx) edo_watch_mark_(EDO_HANDLE_(edo_watch_receiver, rx), false)
 
@@ -173,9 +176,10 @@ struct edo_watch_receiver;
     ((__typeof__(rx))(void *)edo_watch_receiver_clone_(EDO_HANDLE_(edo_watch_receiver, rx)))
 #define edo_watch_receiver_drop(rx) edo_watch_receiver_drop_(EDO_HANDLE_(edo_watch_receiver, rx))
 
-/* Whether two receivers are of one channel. */
-#define edo_watch_same_channel(a, b) \
-    edo_watch_same_channel_(EDO_HANDLE_(edo_watch_receiver, a), EDO_HANDLE_(edo_watch_receiver, b))
+/* Either side. */
+
+/* Whether two handles are of one channel. */
+#define edo_watch_same_channel(a, b) (EDO_WATCH_OF_(a) == EDO_WATCH_OF_(b))
 
 /* The futures. */
 struct edo_watch_waiter {
@@ -203,6 +207,14 @@ struct edo_watch_closed {
 };
 
 /* Behind the macros. */
+#define EDO_WATCH_IS_(kind, handle) \
+    __builtin_types_compatible_p(__typeof__(handle), EDO_TYPED_(kind, EDO_CARRIED_(kind, handle)))
+#define EDO_WATCH_OF_(handle)                                   \
+    (EDO_DEMAND_(EDO_WATCH_IS_(edo_watch_sender, handle) ||     \
+                     EDO_WATCH_IS_(edo_watch_receiver, handle), \
+                 "not a handle of a watch channel"),            \
+     edo_watch_of_((void *)(handle), EDO_WATCH_IS_(edo_watch_receiver, handle)))
+struct edo_watch_ *edo_watch_of_(void *handle, bool receiver);
 int edo_watch_new_(struct edo_watch_ **channel, struct edo_watch_receiver **rx, size_t size,
                    const void *initial, void (*clone)(const void *, void *), void (*drop)(void *));
 int edo_watch_send_(struct edo_watch_sender *tx, const void *value);
@@ -224,7 +236,6 @@ int edo_watch_has_changed_(struct edo_watch_receiver *rx);
 void edo_watch_mark_(struct edo_watch_receiver *rx, bool changed);
 struct edo_watch_receiver *edo_watch_receiver_clone_(struct edo_watch_receiver *rx);
 void edo_watch_receiver_drop_(struct edo_watch_receiver *rx);
-bool edo_watch_same_channel_(struct edo_watch_receiver *a, struct edo_watch_receiver *b);
 struct edo_watch_wait_for edo_watch_wait_for_(struct edo_watch_receiver *rx,
                                               bool (*wanted)(const void *, void *), void *arg,
                                               void *value);

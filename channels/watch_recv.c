@@ -128,9 +128,9 @@ void edo_watch_mark_(struct edo_watch_receiver *rx, bool changed)
     rx->seen = changed ? 0 : edo_load(&rx->channel->version, relaxed) & ~(uint64_t)EDO_WATCH_ENDED;
 }
 
-bool edo_watch_same_channel_(struct edo_watch_receiver *a, struct edo_watch_receiver *b)
+struct edo_watch_ *edo_watch_of_(void *handle, bool receiver)
 {
-    return a->channel == b->channel;
+    return receiver ? ((struct edo_watch_receiver *)handle)->channel : handle;
 }
 
 /* Asks about the value that there is, once for each. */
@@ -139,8 +139,8 @@ static bool ask(struct edo_watch_wait_for *self)
     struct edo_watch_ *channel = self->rx->channel;
     const void *value = edo_watch_borrow_(channel, &self->asked);
     bool wanted = self->wanted(value, self->arg);
+    self->rx->seen = self->asked;
     if (wanted) {
-        self->rx->seen = self->asked;
         if (channel->clone != NULL)
             channel->clone(value, self->value);
         else
@@ -158,9 +158,8 @@ static enum edo_poll edo_watch_wait_for_poll(struct edo_future *future, struct e
         edo_watch_leave(channel, &self->waiter);
     if (cx->walk != EDO_WALK_POLL)
         return edo_walk_leaf(cx, "edo_watch_wait_for");
-    if (edo_budget_spent(cx))
-        return EDO_PENDING;
-    for (;;) {
+    /* Values may come as fast as it asks: each question is an operation. */
+    while (!edo_budget_spent(cx)) {
         struct edo_waker *spare = edo_waker_keep(cx->waker);
         edo_lock(&channel->lock);
         /* Relaxed: written under the lock. */
@@ -175,13 +174,13 @@ static enum edo_poll edo_watch_wait_for_poll(struct edo_future *future, struct e
         if (wait)
             return EDO_PENDING;
         edo_waker_forget(spare);
+        edo_budget_spend(cx);
         if (!fresh)
             self->output = EDO_ECLOSED;
         if (!fresh || ask(self))
-            break;
+            return EDO_READY;
     }
-    edo_budget_spend(cx);
-    return EDO_READY;
+    return EDO_PENDING;
 }
 
 struct edo_watch_wait_for edo_watch_wait_for_(struct edo_watch_receiver *rx,

@@ -84,8 +84,9 @@ _Noreturn void edo_bug(const char *file, int line, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* Kept in release builds: a broken invariant must not go on. */
-#define edo_assert(condition) \
-    (edo_likely(condition) ? (void)0 : edo_bug(__FILE__, __LINE__, "assertion failed: " #condition))
+#define edo_assert(condition)        \
+    (edo_likely(condition) ? (void)0 \
+                           : edo_bug(__FILE__, __LINE__, "assertion failed: %s", #condition))
 
 /* The member's owner, from a pointer to the member. */
 #define edo_container_of(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))

@@ -8,6 +8,8 @@
 #ifndef EDO_INTERNAL_TYPED_H
 #define EDO_INTERNAL_TYPED_H
 
+#include <stddef.h>
+
 /* The handle's type. */
 #define EDO_TYPED_(kind, ...) __typeof__(__typeof__(__VA_ARGS__)(*)(struct kind *))
 
@@ -20,6 +22,11 @@
         _Static_assert((condition), message); \
         0;                                    \
     }))
+
+/* What a channel can keep: its room is aligned as malloc's is. */
+#define EDO_DEMAND_ALIGNED_(...)                                            \
+    EDO_DEMAND_(_Alignof(__typeof__(__VA_ARGS__)) <= _Alignof(max_align_t), \
+                "aligned more strictly than any basic type: send a pointer to it")
 
 /* The handle as a pointer to its kind, which it must be of. */
 #define EDO_HANDLE_(kind, handle)                                                            \

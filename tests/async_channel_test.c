@@ -50,7 +50,9 @@ Test(async_channel, first_in_first_out_and_the_capacity_is_respected)
     cr_assert_eq(send_now(&c, 1), 0);
     cr_assert_eq(send_now(&c, 2), 0);
     cr_assert_eq(send_now(&c, 3), UV_EAGAIN);
-    cr_assert(edo_async_is_full(c.tx) && edo_async_len(c.rx) == 2 && edo_async_capacity(c.rx) == 2);
+    ASYNC_SENDER(int) each[] = {c.tx, NULL}, *next = each;
+    cr_assert(edo_async_is_full(*next++) && next == each + 1, "an argument is evaluated once");
+    cr_assert(edo_async_len(c.rx) == 2 && edo_async_capacity(c.rx) == 2);
     cr_assert_eq(receive_now(&c), 1);
     cr_assert_eq(receive_now(&c), 2);
     cr_assert_eq(receive_now(&c), UV_EAGAIN);
@@ -231,8 +233,14 @@ Test(async_channel, weak_handles_do_not_keep_it_open)
     done(&c);
     cr_assert_null(edo_async_sender_upgrade(weak_tx));
     cr_assert_null(edo_async_receiver_upgrade(weak_rx));
+    ASYNC_WEAK_SENDER(int) other_tx = edo_async_weak_sender_clone(weak_tx);
+    ASYNC_WEAK_RECEIVER(int) other_rx = edo_async_weak_receiver_clone(weak_rx);
     edo_async_weak_sender_drop(weak_tx);
     edo_async_weak_receiver_drop(weak_rx);
+    cr_assert_null(edo_async_sender_upgrade(other_tx));
+    cr_assert_null(edo_async_receiver_upgrade(other_rx));
+    edo_async_weak_sender_drop(other_tx);
+    edo_async_weak_receiver_drop(other_rx);
     edo_async_weak_receiver_drop((ASYNC_WEAK_RECEIVER(int))NULL);
     bench_end(&bench);
 }

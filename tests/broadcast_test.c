@@ -56,7 +56,7 @@ Test(broadcast, each_receiver_gets_each_message_from_its_subscription_on)
     cr_assert_eq(RECEIVE(late), 2);
     cr_assert_eq(RECEIVE(late), UV_EAGAIN);
     cr_assert_eq(edo_broadcast_sender_len(c.tx), 0);
-    cr_assert(edo_broadcast_same_channel(c.rx, late));
+    cr_assert(edo_broadcast_same_channel(c.rx, late) && edo_broadcast_same_channel(c.tx, late));
     edo_broadcast_receiver_drop(late);
     done(&c);
     bench_end(&bench);
@@ -200,7 +200,10 @@ Test(broadcast, weak_senders_do_not_keep_the_channel_open)
     cr_assert_eq(RECEIVE(c.rx), EDO_ECLOSED);
     cr_assert_null(edo_broadcast_upgrade(weak));
     edo_broadcast_receiver_drop(c.rx);
+    BROADCAST_WEAK_SENDER(int) other = edo_broadcast_weak_sender_clone(weak);
     edo_broadcast_weak_sender_drop(weak);
+    cr_assert_null(edo_broadcast_upgrade(other));
+    edo_broadcast_weak_sender_drop(other);
     edo_broadcast_weak_sender_drop((BROADCAST_WEAK_SENDER(int))NULL);
 }
 

@@ -273,6 +273,28 @@ Test(mpsc, reserved_places_are_counted_and_freed_when_given_back)
     bench_end(&bench);
 }
 
+Test(mpsc, no_place_at_all_is_reserved_at_once_also_while_others_wait)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    struct channel c = channel(1);
+    MPSC_PERMIT(int) permit = {0};
+    int value = 2;
+    cr_assert_eq(send_now(&c, 1), 0);
+    struct edo_mpsc_send send = edo_mpsc_send(c.tx, &value);
+    cr_assert_eq(POLL(send), EDO_PENDING);
+    cr_assert_eq(edo_mpsc_try_reserve_many(c.tx, 0, &permit), 0);
+    struct edo_mpsc_reserve none = edo_mpsc_reserve_many(c.tx, 0, &permit);
+    cr_assert_eq(POLL(none), EDO_READY);
+    cr_assert_eq(none.output, 0);
+    cr_assert_eq(permit.places.count, 0);
+    DROP_IT(send);
+    edo_mpsc_close(c.rx);
+    cr_assert_eq(edo_mpsc_try_reserve_many(c.tx, 0, &permit), EDO_ECLOSED);
+    done(&c);
+    bench_end(&bench);
+}
+
 Test(mpsc, a_permit_outlives_the_sender_and_the_receiver)
 {
     struct bench bench;
@@ -284,11 +306,37 @@ Test(mpsc, a_permit_outlives_the_sender_and_the_receiver)
     int value;
     struct edo_mpsc_recv recv = edo_mpsc_recv(c.rx, &value);
     cr_assert_eq(POLL(recv), EDO_PENDING, "it may still send");
+    cr_assert_not(edo_mpsc_is_closed(c.rx));
     edo_mpsc_permit_send(&permit, &(int){7});
     cr_assert_eq(POLL(recv), EDO_READY);
     cr_assert_eq(value, 7);
+    cr_assert_not(edo_mpsc_is_closed(c.rx));
     edo_mpsc_receiver_drop(c.rx);
     edo_mpsc_permit_send(&permit, &(int){8});
+    bench_end(&bench);
+}
+
+Test(mpsc, the_places_of_a_permit_move_to_another)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    struct channel c = channel(2);
+    struct {
+        MPSC_PERMIT(int) permit;
+    } from = {0}, to = {0};
+    cr_assert_eq(edo_mpsc_try_reserve_many(c.tx, 2, &from.permit), 0);
+    edo_mpsc_permit_send(&from.permit, &(int){1});
+    MPSC_PERMIT(int) own = {0};
+    edo_mpsc_permit_move(&own, &from.permit);
+    cr_assert(own.places.count == 1 && from.permit.places.count == 0);
+    edo_mpsc_permit_release(&from.permit);
+    cr_assert_eq(edo_mpsc_capacity(c.tx), 0);
+    edo_mpsc_permit_move(&to.permit, &own);
+    edo_mpsc_permit_send(&to.permit, &(int){2});
+    cr_assert_eq(receive_now(&c), 1);
+    cr_assert_eq(receive_now(&c), 2);
+    cr_assert_eq(edo_mpsc_capacity(c.tx), 2);
+    done(&c);
     bench_end(&bench);
 }
 

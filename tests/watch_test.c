@@ -212,6 +212,7 @@ Test(watch, wait_for_looks_at_the_present_value_first)
     cr_assert_eq(asked, 2, "once for each value");
     send_now(&c, 7);
     cr_assert_eq(POLL(wait), EDO_PENDING);
+    cr_assert_eq(edo_watch_has_changed(c.rx), 0, "not wanted, but seen");
     send_now(&c, 9);
     cr_assert_eq(POLL(wait), EDO_READY);
     cr_assert(value == 9 && asked == 4 && edo_watch_has_changed(c.rx) == 0);
@@ -224,7 +225,33 @@ Test(watch, wait_for_looks_at_the_present_value_first)
     edo_watch_sender_drop(c.tx);
     cr_assert_eq(POLL(wait), EDO_READY);
     cr_assert_eq(wait.output, EDO_ECLOSED);
+    cr_assert_eq(edo_watch_has_changed(c.rx), EDO_ECLOSED, "the last was seen");
     edo_watch_receiver_drop(c.rx);
+    bench_end(&bench);
+}
+
+/* Sends while it is asked. */
+static bool never(const int *value, void *tx)
+{
+    asked++;
+    int next = *value + 1;
+    cr_assert_eq(edo_watch_send((WATCH_SENDER(int))tx, &next), 0);
+    return false;
+}
+
+Test(watch, wait_for_gives_way_when_values_come_as_fast_as_it_asks, .timeout = 60)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    struct channel c = channel(0);
+    int value;
+    asked = 0;
+    struct edo_watch_wait_for wait = edo_watch_wait_for(c.rx, never, (void *)c.tx, &value);
+    cr_assert_eq(POLL(wait), EDO_PENDING);
+    cr_assert_eq(asked, EDO_BUDGET);
+    cr_assert_eq(bench.counter.wakes, 1);
+    DROP_IT(wait);
+    done(&c);
     bench_end(&bench);
 }
 
@@ -242,7 +269,10 @@ Test(watch, receivers_see_each_for_itself_and_all_are_woken)
         cr_assert_eq(POLL(changed[i]), EDO_PENDING);
     }
     cr_assert_eq(edo_watch_receiver_count(c.tx), MANY + 1);
-    cr_assert(edo_watch_same_channel(rx[0], rx[1]));
+    struct channel other = channel(0);
+    cr_assert(edo_watch_same_channel(rx[0], rx[1]) && edo_watch_same_channel(c.tx, rx[1]));
+    cr_assert_not(edo_watch_same_channel(c.tx, other.tx) || edo_watch_same_channel(c.rx, other.rx));
+    done(&other);
     send_now(&c, 1);
     cr_assert_eq(bench.counter.wakes, MANY);
     for (int i = 0; i < MANY; i++) {

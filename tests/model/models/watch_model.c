@@ -69,6 +69,10 @@ MODEL(watch_has_changed)
     model_thread(sends, (void *)1);
     if (edo_watch_has_changed(rx) == 1)
         model_assert(before == 1);
+    edo_watch_mark_unchanged(rx);
+    model_join_all();
+    /* What was marked was the first value, or the last. */
+    model_assert(edo_watch_has_changed(rx) != 0);
     end();
     edo_watch_receiver_drop(rx);
 }
