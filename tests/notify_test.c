@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "poll_harness.h"
+#include "hostile_waker.h"
 
 #include <pthread.h>
 
@@ -238,34 +238,17 @@ Test(notify, without_budget_it_gives_way_and_takes_no_permit)
     end(&bench);
 }
 
-/* A waker that is somebody else's: it is cloned, and everything it is asked to do calls back into the
- * primitive. With the lock held, that would hang. */
-static void hostile_wake(struct edo_waker *waker)
-{
-    counter_wake(waker);
-    edo_notify_waiters(&notify);
-}
-
-static struct edo_waker *hostile_clone(struct edo_waker *waker)
+static void notifies_all(void)
 {
     edo_notify_waiters(&notify);
-    return counter_clone(waker);
 }
-
-static void hostile_drop(struct edo_waker *waker)
-{
-    edo_notify_waiters(&notify);
-    counter_drop(waker);
-}
-
-static const struct edo_waker_ops hostile = {hostile_wake, hostile_clone, hostile_drop, NULL, NULL};
 
 Test(notify, no_lock_is_held_while_a_waker_runs)
 {
     struct bench bench;
-    begin(&bench);
-    bench.counter.waker.ops = &hostile;
-    struct counter other = {.waker = {&hostile}};
+    hostile_begin(&bench, &hostile_foreign, notifies_all);
+    edo_notify_init(&notify);
+    struct counter other = {.waker = {&hostile_foreign}};
     struct edo_context second;
     edo_context_init(&second, &other.waker);
     struct edo_notified woken = edo_notified(&notify);
@@ -278,7 +261,8 @@ Test(notify, no_lock_is_held_while_a_waker_runs)
     struct edo_notified last = edo_notified(&notify);
     cr_assert_eq(edo_future_poll(&last.future_, &second), EDO_READY);
     cr_assert_eq(other.clones, other.drops);
-    end(&bench);
+    edo_notify_destroy(&notify);
+    hostile_end(&bench);
 }
 
 /* Two threads, a runtime in each, hand a plain number to and fro. */
