@@ -2,9 +2,9 @@
 #include "hostile_waker.h"
 
 #include <pthread.h>
-#include <sched.h>
 
 #include "edo.h"
+#include "pursue.h"
 
 /* A message that owns memory, so that one dropped twice or never is noticed. */
 struct owned {
@@ -437,6 +437,25 @@ Test(oneshot, messages_of_any_size)
     cr_assert_eq(edo_oneshot_send(ntx, &nothing), 0);
     cr_assert_eq(edo_oneshot_try_recv(nrx, &nothing), 0);
     edo_oneshot_receiver_drop(nrx);
+    ONESHOT_SENDER(char) btx;
+    ONESHOT_RECEIVER(char) brx;
+    char byte = 'b', got_byte = 0;
+    cr_assert_eq(edo_oneshot(&btx, &brx), 0);
+    cr_assert_eq(edo_oneshot_send(btx, &byte), 0);
+    cr_assert_eq(edo_oneshot_try_recv(brx, &got_byte), 0);
+    cr_assert_eq(got_byte, 'b');
+    edo_oneshot_receiver_drop(brx);
+    static struct page {
+        char bytes[4096];
+    } page, got_page;
+    ONESHOT_SENDER(struct page) ptx;
+    ONESHOT_RECEIVER(struct page) prx;
+    memset(&page, 'p', sizeof page);
+    cr_assert_eq(edo_oneshot(&ptx, &prx), 0);
+    cr_assert_eq(edo_oneshot_send(ptx, &page), 0);
+    cr_assert_eq(edo_oneshot_try_recv(prx, &got_page), 0);
+    cr_assert_arr_eq(&page, &got_page, sizeof page);
+    edo_oneshot_receiver_drop(prx);
     ONESHOT_SENDER(struct odd) otx;
     ONESHOT_RECEIVER(struct odd) orx;
     memset(&odd, 'x', sizeof odd);
@@ -803,72 +822,7 @@ Test(oneshot, tasks_of_two_runtimes_ask_and_answer)
     bench_end(&bench);
 }
 
-/* Pairs of threads, more than there are cores, with a channel each in every round. Their wakers live
- * on the heap, and no longer than the future, or a clone: who touches one later is found. */
-struct flag {
-    struct edo_waker waker;
-    _Atomic(int) refs, woken;
-};
-
-static void flag_wake(struct edo_waker *waker)
-{
-    edo_store(&((struct flag *)waker)->woken, 1, release);
-}
-
-static struct edo_waker *flag_clone(struct edo_waker *waker)
-{
-    edo_fetch_add(&((struct flag *)waker)->refs, 1, relaxed);
-    return waker;
-}
-
-static void flag_drop(struct edo_waker *waker)
-{
-    if (edo_fetch_sub(&((struct flag *)waker)->refs, 1, acq_rel) == 1)
-        edo_free(waker);
-}
-
-static void flag_finish(struct edo_waker *claimed)
-{
-    flag_wake(claimed);
-    flag_drop(claimed);
-}
-
-static const struct edo_waker_ops flag_stable = {flag_wake, flag_clone, flag_drop, flag_clone,
-                                                 flag_finish};
-static const struct edo_waker_ops flag_foreign = {flag_wake, flag_clone, flag_drop, NULL, NULL};
-
-static struct flag *flag_new(unsigned *seed)
-{
-    struct flag *flag = edo_malloc(sizeof *flag);
-    flag->waker.ops = rand_r(seed) & 1 ? &flag_stable : &flag_foreign;
-    edo_init(&flag->refs, 1);
-    edo_init(&flag->woken, 0);
-    return flag;
-}
-
-/* Polls a few times unasked; then until it is ready, or gives it up. Whether it is ready. */
-static bool pursue(struct edo_future *future, bool to_the_end, unsigned *seed)
-{
-    struct flag *flag = flag_new(seed);
-    struct edo_context cx;
-    edo_context_init(&cx, &flag->waker);
-    bool ready = false;
-    for (int left = rand_r(seed) % 4; !ready && left >= 0; left--) {
-        ready = edo_future_poll(future, &cx) == EDO_READY;
-        if (rand_r(seed) % 8 == 0)
-            sched_yield();
-    }
-    while (!ready && to_the_end) {
-        while (!edo_exchange(&flag->woken, 0, acquire))
-            sched_yield();
-        ready = edo_future_poll(future, &cx) == EDO_READY;
-    }
-    if (!ready)
-        edo_future_drop(future, &cx);
-    flag_drop(&flag->waker);
-    return ready;
-}
-
+/* Pairs of threads, more than there are cores, with a channel each in every round. */
 enum { PAIRS = 4, BATCH = 16, BATCHES = 60 };
 
 struct pair {
@@ -954,8 +908,7 @@ Test(oneshot, whatever_two_threads_do_each_message_ends_once)
     struct bench bench;
     bench_begin(&bench);
     owned_dropped = 0;
-    unsigned seed = (unsigned)edo_clock_ns();
-    fprintf(stderr, "seed %u\n", seed);
+    unsigned seed = pursue_seed();
     static struct pair pairs[PAIRS];
     pthread_t threads[PAIRS][2];
     for (int i = 0; i < PAIRS; i++) {
