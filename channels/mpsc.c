@@ -75,12 +75,9 @@ void edo_mpsc_settle(struct edo_mpsc_ *channel)
     while ((waiter = next_served(channel)) != NULL) {
         edo_wakes_add(&wakes, edo_waker_claim(waiter->waker));
         if (edo_wakes_full(&wakes)) {
-            /* As a weak sender this call keeps the channel: the others may all go meanwhile. */
-            channel->weak_senders++;
             edo_unlock(&channel->lock);
             edo_wakes_finish(&wakes);
             edo_lock(&channel->lock);
-            channel->weak_senders--;
         }
     }
     if (edo_mpsc_ended(channel))
