@@ -81,8 +81,21 @@ Test(cancellation_token, a_dropped_one_leaves_its_children_to_its_parent)
     bench_end(&bench);
 }
 
-Test(cancellation_token, a_tree_ten_thousand_deep_or_wide_does_not_recurse)
+/* On a stack of 26 bytes for each of ten thousand calls. */
+static void on_a_small_stack(void *(*run)(void *))
 {
+    pthread_t thread;
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    cr_assert_eq(pthread_attr_setstacksize(&attributes, 256 * 1024), 0);
+    cr_assert_eq(pthread_create(&thread, &attributes, run, NULL), 0);
+    pthread_attr_destroy(&attributes);
+    pthread_join(thread, NULL);
+}
+
+static void *grows_deep_or_wide(void *arg)
+{
+    (void)arg;
     enum { MANY = 10000 };
     static token *tokens[MANY];
     for (int shape = 0; shape < 4; shape++) {
@@ -100,10 +113,17 @@ Test(cancellation_token, a_tree_ten_thousand_deep_or_wide_does_not_recurse)
             edo_cancellation_token_drop(tokens[shape % 2 == 0 ? i : MANY - 1 - i]);
         bench_end(&bench);
     }
+    return NULL;
 }
 
-Test(cancellation_token, a_chain_dropped_from_either_end_vanishes)
+Test(cancellation_token, a_tree_ten_thousand_deep_or_wide_does_not_recurse)
 {
+    on_a_small_stack(grows_deep_or_wide);
+}
+
+static void *drops_a_chain(void *arg)
+{
+    (void)arg;
     enum { MANY = 10000 };
     static token *tokens[MANY];
     for (int down = 0; down < 2; down++) {
@@ -118,6 +138,12 @@ Test(cancellation_token, a_chain_dropped_from_either_end_vanishes)
         edo_cancellation_token_drop(tokens[0]);
         bench_end(&bench);
     }
+    return NULL;
+}
+
+Test(cancellation_token, a_chain_dropped_from_either_end_vanishes)
+{
+    on_a_small_stack(drops_a_chain);
 }
 
 Test(cancellation_token, the_guard_cancels_unless_it_is_disarmed)
