@@ -515,7 +515,8 @@ Test(cancellation_token, tokens_come_and_go_while_the_others_are_woken)
     }
     hostile.in_wake.act = fells;
     cancels_top();
-    cr_assert_eq(bench.counter.wakes, HORDE - 1);
+    cr_assert(bench.counter.wakes == HORDE || bench.counter.wakes == HORDE - 1,
+              "the one that was dropped may have been among the first");
     for (int i = 0; i < HORDE - 1; i++)
         cr_assert_eq(POLL(rigged.horde[i]), EDO_READY);
     for (int i = 0; i < BRANCHES; i++) {
