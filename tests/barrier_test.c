@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "poll_harness.h"
+#include "hostile_waker.h"
 
 #include <pthread.h>
 #include <sched.h>
@@ -145,44 +145,18 @@ Test(barrier, hundreds_pass_at_once)
     end(&bench);
 }
 
-/* A waker that is somebody else's. The lock is free whatever it is asked to do, and then it does what
- * `meanwhile` says. */
-static void (*meanwhile)(void);
-
 static void look(void)
 {
     cr_assert_eq(pthread_mutex_trylock(&barrier.lock_.mutex_), 0);
     pthread_mutex_unlock(&barrier.lock_.mutex_);
-    if (meanwhile != NULL)
-        meanwhile();
 }
-
-static void hostile_wake(struct edo_waker *waker)
-{
-    look();
-    counter_wake(waker);
-}
-
-static struct edo_waker *hostile_clone(struct edo_waker *waker)
-{
-    look();
-    return counter_clone(waker);
-}
-
-static void hostile_drop(struct edo_waker *waker)
-{
-    look();
-    counter_drop(waker);
-}
-
-static const struct edo_waker_ops hostile = {hostile_wake, hostile_clone, hostile_drop, NULL, NULL};
 
 Test(barrier, no_lock_is_held_while_a_waker_runs_and_each_clone_is_dropped)
 {
     struct bench bench;
-    begin(&bench, 4);
-    bench.counter.waker.ops = &hostile;
-    struct counter other = {.waker = {&hostile}};
+    hostile_begin(&bench, &hostile_foreign, look);
+    edo_barrier_init(&barrier, 4);
+    struct counter other = {.waker = {&hostile_foreign}};
     struct edo_context second;
     edo_context_init(&second, &other.waker);
     struct edo_barrier_wait waits[4];
@@ -199,46 +173,43 @@ Test(barrier, no_lock_is_held_while_a_waker_runs_and_each_clone_is_dropped)
     cr_assert_eq(bench.counter.clones, bench.counter.drops);
     DROP_IT(waits[0]);
     cr_assert_eq(POLL(waits[2]), EDO_READY);
-    end(&bench);
+    edo_barrier_destroy(&barrier);
+    hostile_end(&bench);
 }
 
 /* While the wakers of the first batch run: one comes, one of the second batch polls, one is dropped. */
 enum { CROWD = 80 };
 static struct edo_barrier_wait crowd[CROWD + 1], comes;
-static int wakes_seen;
 
 static void meddle(void)
 {
     static struct counter counter = {.waker = {&counter_stable}};
     struct edo_context cx;
-    if (++wakes_seen != 2)
-        return;
     edo_context_init(&cx, &counter.waker);
     comes = edo_barrier_wait(&barrier);
     cr_assert_eq(edo_future_poll(&comes.future_, &cx), EDO_PENDING);
     cr_assert_eq(edo_future_poll(&crowd[CROWD - 1].future_, &cx), EDO_PENDING);
-    meanwhile = NULL;
     edo_future_drop(&crowd[CROWD - 2].future_, &cx);
 }
 
 Test(barrier, one_that_comes_while_a_round_passes_is_of_the_next)
 {
     struct bench bench;
-    begin(&bench, CROWD + 1);
-    bench.counter.waker.ops = &hostile;
+    hostile_begin(&bench, &hostile_foreign, look);
+    edo_barrier_init(&barrier, CROWD + 1);
     for (int i = 0; i <= CROWD; i++)
         crowd[i] = edo_barrier_wait(&barrier);
     for (int i = 0; i < CROWD; i++)
         cr_assert_eq(POLL(crowd[i]), EDO_PENDING);
-    meanwhile = meddle;
+    hostile.in_wake = HOSTILE_AFTER(1, meddle);
     cr_assert_eq(POLL(crowd[CROWD]), EDO_READY);
-    cr_assert_null(meanwhile);
     for (int i = 0; i < CROWD; i++)
         if (i != CROWD - 2)
             cr_assert_eq(POLL(crowd[i]), EDO_READY);
     cr_assert_eq(POLL(comes), EDO_PENDING);
     DROP_IT(comes);
-    end(&bench);
+    edo_barrier_destroy(&barrier);
+    hostile_end(&bench);
 }
 
 Test(barrier, a_waker_is_replaced_by_that_of_the_last_poll)

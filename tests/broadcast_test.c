@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#include "poll_harness.h"
+#include "hostile_waker.h"
 
 #include <pthread.h>
 
 #include "edo.h"
+#include "pursue.h"
 
 struct channel {
     BROADCAST_SENDER(int) tx;
@@ -83,6 +84,8 @@ Test(broadcast, lagged_gives_the_exact_count_and_goes_on_with_the_oldest_kept)
 
 Test(broadcast, without_receivers_send_returns_the_value)
 {
+    struct bench bench;
+    bench_begin(&bench);
     struct channel c = channel(2);
     cr_assert_eq(send_now(&c, 1), 1);
     edo_broadcast_receiver_drop(c.rx);
@@ -92,6 +95,7 @@ Test(broadcast, without_receivers_send_returns_the_value)
     cr_assert_eq(send_now(&c, 3), 1);
     cr_assert_eq(RECEIVE(c.rx), 3);
     done(&c);
+    bench_end(&bench);
 }
 
 Test(broadcast, the_end_comes_after_the_last_message)
@@ -178,6 +182,8 @@ Test(broadcast, a_recv_that_is_dropped_while_it_waits_is_not_woken)
 
 Test(broadcast, resubscribe_starts_at_the_tail)
 {
+    struct bench bench;
+    bench_begin(&bench);
     struct channel c = channel(4);
     send_now(&c, 1);
     BROADCAST_RECEIVER(int) again = edo_broadcast_resubscribe(c.rx);
@@ -186,10 +192,13 @@ Test(broadcast, resubscribe_starts_at_the_tail)
     cr_assert_eq(RECEIVE(c.rx), 1);
     edo_broadcast_receiver_drop(again);
     done(&c);
+    bench_end(&bench);
 }
 
 Test(broadcast, weak_senders_do_not_keep_the_channel_open)
 {
+    struct bench bench;
+    bench_begin(&bench);
     struct channel c = channel(4);
     BROADCAST_WEAK_SENDER(int) weak = edo_broadcast_downgrade(c.tx);
     BROADCAST_SENDER(int) again = edo_broadcast_upgrade(weak);
@@ -205,6 +214,7 @@ Test(broadcast, weak_senders_do_not_keep_the_channel_open)
     cr_assert_null(edo_broadcast_upgrade(other));
     edo_broadcast_weak_sender_drop(other);
     edo_broadcast_weak_sender_drop((BROADCAST_WEAK_SENDER(int))NULL);
+    bench_end(&bench);
 }
 
 Test(broadcast, closed_is_ready_when_the_last_receiver_goes)
@@ -225,6 +235,418 @@ Test(broadcast, closed_is_ready_when_the_last_receiver_goes)
     cr_assert_eq(POLL(closed), EDO_READY);
     edo_broadcast_sender_drop(c.tx);
     bench_end(&bench);
+}
+
+/* Each future dropped before its first poll, while it waits, and when it was woken. */
+Test(broadcast, a_future_dropped_at_any_time_leaves_nothing_behind)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    for (int state = 0; state < 3; state++) { /* never polled, waiting, woken */
+        struct channel c = channel(2);
+        int value = 0;
+        struct edo_broadcast_recv recv = edo_broadcast_recv(c.rx, &value);
+        struct edo_broadcast_closed closed = edo_broadcast_closed(c.tx);
+        bench.counter.wakes = 0;
+        if (state > 0) {
+            cr_assert_eq(POLL(recv), EDO_PENDING);
+            cr_assert_eq(POLL(closed), EDO_PENDING);
+        }
+        if (state < 2)
+            DROP_IT(recv);
+        cr_assert_eq(send_now(&c, 5), 1);
+        cr_assert_eq(bench.counter.wakes, state == 2);
+        if (state == 2)
+            DROP_IT(recv);
+        cr_assert(value == 0 && RECEIVE(c.rx) == 5);
+        if (state < 2)
+            DROP_IT(closed);
+        edo_broadcast_receiver_drop(c.rx);
+        cr_assert_eq(bench.counter.wakes, state == 2 ? 2 : 0);
+        if (state == 2)
+            DROP_IT(closed);
+        edo_broadcast_sender_drop(c.tx);
+    }
+    bench_end(&bench);
+}
+
+Test(broadcast, a_waker_is_replaced_by_that_of_the_last_poll)
+{
+    struct bench bench, other;
+    bench_begin(&bench);
+    bench_begin(&other);
+    struct channel c = channel(2);
+    int value = 0;
+    struct edo_broadcast_recv recv = edo_broadcast_recv(c.rx, &value);
+    struct edo_broadcast_closed closed = edo_broadcast_closed(c.tx);
+    cr_assert_eq(POLL(recv), EDO_PENDING);
+    cr_assert_eq(edo_future_poll(&recv.future_, &other.cx), EDO_PENDING);
+    cr_assert_eq(POLL(closed), EDO_PENDING);
+    cr_assert_eq(edo_future_poll(&closed.future_, &other.cx), EDO_PENDING);
+    send_now(&c, 1);
+    cr_assert(bench.counter.wakes == 0 && other.counter.wakes == 1);
+    cr_assert_eq(POLL(recv), EDO_READY);
+    edo_broadcast_receiver_drop(c.rx);
+    cr_assert(bench.counter.wakes == 0 && other.counter.wakes == 2);
+    cr_assert_eq(POLL(closed), EDO_READY);
+    edo_broadcast_sender_drop(c.tx);
+    bench_end(&bench);
+}
+
+Test(broadcast, each_recv_takes_from_the_budget_and_gives_way_without)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    struct channel c = channel(2);
+    send_now(&c, 1);
+    int value = 0;
+    struct edo_broadcast_recv recv = edo_broadcast_recv(c.rx, &value);
+    bench.cx.budget = 0;
+    cr_assert_eq(POLL(recv), EDO_PENDING);
+    cr_assert_eq(bench.counter.wakes, 1);
+    bench.cx.budget = 1;
+    cr_assert_eq(POLL(recv), EDO_READY);
+    cr_assert(value == 1 && bench.cx.budget == 0);
+    done(&c);
+    bench_end(&bench);
+}
+
+Test(broadcast, the_futures_say_their_names)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    struct channel c = channel(2);
+    int value;
+    struct edo_broadcast_recv recv = edo_broadcast_recv(c.rx, &value);
+    struct edo_broadcast_closed closed = edo_broadcast_closed(c.tx);
+    edo_future_trace(&recv.future_, &bench.cx);
+    edo_future_trace(&closed.future_, &bench.cx);
+    cr_assert_str_eq(bench.trace, "edo_broadcast_recv\nedo_broadcast_closed\n");
+    done(&c);
+    bench_end(&bench);
+}
+
+Test(broadcast, elements_of_no_size_of_one_byte_and_of_a_page)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    struct nothing {
+    } nothing;
+    static struct page {
+        char bytes[4096];
+    } page, got;
+    BROADCAST_SENDER(struct nothing) ntx;
+    BROADCAST_RECEIVER(struct nothing) nrx;
+    BROADCAST_SENDER(char) btx;
+    BROADCAST_RECEIVER(char) brx;
+    BROADCAST_SENDER(struct page) ptx;
+    BROADCAST_RECEIVER(struct page) prx;
+    cr_assert_eq(edo_broadcast(&ntx, &nrx, 4), 0);
+    cr_assert_eq(edo_broadcast(&btx, &brx, 4), 0);
+    cr_assert_eq(edo_broadcast(&ptx, &prx, 4), 0);
+    for (int round = 0; round < 100; round++) {
+        uint64_t lagged;
+        for (int i = 0; i < 3; i++) {
+            char byte = (char)(round + i);
+            memset(&page, byte, sizeof page);
+            cr_assert_eq(edo_broadcast_send(ntx, &nothing), 1);
+            cr_assert_eq(edo_broadcast_send(btx, &byte), 1);
+            cr_assert_eq(edo_broadcast_send(ptx, &page), 1);
+        }
+        for (int i = 0; i < 3; i++) {
+            char byte = 0;
+            cr_assert_eq(edo_broadcast_try_recv(nrx, &nothing, &lagged), 0);
+            cr_assert_eq(edo_broadcast_try_recv(brx, &byte, &lagged), 0);
+            cr_assert_eq(edo_broadcast_try_recv(prx, &got, &lagged), 0);
+            cr_assert_eq(byte, (char)(round + i));
+            cr_assert(got.bytes[0] == byte && got.bytes[4095] == byte);
+        }
+        cr_assert_eq(edo_broadcast_try_recv(nrx, &nothing, &lagged), UV_EAGAIN);
+    }
+    edo_broadcast_sender_drop(ntx);
+    edo_broadcast_receiver_drop(nrx);
+    edo_broadcast_sender_drop(btx);
+    edo_broadcast_receiver_drop(brx);
+    edo_broadcast_sender_drop(ptx);
+    edo_broadcast_receiver_drop(prx);
+    bench_end(&bench);
+}
+
+Test(broadcast, a_plain_one_allocates_for_handles_only)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    struct channel c;
+    int n, value = 0;
+    for (n = 1;; n++) {
+        edo_alloc_fail((uint64_t)n, false);
+        int error = edo_broadcast(&c.tx, &c.rx, 2);
+        if (!edo_alloc_fail(0, false)) {
+            cr_assert_eq(error, 0);
+            break;
+        }
+        cr_assert_eq(error, UV_ENOMEM);
+        cr_assert(c.tx == NULL && c.rx == NULL);
+    }
+    cr_assert_eq(n, 5);
+    edo_alloc_fail(1, true);
+    BROADCAST_SENDER(int) other = edo_broadcast_sender_clone(c.tx);
+    BROADCAST_WEAK_SENDER(int) weak = edo_broadcast_downgrade(other);
+    edo_broadcast_sender_drop(other);
+    edo_broadcast_sender_drop(edo_broadcast_upgrade(weak));
+    edo_broadcast_weak_sender_drop(weak);
+    for (int i = 0; i < 5; i++)
+        cr_assert_eq(send_now(&c, i), 1);
+    cr_assert_eq(RECEIVE(c.rx), EDO_ELAGGED);
+    struct edo_broadcast_recv recv = edo_broadcast_recv(c.rx, &value);
+    cr_assert_eq(POLL(recv), EDO_READY);
+    cr_assert_eq(value, 3);
+    cr_assert_not(edo_alloc_fail(1, true));
+    cr_assert_null(edo_broadcast_subscribe(c.tx));
+    cr_assert_null(edo_broadcast_resubscribe(c.rx));
+    uint64_t lagged = 9;
+    cr_assert_eq(edo_broadcast_blocking_recv(c.rx, &value, &lagged), UV_ENOMEM);
+    cr_assert(edo_alloc_fail(0, false));
+    cr_assert_eq(edo_broadcast_receiver_count(c.tx), 1);
+    cr_assert_eq(RECEIVE(c.rx), 4);
+    done(&c);
+    bench_end(&bench);
+}
+
+struct blocks {
+    FUTURE(int);
+    struct channel *c;
+};
+
+ASYNC(blocks)
+{
+    ASYNC_BEGIN;
+    int value = 0;
+    int error = edo_broadcast_blocking_recv(self->c->rx, &value, &self->c->lagged);
+    RETURN(error);
+    ASYNC_END;
+}
+
+Test(broadcast, blocking_in_a_task_is_an_error)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    struct edo_runtime *runtime;
+    cr_assert_eq(edo_runtime_new(&runtime), 0);
+    struct channel c = channel(1);
+    send_now(&c, 7);
+    struct blocks blocks = NEW(blocks, .c = &c);
+    cr_assert_eq(edo_block_on(runtime, &blocks), 0);
+    cr_assert_eq(blocks.output, EDO_ENESTED);
+    cr_assert_eq(RECEIVE(c.rx), 7);
+    done(&c);
+    edo_runtime_drop(runtime);
+    bench_end(&bench);
+}
+
+/* Wakers, and hooks, that call back. */
+static struct {
+    struct channel c;
+    struct edo_broadcast_recv recv;
+    struct edo_broadcast_closed closed;
+    int got;
+} rigged;
+
+/* Takes the lock, as long as there is a channel. */
+static void looks(void)
+{
+    if (rigged.c.tx != NULL)
+        edo_broadcast_receiver_count(rigged.c.tx);
+    else if (rigged.c.rx != NULL)
+        edo_broadcast_len(rigged.c.rx);
+}
+
+static void rigged_begin(struct bench *bench)
+{
+    hostile_begin(bench, &hostile_foreign, looks);
+    memset(&rigged, 0, sizeof rigged);
+    rigged.c = channel(4);
+    rigged.recv = edo_broadcast_recv(rigged.c.rx, &rigged.got);
+    rigged.closed = edo_broadcast_closed(rigged.c.tx);
+}
+
+static void rigged_end(struct bench *bench)
+{
+    hostile.always = NULL;
+    done(&rigged.c);
+    hostile_end(bench);
+}
+
+static void sends(void)
+{
+    cr_assert_geq(send_now(&rigged.c, 8), 1);
+}
+
+static void drops_sender(void)
+{
+    __typeof__(rigged.c.tx) tx = rigged.c.tx;
+    rigged.c.tx = NULL;
+    edo_broadcast_sender_drop(tx);
+}
+
+static void drops_receiver(void)
+{
+    __typeof__(rigged.c.rx) rx = rigged.c.rx;
+    rigged.c.rx = NULL;
+    edo_broadcast_receiver_drop(rx);
+}
+
+static void receives_and_goes(void)
+{
+    cr_assert_eq(edo_future_poll(&rigged.recv.future_, &hostile.bench->cx), EDO_READY);
+    drops_receiver();
+}
+
+static void closed_ends_and_sender_goes(void)
+{
+    cr_assert_eq(edo_future_poll(&rigged.closed.future_, &hostile.bench->cx), EDO_READY);
+    drops_sender();
+}
+
+Test(broadcast, no_lock_is_held_while_a_waker_runs_and_each_clone_is_dropped)
+{
+    struct bench bench;
+    rigged_begin(&bench);
+    struct counter other = {.waker = {&hostile_foreign}};
+    struct edo_context second;
+    edo_context_init(&second, &other.waker);
+    cr_assert_eq(POLL(rigged.closed), EDO_PENDING);
+    cr_assert_eq(edo_future_poll(&rigged.closed.future_, &second), EDO_PENDING);
+    cr_assert_eq(POLL(rigged.recv), EDO_PENDING);
+    cr_assert_eq(edo_future_poll(&rigged.recv.future_, &second), EDO_PENDING);
+    sends();
+    cr_assert_eq(other.wakes, 1);
+    cr_assert_eq(POLL(rigged.recv), EDO_READY);
+    cr_assert_eq(rigged.got, 8);
+    rigged.recv = edo_broadcast_recv(rigged.c.rx, &rigged.got);
+    cr_assert_eq(POLL(rigged.recv), EDO_PENDING);
+    DROP_IT(rigged.recv);
+    rigged.recv = edo_broadcast_recv(rigged.c.rx, &rigged.got);
+    struct edo_broadcast_closed given_up = edo_broadcast_closed(rigged.c.tx);
+    cr_assert_eq(POLL(given_up), EDO_PENDING);
+    DROP_IT(given_up);
+    drops_receiver();
+    cr_assert_eq(other.wakes, 2);
+    cr_assert_eq(edo_future_poll(&rigged.closed.future_, &second), EDO_READY);
+    cr_assert_eq(other.clones, other.drops);
+    rigged_end(&bench);
+}
+
+Test(broadcast, a_clone_that_sends_or_ends_it_is_not_missed)
+{
+    struct bench bench;
+    rigged_begin(&bench);
+    hostile.in_clone.act = sends;
+    cr_assert_eq(POLL(rigged.recv), EDO_READY);
+    cr_assert(rigged.recv.output == 0 && rigged.got == 8);
+    rigged.recv = edo_broadcast_recv(rigged.c.rx, &rigged.got);
+    hostile.in_clone.act = drops_sender;
+    cr_assert_eq(POLL(rigged.recv), EDO_READY);
+    cr_assert_eq(rigged.recv.output, EDO_ECLOSED);
+    rigged_end(&bench);
+
+    rigged_begin(&bench);
+    hostile.in_clone.act = drops_receiver;
+    cr_assert_eq(POLL(rigged.closed), EDO_READY);
+    rigged_end(&bench);
+}
+
+Test(broadcast, a_waker_whose_drop_sends_is_replaced_by_one_that_is_woken)
+{
+    struct bench bench;
+    rigged_begin(&bench);
+    struct counter other = {.waker = {&hostile_foreign}};
+    struct edo_context second;
+    edo_context_init(&second, &other.waker);
+    cr_assert_eq(POLL(rigged.recv), EDO_PENDING);
+    hostile.in_drop.act = sends;
+    cr_assert_eq(edo_future_poll(&rigged.recv.future_, &second), EDO_PENDING);
+    cr_assert(other.wakes == 1 && bench.counter.wakes == 0);
+    cr_assert_eq(edo_future_poll(&rigged.recv.future_, &second), EDO_READY);
+    cr_assert_eq(other.clones, other.drops);
+    rigged_end(&bench);
+}
+
+Test(broadcast, a_wake_that_ends_everything)
+{
+    struct bench bench;
+    rigged_begin(&bench);
+    cr_assert_eq(POLL(rigged.recv), EDO_PENDING);
+    hostile.in_wake.act = receives_and_goes;
+    sends();
+    cr_assert_eq(rigged.got, 8);
+    rigged_end(&bench);
+
+    rigged_begin(&bench);
+    cr_assert_eq(POLL(rigged.recv), EDO_PENDING);
+    hostile.in_wake.act = receives_and_goes;
+    drops_sender();
+    cr_assert_eq(rigged.recv.output, EDO_ECLOSED);
+    rigged_end(&bench);
+
+    rigged_begin(&bench);
+    cr_assert_eq(POLL(rigged.closed), EDO_PENDING);
+    hostile.in_wake.act = closed_ends_and_sender_goes;
+    drops_receiver();
+    rigged_end(&bench);
+}
+
+/* More wait than are woken at once. While the first are, one of them waits anew, one of the others
+ * polls, one is dropped, one comes. */
+enum { CROWD = 80 };
+static BROADCAST_RECEIVER(int) crowd_rx[CROWD + 1];
+static struct edo_broadcast_recv crowd[CROWD + 1];
+static int crowd_values[CROWD + 1];
+static struct counter quiet = {.waker = {&counter_stable}};
+
+static void waits(int i, struct edo_context *cx)
+{
+    crowd[i] = edo_broadcast_recv(crowd_rx[i], &crowd_values[i]);
+    cr_assert_eq(edo_future_poll(&crowd[i].future_, cx), EDO_PENDING);
+}
+
+static void meddles(void)
+{
+    struct edo_context cx;
+    edo_context_init(&cx, &quiet.waker);
+    cr_assert_eq(edo_future_poll(&crowd[0].future_, &cx), EDO_READY);
+    waits(0, &cx);
+    cr_assert_eq(edo_future_poll(&crowd[CROWD - 1].future_, &cx), EDO_READY);
+    edo_future_drop(&crowd[CROWD - 2].future_, &cx);
+    crowd_rx[CROWD] = edo_broadcast_subscribe(rigged.c.tx);
+    waits(CROWD, &cx);
+}
+
+Test(broadcast, they_come_and_go_while_the_others_are_woken)
+{
+    struct bench bench;
+    rigged_begin(&bench);
+    quiet.wakes = 0;
+    for (int i = 0; i < CROWD; i++) {
+        crowd_rx[i] = edo_broadcast_subscribe(rigged.c.tx);
+        waits(i, &bench.cx);
+    }
+    hostile.in_wake.act = meddles;
+    sends();
+    cr_assert_eq(bench.counter.wakes, CROWD - 2);
+    cr_assert_eq(quiet.wakes, 0, "those who came were not meant");
+    for (int i = 1; i < CROWD - 2; i++) {
+        cr_assert_eq(POLL(crowd[i]), EDO_READY);
+        cr_assert_eq(crowd_values[i], 8);
+    }
+    cr_assert_eq(RECEIVE(crowd_rx[CROWD - 2]), 8, "dropped, it took none");
+    sends();
+    cr_assert_eq(quiet.wakes, 2);
+    DROP_IT(crowd[0]);
+    DROP_IT(crowd[CROWD]);
+    for (int i = 0; i <= CROWD; i++)
+        edo_broadcast_receiver_drop(crowd_rx[i]);
+    rigged_end(&bench);
 }
 
 /* Messages that own memory. */
@@ -343,6 +765,67 @@ Test(broadcast, without_memory_nothing_is_made_and_nothing_is_lost)
     bench_end(&bench);
 }
 
+static owned_sender hooked;
+static int hook_calls;
+
+static void clone_looks(const struct owned *message, struct owned *copy)
+{
+    owned_clone(message, copy);
+    edo_broadcast_receiver_drop(edo_broadcast_subscribe(hooked));
+    hook_calls++;
+}
+
+static void drop_looks(struct owned *message)
+{
+    owned_drop(message);
+    edo_broadcast_receiver_drop(edo_broadcast_subscribe(hooked));
+    hook_calls++;
+}
+
+Test(broadcast, no_lock_is_held_while_a_message_is_cloned_or_dropped)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    owned_receiver a, b;
+    cr_assert_eq(edo_broadcast_with(&hooked, &a, 2, clone_looks, drop_looks), 0);
+    b = edo_broadcast_subscribe(hooked);
+    for (int i = 0; i < 3; i++)
+        send_owned(hooked, i);
+    cr_assert_eq(hook_calls, 1, "the first was dropped");
+    cr_assert_eq(receive_owned(a), EDO_ELAGGED);
+    cr_assert_eq(receive_owned(a), 1);
+    cr_assert_eq(hook_calls, 2, "it was cloned");
+    edo_broadcast_receiver_drop(b);
+    cr_assert_eq(hook_calls, 3);
+    edo_broadcast_receiver_drop(a);
+    cr_assert_eq(hook_calls, 4);
+    edo_broadcast_sender_drop(hooked);
+    bench_end(&bench);
+}
+
+Test(broadcast, without_memory_a_value_is_still_the_callers)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    owned_sender tx;
+    owned_receiver rx;
+    cr_assert_eq(edo_broadcast_with(&tx, &rx, 2, owned_clone, owned_drop), 0);
+    send_owned(tx, 1);
+    drops = 0;
+    struct owned message = {edo_malloc(sizeof(int))};
+    *message.value = 2;
+    edo_alloc_fail(1, false);
+    cr_assert_eq(edo_broadcast_send(tx, &message), UV_ENOMEM);
+    cr_assert(edo_alloc_fail(0, false));
+    cr_assert(drops == 0 && *message.value == 2 && edo_broadcast_len(rx) == 1);
+    edo_free(message.value);
+    cr_assert_eq(receive_owned(rx), 1);
+    cr_assert_eq(receive_owned(rx), UV_EAGAIN);
+    edo_broadcast_sender_drop(tx);
+    edo_broadcast_receiver_drop(rx);
+    bench_end(&bench);
+}
+
 /* Threads: each receives, in order, all but what it is told that it missed. */
 enum { MESSAGES = 20000, LISTENERS = 6, SPEAKERS = 2 };
 
@@ -389,6 +872,8 @@ static void *speaks(void *arg)
 
 Test(broadcast, threads_receive_all_in_order_or_are_told_what_they_missed)
 {
+    struct bench bench;
+    bench_begin(&bench);
     owned_sender tx;
     owned_receiver rx;
     cr_assert_eq(edo_broadcast_with(&tx, &rx, 64, owned_clone, owned_drop), 0);
@@ -405,4 +890,123 @@ Test(broadcast, threads_receive_all_in_order_or_are_told_what_they_missed)
         cr_assert_eq(pthread_create(&threads[LISTENERS + i], NULL, speaks, &speakers[i]), 0);
     for (int i = 0; i < LISTENERS + SPEAKERS; i++)
         pthread_join(threads[i], NULL);
+    bench_end(&bench);
+}
+
+/* Threads that subscribe, receive without patience, and go; others that send, and wait for the end. What
+ * was sent, or cloned, is received, or dropped, once. */
+enum { STORM_THREADS = 4, STORM_SENDS = 3000 };
+static _Atomic(int) storm_sent, storm_received;
+struct storm {
+    owned_sender tx;
+    owned_receiver rx;
+    unsigned seed;
+};
+
+static void *storm_listens(void *arg)
+{
+    struct storm *storm = arg;
+    int error = 0, last = -1;
+    while (error != EDO_ECLOSED) {
+        struct owned message;
+        uint64_t lagged;
+        struct edo_broadcast_recv recv = edo_broadcast_recv(storm->rx, &message);
+        if (rand_r(&storm->seed) % 3 == 0)
+            error = edo_broadcast_try_recv(storm->rx, &message, &lagged);
+        else if (pursue(&recv.future_, rand_r(&storm->seed) % 4 == 0, &storm->seed))
+            error = recv.output;
+        else
+            error = UV_EAGAIN;
+        if (error == 0) {
+            cr_assert_gt(*message.value, last, "%d after %d", *message.value, last);
+            last = *message.value;
+            edo_free(message.value);
+            storm_received++;
+        }
+        if (rand_r(&storm->seed) % 50 == 0) {
+            owned_receiver again = edo_broadcast_resubscribe(storm->rx);
+            edo_broadcast_receiver_drop(storm->rx);
+            storm->rx = again;
+        }
+    }
+    edo_broadcast_receiver_drop(storm->rx);
+    return NULL;
+}
+
+static void *storm_watches(void *arg)
+{
+    struct storm *storm = arg;
+    BROADCAST_WEAK_SENDER(struct owned) weak = edo_broadcast_downgrade(storm->tx);
+    for (int i = 0; i < STORM_SENDS; i++) {
+        struct edo_broadcast_closed closed = edo_broadcast_closed(storm->tx);
+        pursue(&closed.future_, false, &storm->seed);
+        owned_sender again = edo_broadcast_upgrade(weak);
+        if (rand_r(&storm->seed) % 4 == 0)
+            edo_broadcast_receiver_drop(edo_broadcast_subscribe(again));
+        edo_broadcast_sender_drop(again);
+    }
+    edo_broadcast_sender_drop(storm->tx);
+    edo_broadcast_weak_sender_drop(weak);
+    return NULL;
+}
+
+Test(broadcast, whatever_threads_do_each_message_ends_once)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    unsigned seed = pursue_seed();
+    clones = drops = 0;
+    owned_sender tx;
+    owned_receiver rx;
+    cr_assert_eq(edo_broadcast_with(&tx, &rx, 4, owned_clone, owned_drop), 0);
+    struct storm storms[STORM_THREADS];
+    pthread_t threads[STORM_THREADS];
+    for (int i = 0; i < STORM_THREADS; i++) {
+        bool watches = i == 0;
+        storms[i] =
+            (struct storm){watches ? edo_broadcast_sender_clone(tx) : NULL,
+                           watches ? NULL : edo_broadcast_subscribe(tx), (unsigned)rand_r(&seed)};
+        cr_assert_eq(
+            pthread_create(&threads[i], NULL, watches ? storm_watches : storm_listens, &storms[i]),
+            0);
+    }
+    edo_broadcast_receiver_drop(rx);
+    for (int i = 0; i < STORM_SENDS; i++) {
+        storm_sent += send_owned(tx, i) >= 1;
+        if (rand_r(&seed) % 16 == 0)
+            sched_yield();
+    }
+    edo_broadcast_sender_drop(tx);
+    for (int i = 0; i < STORM_THREADS; i++)
+        pthread_join(threads[i], NULL);
+    cr_assert_eq(storm_sent + clones, storm_received + drops);
+    cr_assert_gt(storm_received, 0);
+    bench_end(&bench);
+}
+
+/* The last receiver goes, and wakes who waits for that on another thread. */
+static void *waits_for_the_end(void *arg)
+{
+    struct channel *c = arg;
+    unsigned seed = 1;
+    struct edo_broadcast_closed closed = edo_broadcast_closed(c->tx);
+    cr_assert(pursue(&closed.future_, true, &seed));
+    edo_broadcast_sender_drop(c->tx);
+    return NULL;
+}
+
+Test(broadcast, a_thread_waits_for_the_last_receiver_to_go)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    for (int i = 0; i < 50; i++) {
+        struct channel c = channel(1);
+        pthread_t thread;
+        cr_assert_eq(pthread_create(&thread, NULL, waits_for_the_end, &c), 0);
+        send_now(&c, i);
+        cr_assert_eq(RECEIVE(c.rx), i);
+        edo_broadcast_receiver_drop(c.rx);
+        pthread_join(thread, NULL);
+    }
+    bench_end(&bench);
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#include "poll_harness.h"
+#include "hostile_waker.h"
 
 #include <pthread.h>
 
 #include "edo.h"
+#include "pursue.h"
 
 typedef struct edo_cancellation_token token;
 
@@ -117,8 +118,21 @@ Test(cancellation_token, a_dropped_one_leaves_its_children_to_its_parent)
     bench_end(&bench);
 }
 
-Test(cancellation_token, a_tree_ten_thousand_deep_or_wide_does_not_recurse)
+/* On a stack of 26 bytes for each of ten thousand calls. */
+static void on_a_small_stack(void *(*run)(void *))
 {
+    pthread_t thread;
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    cr_assert_eq(pthread_attr_setstacksize(&attributes, 256 * 1024), 0);
+    cr_assert_eq(pthread_create(&thread, &attributes, run, NULL), 0);
+    pthread_attr_destroy(&attributes);
+    pthread_join(thread, NULL);
+}
+
+static void *grows_deep_or_wide(void *arg)
+{
+    (void)arg;
     enum { MANY = 10000 };
     static token *tokens[MANY];
     for (int shape = 0; shape < 4; shape++) {
@@ -136,10 +150,17 @@ Test(cancellation_token, a_tree_ten_thousand_deep_or_wide_does_not_recurse)
             edo_cancellation_token_drop(tokens[shape % 2 == 0 ? i : MANY - 1 - i]);
         bench_end(&bench);
     }
+    return NULL;
 }
 
-Test(cancellation_token, a_chain_dropped_from_either_end_vanishes)
+Test(cancellation_token, a_tree_ten_thousand_deep_or_wide_does_not_recurse)
 {
+    on_a_small_stack(grows_deep_or_wide);
+}
+
+static void *drops_a_chain(void *arg)
+{
+    (void)arg;
     enum { MANY = 10000 };
     static token *tokens[MANY];
     for (int down = 0; down < 2; down++) {
@@ -154,6 +175,12 @@ Test(cancellation_token, a_chain_dropped_from_either_end_vanishes)
         edo_cancellation_token_drop(tokens[0]);
         bench_end(&bench);
     }
+    return NULL;
+}
+
+Test(cancellation_token, a_chain_dropped_from_either_end_vanishes)
+{
+    on_a_small_stack(drops_a_chain);
 }
 
 Test(cancellation_token, the_guard_cancels_unless_it_is_disarmed)
@@ -271,6 +298,313 @@ Test(cancellation_token, without_memory_there_is_none)
     bench_end(&bench);
 }
 
+/* Dropped before its first poll, while it waits, and when it was woken. */
+Test(cancellation_token, a_wait_dropped_at_any_time_leaves_nothing_behind)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    for (int state = 0; state < 3; state++) {
+        token *token = edo_cancellation_token_new();
+        struct edo_cancelled gone = edo_cancelled(token), stays = edo_cancelled(token);
+        bench.counter.wakes = 0;
+        if (state > 0)
+            cr_assert_eq(POLL(gone), EDO_PENDING);
+        cr_assert_eq(POLL(stays), EDO_PENDING);
+        if (state < 2)
+            DROP_IT(gone);
+        edo_cancellation_token_cancel(token);
+        cr_assert_eq(bench.counter.wakes, state == 2 ? 2 : 1);
+        if (state == 2)
+            DROP_IT(gone);
+        cr_assert_eq(POLL(stays), EDO_READY);
+        edo_cancellation_token_drop(token);
+    }
+    bench_end(&bench);
+}
+
+Test(cancellation_token, run_until_cancelled_dropped_at_any_time_drops_the_child)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    for (int state = 0; state < 3; state++) {
+        struct leaf_log log = {0};
+        token *token = edo_cancellation_token_new();
+        struct leaf leaf = LEAF(&log, 9, 7);
+        struct edo_run_until_cancelled run = edo_run_until_cancelled(token, &leaf);
+        if (state > 0)
+            cr_assert_eq(POLL(run), EDO_PENDING);
+        if (state == 2)
+            edo_cancellation_token_cancel(token);
+        DROP_IT(run);
+        cr_assert_eq(log.drops, 1);
+        cr_assert_eq(log.polls, state > 0);
+        edo_cancellation_token_drop(token);
+    }
+    bench_end(&bench);
+}
+
+/* A child that cancels the token it runs under. */
+struct cancels {
+    FUTURE(int);
+    token *token;
+    bool ends;
+};
+
+ASYNC(cancels)
+{
+    ASYNC_BEGIN;
+    edo_cancellation_token_cancel(self->token);
+    if (self->ends)
+        RETURN(5);
+    YIELD_NOW();
+    RETURN(6);
+    ASYNC_END;
+}
+
+struct panics {
+    FUTURE(int);
+};
+
+ASYNC(panics)
+{
+    ASYNC_BEGIN;
+    YIELD_NOW();
+    PANIC("enough");
+    RETURN(0);
+    ASYNC_END;
+}
+
+Test(cancellation_token, run_until_cancelled_of_a_child_that_cancels_it_or_panics)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    for (int ends = 0; ends < 2; ends++) {
+        token *token = edo_cancellation_token_new();
+        struct cancels child = NEW(cancels, .token = token, .ends = ends);
+        struct edo_run_until_cancelled run = edo_run_until_cancelled(token, &child);
+        cr_assert_eq(POLL(run), EDO_READY);
+        cr_assert_eq(run.output, ends ? 0 : UV_ECANCELED);
+        cr_assert_eq(child.output, ends ? 5 : 0);
+        edo_cancellation_token_drop(token);
+    }
+    token *token = edo_cancellation_token_new();
+    struct panics child = NEW(panics);
+    struct edo_run_until_cancelled run = edo_run_until_cancelled(token, &child);
+    cr_assert_eq(POLL(run), EDO_PENDING);
+    cr_assert_null(bench.cx.panic.name);
+    cr_assert_eq(POLL(run), EDO_PENDING);
+    cr_assert_not_null(bench.cx.panic.name);
+    bench.cx.panic.name = NULL;
+    DROP_IT(run);
+    edo_cancellation_token_drop(token);
+    bench_end(&bench);
+}
+
+Test(cancellation_token, a_waker_is_replaced_by_that_of_the_last_poll)
+{
+    struct bench bench, other;
+    bench_begin(&bench);
+    bench_begin(&other);
+    token *token = edo_cancellation_token_new();
+    struct edo_cancelled cancelled = edo_cancelled(token);
+    cr_assert_eq(POLL(cancelled), EDO_PENDING);
+    cr_assert_eq(POLL_BY(cancelled, &other.cx), EDO_PENDING);
+    edo_cancellation_token_cancel(token);
+    cr_assert(bench.counter.wakes == 0 && other.counter.wakes == 1);
+    cr_assert_eq(POLL(cancelled), EDO_READY);
+    edo_cancellation_token_drop(token);
+    bench_end(&bench);
+}
+
+Test(cancellation_token, a_trace_names_them)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    struct leaf_log log = {0};
+    token *token = edo_cancellation_token_new();
+    struct leaf leaf = LEAF(&log, 9, 7);
+    struct edo_cancelled cancelled = edo_cancelled(token);
+    struct edo_run_until_cancelled run = edo_run_until_cancelled(token, &leaf);
+    cr_assert_eq(POLL(run), EDO_PENDING);
+    edo_future_trace(&cancelled.future_, &bench.cx);
+    edo_future_trace(&run.future_, &bench.cx);
+    cr_assert_str_eq(bench.trace, "edo_cancelled\nedo_run_until_cancelled\n leaf\n");
+    DROP_IT(run);
+    edo_cancellation_token_drop(token);
+    bench_end(&bench);
+}
+
+Test(cancellation_token, only_new_tokens_allocate)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    struct leaf_log log = {0};
+    token *parent = edo_cancellation_token_new(), *child = edo_cancellation_token_child(parent);
+    edo_alloc_fail(1, true);
+    cr_assert_null(edo_cancellation_token_child(parent));
+    cr_assert_null(edo_cancellation_token_new());
+    cr_assert(edo_alloc_fail(1, true));
+    struct edo_cancellation_guard guard = {edo_cancellation_token_clone(parent)};
+    struct edo_cancelled cancelled = edo_cancelled(child);
+    struct leaf leaf = LEAF(&log, 9, 7);
+    struct edo_run_until_cancelled run = edo_run_until_cancelled(child, &leaf);
+    cr_assert_eq(POLL(cancelled), EDO_PENDING);
+    cr_assert_eq(POLL(run), EDO_PENDING);
+    edo_cancellation_guard_drop(&guard);
+    cr_assert_eq(POLL(cancelled), EDO_READY);
+    cr_assert_eq(POLL(run), EDO_READY);
+    edo_cancellation_token_drop(parent);
+    edo_cancellation_token_drop(child);
+    cr_assert_not(edo_alloc_fail(0, false));
+    bench_end(&bench);
+}
+
+/* Wakers that call back. */
+enum { HORDE = 80, BRANCHES = 8 };
+static struct {
+    token *top, *child;
+    struct edo_cancelled cancelled;
+    struct edo_cancelled horde[HORDE];
+    token *branches[BRANCHES], *twigs[BRANCHES], *late;
+} rigged;
+
+/* Takes the lock of the tree, as long as there is one. */
+static void grows_and_shrinks(void)
+{
+    if (rigged.child != NULL)
+        edo_cancellation_token_drop(edo_cancellation_token_child(rigged.child));
+}
+
+static void rigged_begin(struct bench *bench)
+{
+    hostile_begin(bench, &hostile_foreign, grows_and_shrinks);
+    memset(&rigged, 0, sizeof rigged);
+    rigged.top = edo_cancellation_token_new();
+    rigged.child = edo_cancellation_token_child(rigged.top);
+    rigged.cancelled = edo_cancelled(rigged.child);
+}
+
+static void drops_both(void)
+{
+    token *top = rigged.top, *child = rigged.child;
+    rigged.top = rigged.child = NULL;
+    edo_cancellation_token_drop(child);
+    edo_cancellation_token_drop(top);
+}
+
+static void cancels_top(void)
+{
+    edo_cancellation_token_cancel(rigged.top);
+}
+
+static void ends_and_all_go(void)
+{
+    cr_assert_eq(POLL_BY(rigged.cancelled, &hostile.bench->cx), EDO_READY);
+    drops_both();
+}
+
+Test(cancellation_token, no_lock_is_held_while_a_waker_runs_and_each_clone_is_dropped)
+{
+    struct bench bench;
+    rigged_begin(&bench);
+    struct counter other = {.waker = {&hostile_foreign}};
+    struct edo_context second;
+    edo_context_init(&second, &other.waker);
+    struct edo_cancelled given_up = edo_cancelled(rigged.child);
+    cr_assert_eq(POLL(given_up), EDO_PENDING);
+    cr_assert_eq(POLL(rigged.cancelled), EDO_PENDING);
+    cr_assert_eq(POLL_BY(rigged.cancelled, &second), EDO_PENDING);
+    DROP_IT(given_up);
+    cancels_top();
+    cr_assert(other.wakes == 1 && bench.counter.wakes == 0);
+    cr_assert_eq(POLL_BY(rigged.cancelled, &second), EDO_READY);
+    cr_assert_eq(other.clones, other.drops);
+    drops_both();
+    hostile_end(&bench);
+}
+
+Test(cancellation_token, a_clone_that_cancels_is_not_missed)
+{
+    struct bench bench;
+    rigged_begin(&bench);
+    hostile.in_clone.act = cancels_top;
+    cr_assert_eq(POLL(rigged.cancelled), EDO_READY);
+    drops_both();
+    hostile_end(&bench);
+}
+
+Test(cancellation_token, a_waker_whose_drop_cancels_is_replaced_by_one_that_is_woken)
+{
+    struct bench bench;
+    rigged_begin(&bench);
+    struct counter other = {.waker = {&hostile_foreign}};
+    struct edo_context second;
+    edo_context_init(&second, &other.waker);
+    cr_assert_eq(POLL(rigged.cancelled), EDO_PENDING);
+    hostile.in_drop.act = cancels_top;
+    cr_assert_eq(POLL_BY(rigged.cancelled, &second), EDO_PENDING);
+    cr_assert(other.wakes == 1 && bench.counter.wakes == 0);
+    cr_assert_eq(POLL_BY(rigged.cancelled, &second), EDO_READY);
+    cr_assert_eq(other.clones, other.drops);
+    drops_both();
+    hostile_end(&bench);
+}
+
+Test(cancellation_token, a_wake_that_drops_all_other_handles)
+{
+    struct bench bench;
+    rigged_begin(&bench);
+    struct edo_cancellation_guard guard = {edo_cancellation_token_clone(rigged.top)};
+    cr_assert_eq(POLL(rigged.cancelled), EDO_PENDING);
+    hostile.in_wake.act = ends_and_all_go;
+    edo_cancellation_guard_drop(&guard);
+    hostile_end(&bench);
+}
+
+/* While the first are woken: one of the others is dropped; branches that have twigs are dropped, and
+ * cancelled; another token is made. */
+static void fells(void)
+{
+    edo_future_drop(&rigged.horde[HORDE - 1].future_, &hostile.bench->cx);
+    for (int i = 0; i < BRANCHES; i += 2) {
+        edo_cancellation_token_drop(rigged.branches[i]);
+        rigged.branches[i] = NULL;
+    }
+    edo_cancellation_token_cancel(rigged.branches[1]);
+    edo_cancellation_token_cancel(rigged.top);
+    rigged.late = edo_cancellation_token_child(rigged.top);
+    cr_assert(edo_cancellation_token_is_cancelled(rigged.late));
+}
+
+Test(cancellation_token, tokens_come_and_go_while_the_others_are_woken)
+{
+    struct bench bench;
+    rigged_begin(&bench);
+    for (int i = 0; i < BRANCHES; i++) {
+        rigged.branches[i] = edo_cancellation_token_child(rigged.top);
+        rigged.twigs[i] = edo_cancellation_token_child(rigged.branches[i]);
+    }
+    for (int i = 0; i < HORDE; i++) {
+        rigged.horde[i] = edo_cancelled(i < HORDE / 2 ? rigged.top : rigged.twigs[i % BRANCHES]);
+        cr_assert_eq(POLL(rigged.horde[i]), EDO_PENDING);
+    }
+    hostile.in_wake.act = fells;
+    cancels_top();
+    cr_assert(bench.counter.wakes == HORDE || bench.counter.wakes == HORDE - 1,
+              "the one that was dropped may have been among the first");
+    for (int i = 0; i < HORDE - 1; i++)
+        cr_assert_eq(POLL(rigged.horde[i]), EDO_READY);
+    for (int i = 0; i < BRANCHES; i++) {
+        cr_assert(edo_cancellation_token_is_cancelled(rigged.twigs[i]));
+        cr_assert_eq(rigged.branches[i] == NULL, i % 2 == 0);
+        edo_cancellation_token_drop(rigged.branches[i]);
+        edo_cancellation_token_drop(rigged.twigs[i]);
+    }
+    edo_cancellation_token_drop(rigged.late);
+    drops_both();
+    hostile_end(&bench);
+}
+
 /* Threads make, drop and cancel children of one token, until somebody cancels it. */
 static void *grows(void *arg)
 {
@@ -300,6 +634,8 @@ static void *waits(void *arg)
 
 Test(cancellation_token, threads_grow_and_cancel_a_tree)
 {
+    struct bench bench;
+    bench_begin(&bench);
     enum { THREADS = 8 };
     for (int round = 0; round < 20; round++) {
         pthread_t threads[THREADS];
@@ -315,4 +651,69 @@ Test(cancellation_token, threads_grow_and_cancel_a_tree)
         for (int i = 0; i < THREADS; i++)
             pthread_join(threads[i], NULL);
     }
+    bench_end(&bench);
+}
+
+/* Threads that wait for tokens of one tree, and give up as it happens, while others make, drop and cancel
+ * them, until somebody cancels the root: then all learn of it. */
+static void *storm_waits(void *arg)
+{
+    token *parent = arg;
+    unsigned seed = (unsigned)edo_clock_ns();
+    while (!edo_cancellation_token_is_cancelled(parent)) {
+        token *mine = edo_cancellation_token_child(parent), *below = NULL;
+        struct edo_cancelled cancelled = edo_cancelled(mine);
+        bool ready = pursue(&cancelled.future_, false, &seed);
+        cr_assert(!ready || edo_cancellation_token_is_cancelled(mine));
+        if (rand_r(&seed) % 2 == 0) {
+            below = edo_cancellation_token_child(mine);
+            edo_cancellation_token_drop(mine);
+            mine = below;
+        }
+        if (rand_r(&seed) % 4 == 0)
+            edo_cancellation_token_cancel(mine);
+        if (edo_cancellation_token_is_cancelled(mine)) {
+            cancelled = edo_cancelled(mine);
+            cr_assert(pursue(&cancelled.future_, true, &seed));
+        }
+        edo_cancellation_token_drop(mine);
+    }
+    token *born = edo_cancellation_token_child(parent);
+    struct edo_cancelled cancelled = edo_cancelled(born);
+    cr_assert(pursue(&cancelled.future_, true, &seed));
+    edo_cancellation_token_drop(born);
+    edo_cancellation_token_drop(parent);
+    return NULL;
+}
+
+Test(cancellation_token, whatever_threads_do_all_learn_of_it)
+{
+    enum { THREADS = 6, CHILDREN = 64 };
+    struct bench bench;
+    bench_begin(&bench);
+    unsigned seed = pursue_seed();
+    for (int round = 0; round < 30; round++) {
+        pthread_t threads[THREADS];
+        token *top = edo_cancellation_token_new(), *children[CHILDREN];
+        for (int i = 0; i < THREADS; i++)
+            cr_assert_eq(pthread_create(&threads[i], NULL, storm_waits,
+                                        i % 2 == 0 ? edo_cancellation_token_clone(top)
+                                                   : edo_cancellation_token_child(top)),
+                         0);
+        for (int i = 0; i < CHILDREN; i++)
+            children[i] = edo_cancellation_token_child(i % 3 == 0 ? top : children[i - 1]);
+        for (int i = 0; i < CHILDREN; i++) {
+            struct edo_cancelled cancelled = edo_cancelled(children[i]);
+            cr_assert_not(pursue(&cancelled.future_, false, &seed));
+        }
+        edo_cancellation_token_cancel(top);
+        for (int i = 0; i < CHILDREN; i++) {
+            cr_assert(edo_cancellation_token_is_cancelled(children[i]));
+            edo_cancellation_token_drop(children[i]);
+        }
+        edo_cancellation_token_drop(top);
+        for (int i = 0; i < THREADS; i++)
+            pthread_join(threads[i], NULL);
+    }
+    bench_end(&bench);
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#include "poll_harness.h"
+#include "hostile_waker.h"
 
 #include <pthread.h>
 
 #include "edo.h"
+#include "pursue.h"
 
 /* A message that owns memory, so that one dropped twice or never is noticed. */
 struct owned {
@@ -789,6 +790,441 @@ Test(mpsc, each_operation_takes_from_the_budget)
     bench_end(&bench);
 }
 
+/* Each future dropped before its first poll, while it waits, and when it was woken: it has done nothing. */
+Test(mpsc, a_future_dropped_at_any_time_leaves_nothing_behind)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    for (int state = 0; state < 3; state++) { /* never polled, waiting, woken */
+        struct channel c = channel(1), full = channel(1);
+        cr_assert_eq(send_now(&full, 0), 0);
+        MPSC_PERMIT(int) permit = {0};
+        int value = 1, got = 0, many[2];
+        struct edo_mpsc_recv recv = edo_mpsc_recv(c.rx, &got);
+        struct edo_mpsc_send send = edo_mpsc_send(full.tx, &value);
+        struct edo_mpsc_reserve reserve = edo_mpsc_reserve(full.tx, &permit);
+        struct edo_mpsc_closed closed = edo_mpsc_closed(full.tx);
+        if (state > 0) {
+            cr_assert_eq(POLL(recv), EDO_PENDING);
+            cr_assert_eq(POLL(send), EDO_PENDING);
+            cr_assert_eq(POLL(reserve), EDO_PENDING);
+            cr_assert_eq(POLL(closed), EDO_PENDING);
+        }
+        if (state == 2) {
+            cr_assert_eq(send_now(&c, 5), 0);
+            cr_assert_eq(receive_now(&full), 0);
+            cr_assert_eq(bench.counter.wakes, 2);
+        }
+        DROP_IT(recv);
+        DROP_IT(send);
+        cr_assert_eq(bench.counter.wakes, state == 2 ? 3 : 0, "the reserve's turn has come");
+        DROP_IT(reserve);
+        DROP_IT(closed);
+        cr_assert_eq(permit.places.count, 0);
+        cr_assert_eq(got, 0);
+        if (state == 2)
+            cr_assert_eq(receive_now(&c), 5);
+        else
+            cr_assert_eq(receive_now(&full), 0);
+        cr_assert_eq(receive_now(&full), UV_EAGAIN);
+        cr_assert_eq(edo_mpsc_capacity(full.tx), 1);
+
+        struct edo_mpsc_recv_many all = edo_mpsc_recv_many(c.rx, many, 2);
+        bench.counter.wakes = 0;
+        if (state > 0)
+            cr_assert_eq(POLL(all), EDO_PENDING);
+        if (state == 2)
+            cr_assert_eq(send_now(&c, 6), 0);
+        DROP_IT(all);
+        if (state < 2)
+            cr_assert_eq(send_now(&c, 6), 0);
+        cr_assert_eq(bench.counter.wakes, state == 2);
+        cr_assert_eq(receive_now(&c), 6);
+        bench.counter.wakes = 0;
+        done(&c);
+        done(&full);
+    }
+    bench_end(&bench);
+}
+
+Test(mpsc, futures_that_were_refused_and_are_dropped)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    struct channel c = channel(1);
+    cr_assert_eq(send_now(&c, 0), 0);
+    MPSC_PERMIT(int) permit = {0};
+    int value = 1;
+    struct edo_mpsc_send send = edo_mpsc_send(c.tx, &value);
+    struct edo_mpsc_reserve reserve = edo_mpsc_reserve(c.tx, &permit);
+    struct edo_mpsc_closed closed = edo_mpsc_closed(c.tx);
+    cr_assert_eq(POLL(send), EDO_PENDING);
+    cr_assert_eq(POLL(reserve), EDO_PENDING);
+    cr_assert_eq(POLL(closed), EDO_PENDING);
+    edo_mpsc_close(c.rx);
+    cr_assert_eq(bench.counter.wakes, 3);
+    DROP_IT(closed);
+    DROP_IT(reserve);
+    DROP_IT(send);
+    cr_assert_eq(receive_now(&c), 0);
+    cr_assert_eq(receive_now(&c), EDO_ECLOSED);
+    done(&c);
+    bench_end(&bench);
+}
+
+Test(mpsc, the_futures_say_their_names)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    struct channel c = channel(1);
+    MPSC_PERMIT(int) permit = {0};
+    int value = 1;
+    struct edo_mpsc_recv recv = edo_mpsc_recv(c.rx, &value);
+    struct edo_mpsc_recv_many many = edo_mpsc_recv_many(c.rx, &value, 1);
+    struct edo_mpsc_send send = edo_mpsc_send(c.tx, &value);
+    struct edo_mpsc_reserve reserve = edo_mpsc_reserve(c.tx, &permit);
+    struct edo_mpsc_closed closed = edo_mpsc_closed(c.tx);
+    struct edo_future *futures[] = {&recv.future_, &many.future_, &send.future_, &reserve.future_,
+                                    &closed.future_};
+    for (int i = 0; i < 5; i++)
+        edo_future_trace(futures[i], &bench.cx);
+    cr_assert_str_eq(bench.trace,
+                     "edo_mpsc_recv\nedo_mpsc_recv_many\nedo_mpsc_send\nedo_mpsc_reserve\n"
+                     "edo_mpsc_closed\n");
+    done(&c);
+    bench_end(&bench);
+}
+
+/* Only an unbounded channel, and a thread that waits, need memory once there is a channel. */
+Test(mpsc, a_bounded_one_allocates_when_it_is_made)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    struct channel c = channel(1), other;
+    int value = 1, next = 2, got = 0;
+    edo_alloc_fail(1, true);
+    MPSC_PERMIT(int) permit = {0};
+    MPSC_WEAK_SENDER(int) weak = edo_mpsc_downgrade(c.tx);
+    other.tx = edo_mpsc_upgrade(weak);
+    other.rx = c.rx;
+    struct edo_mpsc_reserve reserve = edo_mpsc_reserve(c.tx, &permit);
+    cr_assert_eq(POLL(reserve), EDO_READY);
+    edo_mpsc_permit_send(&permit, &value);
+    struct edo_mpsc_send send = edo_mpsc_send(c.tx, &next);
+    cr_assert_eq(POLL(send), EDO_PENDING);
+    struct edo_mpsc_recv recv = edo_mpsc_recv(c.rx, &got);
+    cr_assert_eq(POLL(recv), EDO_READY);
+    cr_assert_eq(POLL(send), EDO_READY);
+    cr_assert_eq(receive_now(&c), 2);
+    edo_mpsc_weak_sender_drop(weak);
+    cr_assert_not(edo_alloc_fail(0, false));
+    edo_mpsc_sender_drop(c.tx);
+    done(&other);
+    bench_end(&bench);
+}
+
+Test(mpsc, a_plain_thread_without_memory_neither_sends_nor_receives)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    for (int unbounded = 0; unbounded < 2; unbounded++) {
+        MPSC_SENDER(struct owned) tx;
+        MPSC_RECEIVER(struct owned) rx;
+        cr_assert_eq(edo_mpsc_with(&tx, &rx, unbounded ? EDO_UNBOUNDED : 2, owned_drop), 0);
+        struct owned owned = owned_new(3), got = {NULL};
+        edo_alloc_fail(1, false);
+        cr_assert_eq(edo_mpsc_blocking_send(tx, &owned), UV_ENOMEM);
+        cr_assert(edo_alloc_fail(0, false));
+        cr_assert_eq(edo_mpsc_len(tx), 0);
+        cr_assert_eq(*owned.value, 3);
+        cr_assert_eq(edo_mpsc_blocking_send(tx, &owned), 0);
+        edo_alloc_fail(1, false);
+        cr_assert_eq(edo_mpsc_blocking_recv(rx, &got), UV_ENOMEM);
+        cr_assert(edo_alloc_fail(0, false));
+        cr_assert_null(got.value);
+        cr_assert_eq(edo_mpsc_blocking_recv(rx, &got), 0);
+        cr_assert_eq(*got.value, 3);
+        edo_free(got.value);
+        edo_mpsc_sender_drop(tx);
+        edo_mpsc_receiver_drop(rx);
+    }
+    bench_end(&bench);
+}
+
+/* Wakers that call back. */
+static struct {
+    struct channel c;
+    struct edo_mpsc_recv recv;
+    struct edo_mpsc_closed closed;
+    struct edo_mpsc_send send;
+    int got, value;
+} rigged;
+
+/* Takes the lock, as long as there is a channel. */
+static void looks(void)
+{
+    if (rigged.c.tx != NULL)
+        edo_mpsc_sender_count(rigged.c.tx);
+    else if (rigged.c.rx != NULL)
+        edo_mpsc_sender_count(rigged.c.rx);
+}
+
+static void rigged_begin(struct bench *bench, size_t capacity)
+{
+    hostile_begin(bench, &hostile_foreign, looks);
+    memset(&rigged, 0, sizeof rigged);
+    rigged.c = channel(capacity);
+    rigged.value = 7;
+    rigged.recv = edo_mpsc_recv(rigged.c.rx, &rigged.got);
+    rigged.send = edo_mpsc_send(rigged.c.tx, &rigged.value);
+    rigged.closed = edo_mpsc_closed(rigged.c.tx);
+}
+
+static void rigged_end(struct bench *bench)
+{
+    hostile.always = NULL;
+    done(&rigged.c);
+    hostile_end(bench);
+}
+
+static void sends(void)
+{
+    cr_assert_eq(send_now(&rigged.c, 8), 0);
+}
+
+static void takes(void)
+{
+    rigged.got = receive_now(&rigged.c);
+}
+
+static void closes(void)
+{
+    edo_mpsc_close(rigged.c.rx);
+}
+
+static void drops_sender(void)
+{
+    __typeof__(rigged.c.tx) tx = rigged.c.tx;
+    rigged.c.tx = NULL;
+    edo_mpsc_sender_drop(tx);
+}
+
+static void drops_receiver(void)
+{
+    __typeof__(rigged.c.rx) rx = rigged.c.rx;
+    rigged.c.rx = NULL;
+    edo_mpsc_receiver_drop(rx);
+}
+
+static void receives_and_goes(void)
+{
+    cr_assert_eq(edo_future_poll(&rigged.recv.future_, &hostile.bench->cx), EDO_READY);
+    drops_receiver();
+}
+
+Test(mpsc, no_lock_is_held_while_a_waker_runs_and_each_clone_is_dropped)
+{
+    struct bench bench;
+    rigged_begin(&bench, 1);
+    struct counter other = {.waker = {&hostile_foreign}};
+    struct edo_context second;
+    edo_context_init(&second, &other.waker);
+    cr_assert_eq(POLL(rigged.closed), EDO_PENDING);
+    cr_assert_eq(edo_future_poll(&rigged.closed.future_, &second), EDO_PENDING);
+    cr_assert_eq(POLL(rigged.recv), EDO_PENDING);
+    cr_assert_eq(edo_future_poll(&rigged.recv.future_, &second), EDO_PENDING);
+    sends();
+    cr_assert_eq(other.wakes, 1);
+    MPSC_PERMIT(int) permit = {0};
+    struct edo_mpsc_reserve reserve = edo_mpsc_reserve(rigged.c.tx, &permit);
+    struct edo_mpsc_send given_up = edo_mpsc_send(rigged.c.tx, &rigged.value);
+    cr_assert_eq(POLL(reserve), EDO_PENDING);
+    cr_assert_eq(POLL(given_up), EDO_PENDING);
+    cr_assert_eq(POLL(rigged.send), EDO_PENDING);
+    cr_assert_eq(edo_future_poll(&rigged.send.future_, &second), EDO_PENDING);
+    cr_assert_eq(POLL(rigged.recv), EDO_READY);
+    cr_assert_eq(rigged.got, 8);
+    cr_assert_eq(POLL(reserve), EDO_READY);
+    DROP_IT(given_up);
+    edo_mpsc_permit_release(&permit);
+    cr_assert_eq(POLL(rigged.send), EDO_READY);
+    struct edo_mpsc_closed stays = edo_mpsc_closed(rigged.c.tx);
+    cr_assert_eq(POLL(stays), EDO_PENDING);
+    closes();
+    cr_assert_eq(POLL(rigged.closed), EDO_READY);
+    DROP_IT(stays);
+    cr_assert_eq(other.clones, other.drops);
+    rigged_end(&bench);
+}
+
+Test(mpsc, a_clone_that_sends_receives_or_closes_is_not_missed)
+{
+    struct bench bench;
+    rigged_begin(&bench, 1);
+    hostile.in_clone.act = sends;
+    cr_assert_eq(POLL(rigged.recv), EDO_READY);
+    cr_assert_eq(rigged.got, 8);
+    sends();
+    hostile.in_clone.act = takes;
+    cr_assert_eq(POLL(rigged.send), EDO_READY);
+    cr_assert_eq(rigged.send.output, 0);
+    rigged.send = edo_mpsc_send(rigged.c.tx, &rigged.value);
+    hostile.in_clone.act = closes;
+    cr_assert_eq(POLL(rigged.send), EDO_READY);
+    cr_assert_eq(rigged.send.output, EDO_ECLOSED);
+    rigged_end(&bench);
+
+    rigged_begin(&bench, 1);
+    hostile.in_clone.act = closes;
+    cr_assert_eq(POLL(rigged.closed), EDO_READY);
+    rigged_end(&bench);
+
+    rigged_begin(&bench, 1);
+    hostile.in_clone.act = drops_sender;
+    cr_assert_eq(POLL(rigged.recv), EDO_READY);
+    cr_assert_eq(rigged.recv.output, EDO_ECLOSED);
+    rigged_end(&bench);
+}
+
+static void closed_ends_and_all_go(void)
+{
+    cr_assert_eq(edo_future_poll(&rigged.closed.future_, &hostile.bench->cx), EDO_READY);
+    drops_sender();
+}
+
+Test(mpsc, a_wake_that_ends_everything)
+{
+    struct bench bench;
+    rigged_begin(&bench, 1);
+    cr_assert_eq(POLL(rigged.recv), EDO_PENDING);
+    hostile.in_wake.act = receives_and_goes;
+    sends();
+    cr_assert_eq(rigged.got, 8);
+    rigged_end(&bench);
+
+    rigged_begin(&bench, 1);
+    cr_assert_eq(POLL(rigged.recv), EDO_PENDING);
+    hostile.in_wake.act = receives_and_goes;
+    drops_sender();
+    cr_assert_eq(rigged.recv.output, EDO_ECLOSED);
+    rigged_end(&bench);
+
+    rigged_begin(&bench, 1);
+    MPSC_PERMIT(int) permit = {0};
+    cr_assert_eq(edo_mpsc_try_reserve(rigged.c.tx, &permit), 0);
+    drops_sender();
+    cr_assert_eq(POLL(rigged.recv), EDO_PENDING);
+    hostile.in_wake.act = receives_and_goes;
+    edo_mpsc_permit_send(&permit, &(int){9});
+    cr_assert_eq(rigged.got, 9);
+    rigged_end(&bench);
+
+    rigged_begin(&bench, 1);
+    cr_assert_eq(edo_mpsc_try_reserve(rigged.c.tx, &permit), 0);
+    drops_sender();
+    cr_assert_eq(POLL(rigged.recv), EDO_PENDING);
+    hostile.in_wake.act = receives_and_goes;
+    edo_mpsc_permit_release(&permit);
+    cr_assert_eq(rigged.recv.output, EDO_ECLOSED);
+    rigged_end(&bench);
+
+    rigged_begin(&bench, 1);
+    cr_assert_eq(POLL(rigged.closed), EDO_PENDING);
+    hostile.in_wake.act = closed_ends_and_all_go;
+    drops_receiver();
+    rigged_end(&bench);
+}
+
+Test(mpsc, a_waker_whose_drop_closes_is_woken_by_it)
+{
+    struct bench bench;
+    rigged_begin(&bench, 1);
+    struct counter other = {.waker = {&hostile_foreign}};
+    struct edo_context second;
+    edo_context_init(&second, &other.waker);
+    sends();
+    cr_assert_eq(POLL(rigged.send), EDO_PENDING);
+    hostile.in_drop.act = closes;
+    cr_assert_eq(edo_future_poll(&rigged.send.future_, &second), EDO_PENDING);
+    cr_assert_eq(other.wakes, 1);
+    cr_assert_eq(edo_future_poll(&rigged.send.future_, &second), EDO_READY);
+    cr_assert_eq(rigged.send.output, EDO_ECLOSED);
+    rigged_end(&bench);
+}
+
+/* More wait than are woken at once. While the first are, one of the others polls, one is dropped, one
+ * comes. */
+enum { CROWD = 40 };
+static struct edo_mpsc_send crowd[CROWD], comes;
+static int crowd_values[CROWD];
+
+static void meddles(void)
+{
+    static struct counter counter = {.waker = {&counter_stable}};
+    struct edo_context cx;
+    edo_context_init(&cx, &counter.waker);
+    cr_assert_eq(edo_future_poll(&crowd[CROWD - 1].future_, &cx), EDO_PENDING);
+    comes = edo_mpsc_send(rigged.c.tx, &rigged.value);
+    cr_assert_eq(edo_future_poll(&comes.future_, &cx), EDO_PENDING);
+    edo_future_drop(&crowd[CROWD - 2].future_, &cx);
+}
+
+static void crowd_waits(struct bench *bench)
+{
+    for (int i = 0; i < CROWD; i++) {
+        crowd_values[i] = i;
+        crowd[i] = edo_mpsc_send(rigged.c.tx, &crowd_values[i]);
+        cr_assert_eq(edo_future_poll(&crowd[i].future_, &bench->cx), EDO_PENDING);
+    }
+}
+
+Test(mpsc, senders_come_and_go_while_the_others_are_woken)
+{
+    struct bench bench;
+    rigged_begin(&bench, CROWD);
+    MPSC_PERMIT(int) permit = {0};
+    cr_assert_eq(edo_mpsc_try_reserve_many(rigged.c.tx, CROWD, &permit), 0);
+    crowd_waits(&bench);
+    hostile.in_wake.act = meddles;
+    edo_mpsc_permit_release(&permit);
+    for (int i = 0; i < CROWD; i++)
+        if (i != CROWD - 2)
+            cr_assert_eq(POLL(crowd[i]), EDO_READY);
+    cr_assert_eq(POLL(comes), EDO_READY, "there is a place for it, too");
+    for (int i = 0; i < CROWD; i++)
+        if (i != CROWD - 2)
+            cr_assert_eq(receive_now(&rigged.c), i);
+    cr_assert_eq(receive_now(&rigged.c), 7);
+    rigged_end(&bench);
+}
+
+static int hook_calls;
+static MPSC_SENDER(struct owned) hook_tx;
+
+static void hook_looks(struct owned *owned)
+{
+    owned_drop(owned);
+    edo_mpsc_sender_count(hook_tx);
+    cr_assert_eq(edo_mpsc_try_send(hook_tx, owned), EDO_ECLOSED);
+    hook_calls++;
+}
+
+Test(mpsc, no_lock_is_held_while_a_message_is_dropped)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    MPSC_RECEIVER(struct owned) rx;
+    cr_assert_eq(edo_mpsc_with(&hook_tx, &rx, 3, hook_looks), 0);
+    for (int i = 0; i < 3; i++) {
+        struct owned owned = owned_new(i);
+        cr_assert_eq(edo_mpsc_try_send(hook_tx, &owned), 0);
+    }
+    edo_mpsc_receiver_drop(rx);
+    cr_assert_eq(hook_calls, 3);
+    edo_mpsc_sender_drop(hook_tx);
+    bench_end(&bench);
+}
+
 /* Plain threads. */
 
 struct counting {
@@ -915,5 +1351,155 @@ Test(mpsc, tasks_of_two_runtimes_talk)
     pings_in_runtime(&b);
     pthread_join(thread, NULL);
     cr_assert_geq(a.rounds + b.rounds, 20000);
+    bench_end(&bench);
+}
+
+/* Threads that send in every way, impatiently, and a receiver that receives in every way, until it
+ * closes, or goes, at some time: each message that was sent is received, or dropped, once; each that
+ * was refused is still the sender's. */
+enum { STORM_SENDERS = 6, STORM_ROUNDS = 40, STORM_CAPACITY = 3 };
+struct storm {
+    MPSC_SENDER(struct owned) tx;
+    MPSC_WEAK_SENDER(struct owned) weak;
+    unsigned seed;
+};
+static _Atomic(int) storm_sent, storm_received;
+
+static int storm_send_by_permit(struct storm *storm)
+{
+    MPSC_PERMIT(struct owned) permit = {0};
+    size_t n = (size_t)rand_r(&storm->seed) % (STORM_CAPACITY + 1);
+    struct edo_mpsc_reserve reserve = edo_mpsc_reserve_many(storm->tx, n, &permit);
+    if (!pursue(&reserve.future_, rand_r(&storm->seed) % 2, &storm->seed))
+        return 0;
+    for (; permit.places.count > 0 && rand_r(&storm->seed) % 4 != 0; storm_sent++) {
+        struct owned owned = owned_new(1);
+        edo_mpsc_permit_send(&permit, &owned);
+    }
+    edo_mpsc_permit_release(&permit);
+    return reserve.output == UV_EINVAL ? 0 : reserve.output; /* unbounded: there are no places */
+}
+
+static int storm_send(struct storm *storm)
+{
+    struct owned owned = owned_new(0);
+    struct edo_mpsc_send send = edo_mpsc_send(storm->tx, &owned);
+    int error = UV_EAGAIN;
+    switch (rand_r(&storm->seed) % 3) {
+    case 0:
+        error = edo_mpsc_try_send(storm->tx, &owned);
+        break;
+    case 1:
+        error = edo_mpsc_blocking_send(storm->tx, &owned);
+        break;
+    default:
+        if (pursue(&send.future_, rand_r(&storm->seed) % 2, &storm->seed))
+            error = send.output;
+        break;
+    }
+    if (error == 0)
+        storm_sent++;
+    else
+        edo_free(owned.value);
+    return error == UV_EAGAIN ? 0 : error;
+}
+
+static void *storm_sends(void *arg)
+{
+    struct storm *storm = arg;
+    __typeof__(storm->tx) again;
+    int error = 0;
+    while (error == 0) {
+        struct edo_mpsc_closed closed = edo_mpsc_closed(storm->tx);
+        switch (rand_r(&storm->seed) % 4) {
+        case 0:
+            error = storm_send_by_permit(storm);
+            break;
+        case 1:
+            pursue(&closed.future_, false, &storm->seed);
+            again = edo_mpsc_upgrade(storm->weak);
+            cr_assert(again == storm->tx);
+            edo_mpsc_sender_drop(again);
+            break;
+        default:
+            error = storm_send(storm);
+            break;
+        }
+    }
+    cr_assert_eq(error, EDO_ECLOSED);
+    struct edo_mpsc_closed closed = edo_mpsc_closed(storm->tx);
+    pursue(&closed.future_, true, &storm->seed);
+    edo_mpsc_sender_drop(storm->tx);
+    edo_mpsc_weak_sender_drop(storm->weak);
+    return NULL;
+}
+
+/* How many, or an error. */
+static int storm_receive(MPSC_RECEIVER(struct owned) rx, struct owned *owned, unsigned *seed)
+{
+    struct edo_mpsc_recv recv = edo_mpsc_recv(rx, owned);
+    struct edo_mpsc_recv_many many = edo_mpsc_recv_many(rx, owned, STORM_CAPACITY);
+    int error = UV_EAGAIN;
+    switch (rand_r(seed) % 3) {
+    case 0:
+        if (pursue(&recv.future_, false, seed))
+            error = recv.output;
+        break;
+    case 1:
+        if (pursue(&many.future_, false, seed))
+            error = many.output > 0 ? (int)many.output - 1 : EDO_ECLOSED;
+        break;
+    default:
+        error = edo_mpsc_try_recv(rx, owned);
+        break;
+    }
+    return error == UV_EAGAIN ? 0 : error < 0 ? error : error + 1;
+}
+
+static void storm_round(unsigned *seed, bool unbounded)
+{
+    MPSC_SENDER(struct owned) tx;
+    MPSC_RECEIVER(struct owned) rx;
+    struct storm storms[STORM_SENDERS];
+    pthread_t threads[STORM_SENDERS];
+    cr_assert_eq(edo_mpsc_with(&tx, &rx, unbounded ? EDO_UNBOUNDED : STORM_CAPACITY, owned_drop),
+                 0);
+    for (int i = 0; i < STORM_SENDERS; i++) {
+        storms[i] = (struct storm){edo_mpsc_sender_clone(tx), edo_mpsc_downgrade(tx),
+                                   (unsigned)rand_r(seed)};
+        cr_assert_eq(pthread_create(&threads[i], NULL, storm_sends, &storms[i]), 0);
+    }
+    edo_mpsc_sender_drop(tx);
+    struct owned owned[STORM_CAPACITY];
+    int left = rand_r(seed) % 200, n;
+    while (left > 0) {
+        n = storm_receive(rx, owned, seed);
+        cr_assert_geq(n, 0);
+        left -= n > 0 ? n : 1;
+        storm_received += n;
+        for (int i = 0; i < n; i++)
+            edo_free(owned[i].value);
+    }
+    bool drains = rand_r(seed) % 2 == 0;
+    if (drains) {
+        edo_mpsc_close(rx);
+        for (; edo_mpsc_blocking_recv(rx, owned) == 0; storm_received++)
+            edo_free(owned[0].value);
+    }
+    edo_mpsc_receiver_drop(rx);
+    for (int i = 0; i < STORM_SENDERS; i++)
+        pthread_join(threads[i], NULL);
+}
+
+Test(mpsc, whatever_threads_do_each_message_ends_once)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    owned_dropped = 0;
+    unsigned seed = pursue_seed();
+    for (int round = 0; round < STORM_ROUNDS; round++)
+        storm_round(&seed, round % 4 == 0);
+    cr_assert_eq(storm_sent, storm_received + owned_dropped);
+    cr_assert_gt(storm_received, 0);
     bench_end(&bench);
 }

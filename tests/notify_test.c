@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include "poll_harness.h"
+#include "hostile_waker.h"
 
 #include <pthread.h>
 
 #include "edo.h"
 #include "internal/park.h"
+#include "pursue.h"
 
 static struct edo_notify notify;
 
@@ -238,34 +239,72 @@ Test(notify, without_budget_it_gives_way_and_takes_no_permit)
     end(&bench);
 }
 
-/* A waker that is somebody else's: it is cloned, and everything it is asked to do calls back into the
- * primitive. With the lock held, that would hang. */
-static void hostile_wake(struct edo_waker *waker)
+Test(notify, one_that_waits_and_is_dropped_is_passed_over)
 {
-    counter_wake(waker);
-    edo_notify_waiters(&notify);
+    struct bench bench;
+    begin(&bench);
+    struct edo_notified gone = edo_notified(&notify), enabled = edo_notified(&notify),
+                        stays = edo_notified(&notify);
+    cr_assert_eq(POLL(gone), EDO_PENDING);
+    cr_assert_not(edo_notified_enable(&enabled));
+    cr_assert_eq(POLL(stays), EDO_PENDING);
+    DROP_IT(gone);
+    DROP_IT(enabled);
+    edo_notify_one(&notify);
+    cr_assert_eq(bench.counter.wakes, 1);
+    cr_assert_eq(POLL(stays), EDO_READY);
+    end(&bench);
 }
 
-static struct edo_waker *hostile_clone(struct edo_waker *waker)
+Test(notify, an_enabled_one_that_is_chosen_and_dropped_passes_it_on)
 {
-    edo_notify_waiters(&notify);
-    return counter_clone(waker);
+    struct bench bench;
+    begin(&bench);
+    struct edo_notified first = edo_notified(&notify), second = edo_notified(&notify);
+    cr_assert_not(edo_notified_enable(&first));
+    cr_assert_eq(POLL(second), EDO_PENDING);
+    edo_notify_one(&notify);
+    cr_assert_eq(bench.counter.wakes, 0, "it has no waker");
+    DROP_IT(first);
+    cr_assert_eq(bench.counter.wakes, 1);
+    cr_assert_eq(POLL(second), EDO_READY);
+    edo_notify_one(&notify);
+    struct edo_notified takes = edo_notified(&notify);
+    cr_assert(edo_notified_enable(&takes));
+    DROP_IT(takes);
+    struct edo_notified next = edo_notified(&notify);
+    cr_assert_eq(POLL(next), EDO_READY, "the permit that it took");
+    end(&bench);
 }
 
-static void hostile_drop(struct edo_waker *waker)
+Test(notify, a_trace_names_it_and_it_allocates_nothing)
 {
+    struct bench bench;
+    begin(&bench);
+    edo_alloc_fail(1, true);
+    struct edo_notified waits = edo_notified(&notify);
+    cr_assert_eq(POLL(waits), EDO_PENDING);
+    edo_future_trace(&waits.future_, &bench.cx);
+    cr_assert_str_eq(bench.trace, "edo_notified\n");
+    edo_notify_one(&notify);
+    cr_assert_eq(POLL(waits), EDO_READY);
+    edo_notify_last(&notify);
     edo_notify_waiters(&notify);
-    counter_drop(waker);
+    cr_assert_not(edo_alloc_fail(0, false));
+    end(&bench);
 }
 
-static const struct edo_waker_ops hostile = {hostile_wake, hostile_clone, hostile_drop, NULL, NULL};
+static void notifies_all(void)
+{
+    edo_notify_waiters(&notify);
+}
 
 Test(notify, no_lock_is_held_while_a_waker_runs)
 {
     struct bench bench;
-    begin(&bench);
-    bench.counter.waker.ops = &hostile;
-    struct counter other = {.waker = {&hostile}};
+    hostile_begin(&bench, &hostile_foreign, notifies_all);
+    edo_notify_init(&notify);
+    struct counter other = {.waker = {&hostile_foreign}};
     struct edo_context second;
     edo_context_init(&second, &other.waker);
     struct edo_notified woken = edo_notified(&notify);
@@ -278,7 +317,108 @@ Test(notify, no_lock_is_held_while_a_waker_runs)
     struct edo_notified last = edo_notified(&notify);
     cr_assert_eq(edo_future_poll(&last.future_, &second), EDO_READY);
     cr_assert_eq(other.clones, other.drops);
-    end(&bench);
+    edo_notify_destroy(&notify);
+    hostile_end(&bench);
+}
+
+static struct edo_notified rigged[3];
+
+static void notifies_one(void)
+{
+    edo_notify_one(&notify);
+}
+
+static void first_gives_up(void)
+{
+    edo_future_drop(&rigged[0].future_, &hostile.bench->cx);
+}
+
+static void all_give_up(void)
+{
+    for (int i = 0; i < 3; i++)
+        edo_future_drop(&rigged[i].future_, &hostile.bench->cx);
+}
+
+static void rigged_wait(struct bench *bench)
+{
+    hostile_begin(bench, &hostile_foreign, NULL);
+    edo_notify_init(&notify);
+    for (int i = 0; i < 3; i++) {
+        rigged[i] = edo_notified(&notify);
+        cr_assert_eq(POLL_BY(rigged[i], &bench->cx), EDO_PENDING);
+    }
+}
+
+Test(notify, a_clone_that_notifies_is_not_missed)
+{
+    struct bench bench;
+    hostile_begin(&bench, &hostile_foreign, NULL);
+    edo_notify_init(&notify);
+    rigged[0] = edo_notified(&notify);
+    hostile.in_clone.act = notifies_one;
+    cr_assert_eq(POLL(rigged[0]), EDO_READY);
+    rigged[0] = edo_notified(&notify);
+    hostile.in_clone.act = notifies_all;
+    cr_assert_eq(POLL(rigged[0]), EDO_READY);
+    rigged[0] = edo_notified(&notify);
+    cr_assert_eq(POLL(rigged[0]), EDO_PENDING, "no permit is left");
+    DROP_IT(rigged[0]);
+    edo_notify_destroy(&notify);
+    hostile_end(&bench);
+}
+
+Test(notify, one_that_gives_up_when_it_is_woken_passes_it_on)
+{
+    struct bench bench;
+    rigged_wait(&bench);
+    hostile.in_wake.act = first_gives_up;
+    edo_notify_one(&notify);
+    cr_assert_eq(bench.counter.wakes, 2);
+    cr_assert_eq(POLL(rigged[1]), EDO_READY);
+    cr_assert_eq(POLL(rigged[2]), EDO_PENDING);
+    DROP_IT(rigged[2]);
+    edo_notify_destroy(&notify);
+    hostile_end(&bench);
+
+    rigged_wait(&bench);
+    hostile.in_wake.act = all_give_up;
+    edo_notify_waiters(&notify);
+    struct edo_notified next = edo_notified(&notify);
+    cr_assert_eq(POLL(next), EDO_PENDING, "nothing was passed on");
+    DROP_IT(next);
+    edo_notify_destroy(&notify);
+    hostile_end(&bench);
+}
+
+/* More than are woken at once; while the first are, one of the others is dropped, one waits anew. */
+enum { HORDE = 80 };
+static struct edo_notified horde[HORDE + 1];
+
+static void horde_changes(void)
+{
+    edo_future_drop(&horde[HORDE - 1].future_, &hostile.bench->cx);
+    horde[HORDE] = edo_notified(&notify);
+    cr_assert_eq(POLL_BY(horde[HORDE], &hostile.bench->cx), EDO_PENDING);
+}
+
+Test(notify, they_come_and_go_while_the_others_are_woken)
+{
+    struct bench bench;
+    hostile_begin(&bench, &hostile_foreign, NULL);
+    edo_notify_init(&notify);
+    for (int i = 0; i < HORDE; i++) {
+        horde[i] = edo_notified(&notify);
+        cr_assert_eq(POLL(horde[i]), EDO_PENDING);
+    }
+    hostile.in_wake.act = horde_changes;
+    edo_notify_waiters(&notify);
+    cr_assert_eq(bench.counter.wakes, HORDE - 1);
+    for (int i = 0; i < HORDE - 1; i++)
+        cr_assert_eq(POLL(horde[i]), EDO_READY);
+    cr_assert_eq(POLL(horde[HORDE]), EDO_PENDING, "it came when they had been notified");
+    DROP_IT(horde[HORDE]);
+    edo_notify_destroy(&notify);
+    hostile_end(&bench);
 }
 
 /* Two threads, a runtime in each, hand a plain number to and fro. */
@@ -332,6 +472,82 @@ Test(notify, what_was_written_before_is_seen_across_threads)
     edo_notify_destroy(&pong);
     struct edo_census after = edo_census_now();
     cr_assert_arr_eq(before.live, after.live, sizeof before.live);
+}
+
+/* Threads that put something down and notify, others that look for it and wait, and give up as it
+ * happens: nothing stays where it is while somebody waits. */
+enum { STORM_THREADS = 4, STORM_THINGS = 4000 };
+static struct edo_notify things_there, all_done;
+static _Atomic(int) things, things_taken;
+
+static bool storm_take(void)
+{
+    int there = edo_load(&things, relaxed);
+    while (there > 0)
+        if (edo_cas_weak(&things, &there, there - 1, acq_rel, relaxed))
+            return true;
+    return false;
+}
+
+static void *storm_takes(void *arg)
+{
+    unsigned *seed = arg;
+    for (;;) {
+        struct edo_notified end = edo_notified(&all_done);
+        if (edo_load(&things_taken, acquire) == STORM_THREADS * STORM_THINGS)
+            return NULL;
+        struct edo_notified there = edo_notified(&things_there);
+        if (rand_r(seed) % 4 == 0)
+            edo_notified_enable(&there);
+        if (storm_take()) {
+            struct edo_context cx;
+            struct counter nobody = {.waker = {&counter_stable}};
+            edo_context_init(&cx, &nobody.waker);
+            edo_future_drop(&there.future_, &cx);
+            if (edo_fetch_add(&things_taken, 1, acq_rel) + 1 == STORM_THREADS * STORM_THINGS) {
+                edo_notify_waiters(&all_done);
+                edo_notify_waiters(&things_there);
+            }
+            continue;
+        }
+        bool last = edo_load(&things_taken, acquire) == STORM_THREADS * STORM_THINGS;
+        pursue(&there.future_, !last && rand_r(seed) % 2, seed);
+        pursue(&end.future_, last, seed);
+    }
+}
+
+static void *storm_puts(void *arg)
+{
+    unsigned *seed = arg;
+    for (int i = 0; i < STORM_THINGS; i++) {
+        edo_fetch_add(&things, 1, release);
+        (rand_r(seed) % 2 ? edo_notify_one : edo_notify_last)(&things_there);
+        if (rand_r(seed) % 64 == 0)
+            sched_yield();
+    }
+    return NULL;
+}
+
+Test(notify, whatever_threads_do_no_notification_is_lost)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    unsigned seed = pursue_seed(), seeds[2 * STORM_THREADS];
+    pthread_t threads[2 * STORM_THREADS];
+    edo_notify_init(&things_there);
+    edo_notify_init(&all_done);
+    for (int i = 0; i < 2 * STORM_THREADS; i++) {
+        seeds[i] = (unsigned)rand_r(&seed);
+        cr_assert_eq(pthread_create(&threads[i], NULL, i < STORM_THREADS ? storm_takes : storm_puts,
+                                    &seeds[i]),
+                     0);
+    }
+    for (int i = 0; i < 2 * STORM_THREADS; i++)
+        pthread_join(threads[i], NULL);
+    cr_assert_eq(things, 0);
+    edo_notify_destroy(&things_there);
+    edo_notify_destroy(&all_done);
+    bench_end(&bench);
 }
 
 /* On a thread of no executor: it sleeps; and in a task, where that would stop the others, it refuses. */

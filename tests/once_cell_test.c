@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "poll_harness.h"
+#include "hostile_waker.h"
 
 #include <pthread.h>
 #include <sched.h>
@@ -567,44 +567,18 @@ Test(once_cell, it_allocates_nothing)
     end(&bench);
 }
 
-/* A waker that is somebody else's. The lock is free whatever it is asked to do, and then it does what
- * `meanwhile` says. */
-static void (*meanwhile)(void);
-
 static void look(void)
 {
     cr_assert_eq(pthread_mutex_trylock(&cell.core_.lock_.mutex_), 0);
     pthread_mutex_unlock(&cell.core_.lock_.mutex_);
-    if (meanwhile != NULL)
-        meanwhile();
 }
-
-static void hostile_wake(struct edo_waker *waker)
-{
-    look();
-    counter_wake(waker);
-}
-
-static struct edo_waker *hostile_clone(struct edo_waker *waker)
-{
-    look();
-    return counter_clone(waker);
-}
-
-static void hostile_drop(struct edo_waker *waker)
-{
-    look();
-    counter_drop(waker);
-}
-
-static const struct edo_waker_ops hostile = {hostile_wake, hostile_clone, hostile_drop, NULL, NULL};
 
 Test(once_cell, no_lock_is_held_while_a_waker_runs_and_each_clone_is_dropped)
 {
     struct bench bench;
-    begin(&bench);
-    bench.counter.waker.ops = &hostile;
-    struct counter other = {.waker = {&hostile}};
+    hostile_begin(&bench, &hostile_foreign, look);
+    edo_once_cell_init(&cell);
+    struct counter other = {.waker = {&hostile_foreign}};
     struct edo_context second;
     edo_context_init(&second, &other.waker);
     struct wants wants[5];
@@ -622,41 +596,38 @@ Test(once_cell, no_lock_is_held_while_a_waker_runs_and_each_clone_is_dropped)
     cr_assert_eq(POLL(wants[3].init), EDO_READY);
     cr_assert_eq(bench.counter.clones, bench.counter.drops);
     cr_assert_eq(POLL(wants[4].init), EDO_READY);
-    end(&bench);
+    edo_once_cell_destroy(&cell);
+    hostile_end(&bench);
 }
 
 static void clone_sets(void)
 {
-    meanwhile = NULL;
     cr_assert_eq(set(9), 0);
 }
 
 Test(once_cell, a_clone_that_sets_it_is_not_missed)
 {
     struct bench bench;
-    begin(&bench);
-    bench.counter.waker.ops = &hostile;
+    hostile_begin(&bench, &hostile_foreign, look);
+    edo_once_cell_init(&cell);
     struct wants wants;
     want(&wants, 0, 1);
-    meanwhile = clone_sets;
+    hostile.in_clone.act = clone_sets;
     cr_assert_eq(POLL(wants.init), EDO_READY);
     was_not_needed(&wants);
     cr_assert_eq(*edo_once_cell_get(&cell), 9);
-    end(&bench);
+    edo_once_cell_destroy(&cell);
+    hostile_end(&bench);
 }
 
 /* While the wakers of the first batch run: one comes, one of the second batch polls, one is dropped. */
 enum { CROWD = 80 };
 static struct wants crowd[CROWD + 1], comes;
-static int wakes_seen;
 
 static void meddle(void)
 {
     static struct counter counter = {.waker = {&counter_stable}};
     struct edo_context cx;
-    if (++wakes_seen != 2)
-        return;
-    meanwhile = NULL;
     edo_context_init(&cx, &counter.waker);
     want(&comes, 0, 1);
     cr_assert_eq(edo_future_poll(&comes.init.future_, &cx), EDO_READY);
@@ -669,19 +640,20 @@ static void meddle(void)
 Test(once_cell, they_come_and_go_while_the_others_are_woken)
 {
     struct bench bench;
-    begin(&bench);
-    bench.counter.waker.ops = &hostile;
+    hostile_begin(&bench, &hostile_foreign, look);
+    edo_once_cell_init(&cell);
     for (int i = 0; i <= CROWD; i++) {
         want(&crowd[i], i == 0, i);
         cr_assert_eq(POLL(crowd[i].init), EDO_PENDING);
     }
-    meanwhile = meddle;
+    hostile.in_wake = HOSTILE_AFTER(1, meddle);
     bench.counter.wakes = 0;
     cr_assert_eq(POLL(crowd[0].init), EDO_READY);
     cr_assert_eq(bench.counter.wakes, CROWD - 2);
     for (int i = 1; i < CROWD - 1; i++)
         cr_assert_eq(POLL(crowd[i].init), EDO_READY);
-    end(&bench);
+    edo_once_cell_destroy(&cell);
+    hostile_end(&bench);
 }
 
 /* Threads, and tasks of two runtimes: each wants each of many cells, and gives up, fails or makes the

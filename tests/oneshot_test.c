@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#include "poll_harness.h"
+#include "hostile_waker.h"
 
 #include <pthread.h>
-#include <sched.h>
 
 #include "edo.h"
+#include "pursue.h"
 
 /* A message that owns memory, so that one dropped twice or never is noticed. */
 struct owned {
@@ -437,6 +437,25 @@ Test(oneshot, messages_of_any_size)
     cr_assert_eq(edo_oneshot_send(ntx, &nothing), 0);
     cr_assert_eq(edo_oneshot_try_recv(nrx, &nothing), 0);
     edo_oneshot_receiver_drop(nrx);
+    ONESHOT_SENDER(char) btx;
+    ONESHOT_RECEIVER(char) brx;
+    char byte = 'b', got_byte = 0;
+    cr_assert_eq(edo_oneshot(&btx, &brx), 0);
+    cr_assert_eq(edo_oneshot_send(btx, &byte), 0);
+    cr_assert_eq(edo_oneshot_try_recv(brx, &got_byte), 0);
+    cr_assert_eq(got_byte, 'b');
+    edo_oneshot_receiver_drop(brx);
+    static struct page {
+        char bytes[4096];
+    } page, got_page;
+    ONESHOT_SENDER(struct page) ptx;
+    ONESHOT_RECEIVER(struct page) prx;
+    memset(&page, 'p', sizeof page);
+    cr_assert_eq(edo_oneshot(&ptx, &prx), 0);
+    cr_assert_eq(edo_oneshot_send(ptx, &page), 0);
+    cr_assert_eq(edo_oneshot_try_recv(prx, &got_page), 0);
+    cr_assert_arr_eq(&page, &got_page, sizeof page);
+    edo_oneshot_receiver_drop(prx);
     ONESHOT_SENDER(struct odd) otx;
     ONESHOT_RECEIVER(struct odd) orx;
     memset(&odd, 'x', sizeof odd);
@@ -470,57 +489,16 @@ Test(oneshot, without_memory_nothing_is_made)
 
 /* Wakers whose operations do what another thread may do at that moment. */
 static struct {
-    struct bench *bench;
     struct channel c;
     struct edo_oneshot_recv recv;
     struct edo_oneshot_closed closed;
     int value;
-    void (*in_wake)(void), (*in_clone)(void), (*in_drop)(void), (*in_claim)(void);
 } rigged;
-
-static void once(void (**hook)(void))
-{
-    void (*run)(void) = *hook;
-    *hook = NULL;
-    if (run != NULL)
-        run();
-}
-
-static void rigged_wake(struct edo_waker *waker)
-{
-    counter_wake(waker);
-    once(&rigged.in_wake);
-}
-
-static struct edo_waker *rigged_clone(struct edo_waker *waker)
-{
-    once(&rigged.in_clone);
-    return counter_clone(waker);
-}
-
-static void rigged_drop(struct edo_waker *waker)
-{
-    counter_drop(waker);
-    once(&rigged.in_drop);
-}
-
-static struct edo_waker *rigged_claim(struct edo_waker *waker)
-{
-    once(&rigged.in_claim);
-    return waker;
-}
-
-static const struct edo_waker_ops rigged_foreign = {rigged_wake, rigged_clone, rigged_drop, NULL,
-                                                    NULL};
-static const struct edo_waker_ops rigged_stable = {rigged_wake, rigged_clone, rigged_drop,
-                                                   rigged_claim, rigged_wake};
 
 static void rigged_begin(struct bench *bench, const struct edo_waker_ops *ops)
 {
-    bench_begin(bench);
+    hostile_begin(bench, ops, NULL);
     memset(&rigged, 0, sizeof rigged);
-    rigged.bench = bench;
-    bench->counter.waker.ops = ops;
     rigged.c = channel();
     rigged.recv = edo_oneshot_recv(rigged.c.rx, &rigged.value);
     rigged.closed = edo_oneshot_closed(rigged.c.tx);
@@ -543,7 +521,7 @@ static void closes(void)
 
 static void receives(void)
 {
-    cr_assert_eq(edo_future_poll(&rigged.recv.future_, &rigged.bench->cx), EDO_READY);
+    cr_assert_eq(edo_future_poll(&rigged.recv.future_, &hostile.bench->cx), EDO_READY);
     cr_assert_eq(rigged.recv.output, 0);
     cr_assert_eq(rigged.value, 7);
 }
@@ -556,13 +534,13 @@ static void receives_and_goes(void)
 
 static void gives_up_and_goes(void)
 {
-    edo_future_drop(&rigged.recv.future_, &rigged.bench->cx);
+    edo_future_drop(&rigged.recv.future_, &hostile.bench->cx);
     edo_oneshot_receiver_drop(rigged.c.rx);
 }
 
 static void closed_ends(void)
 {
-    cr_assert_eq(edo_future_poll(&rigged.closed.future_, &rigged.bench->cx), EDO_READY);
+    cr_assert_eq(edo_future_poll(&rigged.closed.future_, &hostile.bench->cx), EDO_READY);
 }
 
 static void closed_ends_and_sender_goes(void)
@@ -574,111 +552,107 @@ static void closed_ends_and_sender_goes(void)
 Test(oneshot, a_foreign_waker_that_sends_while_it_is_cloned)
 {
     struct bench bench;
-    rigged_begin(&bench, &rigged_foreign);
-    rigged.in_clone = sends;
+    rigged_begin(&bench, &hostile_foreign);
+    hostile.in_clone.act = sends;
     receives_and_goes();
     cr_assert_eq(bench.counter.wakes, 0);
-    bench_end(&bench);
+    hostile_end(&bench);
 }
 
 Test(oneshot, a_foreign_waker_that_ends_everything_while_it_wakes)
 {
     struct bench bench;
-    rigged_begin(&bench, &rigged_foreign);
+    rigged_begin(&bench, &hostile_foreign);
     cr_assert_eq(edo_future_poll(&rigged.recv.future_, &bench.cx), EDO_PENDING);
-    rigged.in_wake = receives_and_goes;
+    hostile.in_wake.act = receives_and_goes;
     sends();
-    cr_assert_null(rigged.in_wake);
-    bench_end(&bench);
-    rigged_begin(&bench, &rigged_foreign);
+    hostile_end(&bench);
+    rigged_begin(&bench, &hostile_foreign);
     cr_assert_eq(edo_future_poll(&rigged.closed.future_, &bench.cx), EDO_PENDING);
-    rigged.in_wake = closed_ends_and_sender_goes;
+    hostile.in_wake.act = closed_ends_and_sender_goes;
     edo_oneshot_receiver_drop(rigged.c.rx);
-    cr_assert_null(rigged.in_wake);
-    bench_end(&bench);
+    hostile_end(&bench);
 }
 
 Test(oneshot, a_foreign_waker_that_closes_while_it_is_dropped)
 {
     struct bench bench;
-    rigged_begin(&bench, &rigged_foreign);
+    rigged_begin(&bench, &hostile_foreign);
     cr_assert_eq(edo_future_poll(&rigged.closed.future_, &bench.cx), EDO_PENDING);
-    rigged.in_drop = closes;
+    hostile.in_drop.act = closes;
     edo_future_drop(&rigged.closed.future_, &bench.cx);
     cr_assert(edo_oneshot_is_closed(rigged.c.tx));
     drops_sender();
     edo_oneshot_receiver_drop(rigged.c.rx);
-    bench_end(&bench);
+    hostile_end(&bench);
 }
 
 Test(oneshot, a_recv_that_ends_while_its_waker_is_claimed_leaves_a_clone)
 {
     struct bench bench;
-    rigged_begin(&bench, &rigged_stable);
+    rigged_begin(&bench, &hostile_stable);
     cr_assert_eq(edo_future_poll(&rigged.recv.future_, &bench.cx), EDO_PENDING);
-    rigged.in_claim = receives;
+    hostile.in_claim.act = receives;
     sends();
-    cr_assert_null(rigged.in_claim);
     cr_assert_eq(bench.counter.clones, 1);
     cr_assert_eq(bench.counter.drops, 1);
     edo_oneshot_receiver_drop(rigged.c.rx);
-    bench_end(&bench);
+    hostile_end(&bench);
 }
 
 Test(oneshot, a_receiver_that_goes_while_its_waker_is_claimed)
 {
     struct bench bench;
-    rigged_begin(&bench, &rigged_stable);
+    rigged_begin(&bench, &hostile_stable);
     cr_assert_eq(edo_future_poll(&rigged.recv.future_, &bench.cx), EDO_PENDING);
-    rigged.in_claim = receives_and_goes;
+    hostile.in_claim.act = receives_and_goes;
     sends();
     cr_assert_eq(bench.counter.clones, 1);
-    bench_end(&bench);
-    rigged_begin(&bench, &rigged_stable);
+    hostile_end(&bench);
+    rigged_begin(&bench, &hostile_stable);
     cr_assert_eq(edo_future_poll(&rigged.recv.future_, &bench.cx), EDO_PENDING);
-    rigged.in_claim = gives_up_and_goes;
+    hostile.in_claim.act = gives_up_and_goes;
     sends();
     cr_assert_eq(bench.counter.clones, 1);
-    bench_end(&bench);
-    rigged_begin(&bench, &rigged_stable);
+    hostile_end(&bench);
+    rigged_begin(&bench, &hostile_stable);
     cr_assert_eq(edo_future_poll(&rigged.recv.future_, &bench.cx), EDO_PENDING);
-    rigged.in_claim = gives_up_and_goes;
+    hostile.in_claim.act = gives_up_and_goes;
     drops_sender();
-    bench_end(&bench);
+    hostile_end(&bench);
 }
 
 Test(oneshot, a_closed_that_ends_while_its_waker_is_claimed_leaves_a_clone)
 {
     struct bench bench;
-    rigged_begin(&bench, &rigged_stable);
+    rigged_begin(&bench, &hostile_stable);
     cr_assert_eq(edo_future_poll(&rigged.closed.future_, &bench.cx), EDO_PENDING);
-    rigged.in_claim = closed_ends;
+    hostile.in_claim.act = closed_ends;
     closes();
     cr_assert_eq(bench.counter.clones, 1);
     drops_sender();
     edo_oneshot_receiver_drop(rigged.c.rx);
-    bench_end(&bench);
-    rigged_begin(&bench, &rigged_stable);
+    hostile_end(&bench);
+    rigged_begin(&bench, &hostile_stable);
     cr_assert_eq(edo_future_poll(&rigged.closed.future_, &bench.cx), EDO_PENDING);
-    rigged.in_claim = closed_ends_and_sender_goes;
+    hostile.in_claim.act = closed_ends_and_sender_goes;
     edo_oneshot_receiver_drop(rigged.c.rx);
     cr_assert_eq(bench.counter.clones, 1);
-    bench_end(&bench);
+    hostile_end(&bench);
 }
 
 Test(oneshot, close_wakes_a_recv_that_the_sender_ends_meanwhile)
 {
     struct bench bench;
-    const struct edo_waker_ops *both[] = {&rigged_foreign, &rigged_stable};
+    const struct edo_waker_ops *both[] = {&hostile_foreign, &hostile_stable};
     for (int i = 0; i < 2; i++) {
         rigged_begin(&bench, both[i]);
         cr_assert_eq(edo_future_poll(&rigged.recv.future_, &bench.cx), EDO_PENDING);
-        rigged.in_clone = drops_sender;
+        hostile.in_clone.act = drops_sender;
         closes();
-        cr_assert_null(rigged.in_clone);
         cr_assert_eq(bench.counter.wakes, 1);
         gives_up_and_goes();
-        bench_end(&bench);
+        hostile_end(&bench);
     }
 }
 
@@ -848,72 +822,7 @@ Test(oneshot, tasks_of_two_runtimes_ask_and_answer)
     bench_end(&bench);
 }
 
-/* Pairs of threads, more than there are cores, with a channel each in every round. Their wakers live
- * on the heap, and no longer than the future, or a clone: who touches one later is found. */
-struct flag {
-    struct edo_waker waker;
-    _Atomic(int) refs, woken;
-};
-
-static void flag_wake(struct edo_waker *waker)
-{
-    edo_store(&((struct flag *)waker)->woken, 1, release);
-}
-
-static struct edo_waker *flag_clone(struct edo_waker *waker)
-{
-    edo_fetch_add(&((struct flag *)waker)->refs, 1, relaxed);
-    return waker;
-}
-
-static void flag_drop(struct edo_waker *waker)
-{
-    if (edo_fetch_sub(&((struct flag *)waker)->refs, 1, acq_rel) == 1)
-        edo_free(waker);
-}
-
-static void flag_finish(struct edo_waker *claimed)
-{
-    flag_wake(claimed);
-    flag_drop(claimed);
-}
-
-static const struct edo_waker_ops flag_stable = {flag_wake, flag_clone, flag_drop, flag_clone,
-                                                 flag_finish};
-static const struct edo_waker_ops flag_foreign = {flag_wake, flag_clone, flag_drop, NULL, NULL};
-
-static struct flag *flag_new(unsigned *seed)
-{
-    struct flag *flag = edo_malloc(sizeof *flag);
-    flag->waker.ops = rand_r(seed) & 1 ? &flag_stable : &flag_foreign;
-    edo_init(&flag->refs, 1);
-    edo_init(&flag->woken, 0);
-    return flag;
-}
-
-/* Polls a few times unasked; then until it is ready, or gives it up. Whether it is ready. */
-static bool pursue(struct edo_future *future, bool to_the_end, unsigned *seed)
-{
-    struct flag *flag = flag_new(seed);
-    struct edo_context cx;
-    edo_context_init(&cx, &flag->waker);
-    bool ready = false;
-    for (int left = rand_r(seed) % 4; !ready && left >= 0; left--) {
-        ready = edo_future_poll(future, &cx) == EDO_READY;
-        if (rand_r(seed) % 8 == 0)
-            sched_yield();
-    }
-    while (!ready && to_the_end) {
-        while (!edo_exchange(&flag->woken, 0, acquire))
-            sched_yield();
-        ready = edo_future_poll(future, &cx) == EDO_READY;
-    }
-    if (!ready)
-        edo_future_drop(future, &cx);
-    flag_drop(&flag->waker);
-    return ready;
-}
-
+/* Pairs of threads, more than there are cores, with a channel each in every round. */
 enum { PAIRS = 4, BATCH = 16, BATCHES = 60 };
 
 struct pair {
@@ -999,8 +908,7 @@ Test(oneshot, whatever_two_threads_do_each_message_ends_once)
     struct bench bench;
     bench_begin(&bench);
     owned_dropped = 0;
-    unsigned seed = (unsigned)edo_clock_ns();
-    fprintf(stderr, "seed %u\n", seed);
+    unsigned seed = pursue_seed();
     static struct pair pairs[PAIRS];
     pthread_t threads[PAIRS][2];
     for (int i = 0; i < PAIRS; i++) {

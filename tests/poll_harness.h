@@ -85,8 +85,9 @@ HARNESS void bench_end(struct bench *bench)
     cr_assert_eq(bench->counter.clones, bench->counter.drops);
 }
 
-#define POLL(future)    edo_future_poll(&(future).future_, &bench.cx)
-#define DROP_IT(future) edo_future_drop(&(future).future_, &bench.cx)
+#define POLL(future)        edo_future_poll(&(future).future_, &bench.cx)
+#define POLL_BY(future, cx) edo_future_poll(&(future).future_, (cx))
+#define DROP_IT(future)     edo_future_drop(&(future).future_, &bench.cx)
 
 /* Polls until ready; how many polls it took. Fails after a thousand. */
 HARNESS int run_to_end(struct bench *bench, struct edo_future *future)

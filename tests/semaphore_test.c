@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#include "poll_harness.h"
+#include "hostile_waker.h"
 
 #include <pthread.h>
 
 #include "edo.h"
+#include "pursue.h"
 
 #define ACQUIRE(n, permit) edo_semaphore_acquire_many(&semaphore, (n), &(permit))
 
@@ -155,6 +156,8 @@ Test(semaphore, close_wakes_all_with_an_error_and_permits_stay_good)
 
 Test(semaphore, forget_and_add_change_the_total_and_too_many_are_an_error)
 {
+    struct bench bench;
+    bench_begin(&bench);
     struct edo_semaphore semaphore;
     cr_assert_eq(edo_semaphore_init(&semaphore, EDO_SEMAPHORE_MAX + 1), UV_EINVAL);
     cr_assert_eq(edo_semaphore_init(&semaphore, 5), 0);
@@ -174,6 +177,7 @@ Test(semaphore, forget_and_add_change_the_total_and_too_many_are_an_error)
     cr_assert_eq(edo_semaphore_try_acquire_many(&semaphore, EDO_SEMAPHORE_MAX + 1, &permit),
                  UV_EINVAL);
     edo_semaphore_destroy(&semaphore);
+    bench_end(&bench);
 }
 
 Test(semaphore, what_is_held_comes_on_top_of_the_most_and_then_none_are_added)
@@ -236,6 +240,8 @@ Test(semaphore, a_permit_that_was_filled_meanwhile_is_left_alone)
 
 Test(semaphore, permits_are_merged_and_split)
 {
+    struct bench bench;
+    bench_begin(&bench);
     struct edo_semaphore a, b;
     edo_semaphore_init(&a, 5);
     edo_semaphore_init(&b, 1);
@@ -261,6 +267,7 @@ Test(semaphore, permits_are_merged_and_split)
     cr_assert_eq(edo_semaphore_available(&a), 5);
     edo_semaphore_destroy(&a);
     edo_semaphore_destroy(&b);
+    bench_end(&bench);
 }
 
 Test(semaphore, polled_with_another_waker_it_wakes_that_one)
@@ -301,6 +308,256 @@ Test(semaphore, each_acquire_takes_from_the_budget)
     DROP_IT(acquire);
     edo_semaphore_destroy(&semaphore);
     bench_end(&bench);
+}
+
+/* Dropped before its first poll, while it waits, when its turn has come, when it was refused. */
+Test(semaphore, an_acquire_dropped_at_any_time_has_acquired_nothing)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    for (int state = 0; state < 4; state++) {
+        struct edo_semaphore semaphore;
+        edo_semaphore_init(&semaphore, 0);
+        struct edo_permit gone = {0}, next = {0};
+        struct edo_semaphore_acquire one = ACQUIRE(1, gone), other = ACQUIRE(1, next);
+        if (state > 0)
+            cr_assert_eq(POLL(one), EDO_PENDING);
+        cr_assert_eq(POLL(other), EDO_PENDING);
+        bench.counter.wakes = 0;
+        if (state == 2)
+            edo_semaphore_add(&semaphore, 1);
+        if (state == 3)
+            edo_semaphore_close(&semaphore);
+        DROP_IT(one);
+        if (state < 2)
+            edo_semaphore_add(&semaphore, 1);
+        cr_assert_eq(bench.counter.wakes, state < 2 ? 1 : 2);
+        cr_assert_eq(POLL(other), EDO_READY);
+        cr_assert_eq(other.output, state == 3 ? EDO_ECLOSED : 0);
+        cr_assert(gone.count == 0 && next.count == (state != 3));
+        edo_semaphore_destroy(&semaphore);
+    }
+    bench_end(&bench);
+}
+
+Test(semaphore, a_trace_names_it)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    struct edo_semaphore semaphore;
+    edo_semaphore_init(&semaphore, 0);
+    struct edo_permit permit = {0};
+    struct edo_semaphore_acquire acquire = ACQUIRE(1, permit);
+    edo_future_trace(&acquire.future_, &bench.cx);
+    cr_assert_str_eq(bench.trace, "edo_semaphore_acquire\n");
+    edo_semaphore_destroy(&semaphore);
+    bench_end(&bench);
+}
+
+Test(semaphore, it_allocates_nothing)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    edo_alloc_fail(1, true);
+    struct edo_semaphore semaphore;
+    edo_semaphore_init(&semaphore, 1);
+    struct edo_permit first = {0}, second = {0}, third = {0};
+    struct edo_semaphore_acquire one = ACQUIRE(1, first), other = ACQUIRE(1, second),
+                                 last = ACQUIRE(1, third);
+    cr_assert_eq(POLL(one), EDO_READY);
+    cr_assert_eq(POLL(other), EDO_PENDING);
+    cr_assert_eq(POLL(last), EDO_PENDING);
+    edo_permit_release(&first);
+    cr_assert_eq(POLL(other), EDO_READY);
+    edo_semaphore_add(&semaphore, 1);
+    edo_semaphore_close(&semaphore);
+    cr_assert_eq(POLL(last), EDO_READY);
+    edo_permit_release(&second);
+    edo_permit_release(&third);
+    edo_semaphore_destroy(&semaphore);
+    cr_assert_not(edo_alloc_fail(0, false));
+    bench_end(&bench);
+}
+
+/* Wakers that call back. */
+enum { CROWD = 80 };
+static struct {
+    struct edo_semaphore semaphore;
+    struct edo_permit held, permit;
+    struct edo_semaphore_acquire acquire;
+    struct edo_semaphore_acquire crowd[CROWD + 1];
+    struct edo_permit permits[CROWD + 1];
+    bool gone;
+} rigged;
+
+static void look(void)
+{
+    if (rigged.gone)
+        return;
+    cr_assert_eq(pthread_mutex_trylock(&rigged.semaphore.lock_.mutex_), 0);
+    pthread_mutex_unlock(&rigged.semaphore.lock_.mutex_);
+}
+
+/* All permits are held. */
+static void rigged_begin(struct bench *bench, size_t permits)
+{
+    hostile_begin(bench, &hostile_foreign, look);
+    memset(&rigged, 0, sizeof rigged);
+    edo_semaphore_init(&rigged.semaphore, permits);
+    cr_assert_eq(edo_semaphore_try_acquire_many(&rigged.semaphore, permits, &rigged.held), 0);
+    rigged.acquire = edo_semaphore_acquire(&rigged.semaphore, &rigged.permit);
+}
+
+static void rigged_end(struct bench *bench)
+{
+    hostile.always = NULL;
+    edo_permit_release(&rigged.permit);
+    edo_permit_release(&rigged.held);
+    if (!rigged.gone)
+        edo_semaphore_destroy(&rigged.semaphore);
+    hostile_end(bench);
+}
+
+static void crowd_waits(struct bench *bench)
+{
+    for (int i = 0; i < CROWD; i++) {
+        bench->cx.budget = EDO_BUDGET;
+        rigged.crowd[i] = edo_semaphore_acquire(&rigged.semaphore, &rigged.permits[i]);
+        cr_assert_eq(POLL_BY(rigged.crowd[i], &bench->cx), EDO_PENDING);
+    }
+}
+
+static void releases(void)
+{
+    edo_permit_release(&rigged.held);
+}
+
+static void closes(void)
+{
+    edo_semaphore_close(&rigged.semaphore);
+}
+
+/* Nobody may touch it after this. */
+static void goes(void)
+{
+    edo_semaphore_destroy(&rigged.semaphore);
+    memset(&rigged.semaphore, 0xa5, sizeof rigged.semaphore);
+    rigged.gone = true;
+}
+
+static void acquires_and_all_goes(void)
+{
+    cr_assert_eq(POLL_BY(rigged.acquire, &hostile.bench->cx), EDO_READY);
+    edo_permit_release(&rigged.permit);
+    goes();
+}
+
+Test(semaphore, no_lock_is_held_while_a_waker_runs_and_each_clone_is_dropped)
+{
+    struct bench bench;
+    rigged_begin(&bench, 1);
+    struct counter other = {.waker = {&hostile_foreign}};
+    struct edo_context second;
+    edo_context_init(&second, &other.waker);
+    struct edo_permit permits[2] = {{0}};
+    struct edo_semaphore_acquire large =
+        edo_semaphore_acquire_many(&rigged.semaphore, 2, &permits[0]);
+    struct edo_semaphore_acquire last = edo_semaphore_acquire(&rigged.semaphore, &permits[1]);
+    cr_assert_eq(POLL(large), EDO_PENDING);
+    cr_assert_eq(POLL(rigged.acquire), EDO_PENDING);
+    cr_assert_eq(POLL_BY(rigged.acquire, &second), EDO_PENDING);
+    cr_assert_eq(POLL(last), EDO_PENDING);
+    releases();
+    DROP_IT(large);
+    cr_assert(other.wakes == 1 && bench.counter.wakes == 0);
+    DROP_IT(rigged.acquire);
+    cr_assert_eq(bench.counter.wakes, 1);
+    cr_assert_eq(POLL(last), EDO_READY);
+    rigged.acquire = edo_semaphore_acquire(&rigged.semaphore, &rigged.permit);
+    cr_assert_eq(POLL(rigged.acquire), EDO_PENDING);
+    closes();
+    cr_assert_eq(POLL(rigged.acquire), EDO_READY);
+    edo_permit_release(&permits[1]);
+    cr_assert_eq(other.clones, other.drops);
+    rigged_end(&bench);
+}
+
+Test(semaphore, a_clone_that_releases_or_closes_is_not_missed)
+{
+    struct bench bench;
+    rigged_begin(&bench, 1);
+    hostile.in_clone.act = releases;
+    cr_assert_eq(POLL(rigged.acquire), EDO_READY);
+    cr_assert(rigged.acquire.output == 0 && rigged.permit.count == 1);
+    rigged_end(&bench);
+
+    rigged_begin(&bench, 1);
+    hostile.in_clone.act = closes;
+    cr_assert_eq(POLL(rigged.acquire), EDO_READY);
+    cr_assert_eq(rigged.acquire.output, EDO_ECLOSED);
+    rigged_end(&bench);
+}
+
+Test(semaphore, a_waker_whose_drop_releases_is_replaced_by_one_that_is_woken)
+{
+    struct bench bench;
+    rigged_begin(&bench, 1);
+    struct counter other = {.waker = {&hostile_foreign}};
+    struct edo_context second;
+    edo_context_init(&second, &other.waker);
+    cr_assert_eq(POLL(rigged.acquire), EDO_PENDING);
+    hostile.in_drop.act = releases;
+    cr_assert_eq(POLL_BY(rigged.acquire, &second), EDO_PENDING);
+    cr_assert(other.wakes == 1 && bench.counter.wakes == 0);
+    cr_assert_eq(POLL_BY(rigged.acquire, &second), EDO_READY);
+    cr_assert_eq(other.clones, other.drops);
+    rigged_end(&bench);
+}
+
+Test(semaphore, it_may_be_gone_when_a_release_has_woken)
+{
+    struct bench bench;
+    rigged_begin(&bench, 1);
+    cr_assert_eq(POLL(rigged.acquire), EDO_PENDING);
+    hostile.in_wake.act = acquires_and_all_goes;
+    releases();
+    rigged_end(&bench);
+}
+
+/* More wait than are woken at once. While the first are, one of the others polls, one is dropped, one
+ * comes. */
+static struct counter quiet = {.waker = {&counter_stable}};
+
+static void meddles(void)
+{
+    struct edo_context cx;
+    edo_context_init(&cx, &quiet.waker);
+    cr_assert_eq(POLL_BY(rigged.crowd[0], &cx), EDO_READY);
+    cr_assert_eq(POLL_BY(rigged.crowd[CROWD - 1], &cx), EDO_PENDING);
+    rigged.crowd[CROWD] = edo_semaphore_acquire(&rigged.semaphore, &rigged.permits[CROWD]);
+    cr_assert_eq(POLL_BY(rigged.crowd[CROWD], &cx), EDO_PENDING, "at the end of the row");
+    edo_future_drop(&rigged.crowd[CROWD - 2].future_, &cx);
+}
+
+Test(semaphore, they_come_and_go_while_the_others_are_woken)
+{
+    struct bench bench;
+    rigged_begin(&bench, CROWD);
+    quiet.wakes = 0;
+    crowd_waits(&bench);
+    hostile.in_wake.act = meddles;
+    releases();
+    cr_assert_eq(bench.counter.wakes, CROWD - 2);
+    cr_assert_eq(quiet.wakes, 2, "the last two");
+    for (int i = 1; i <= CROWD; i++) {
+        bench.cx.budget = EDO_BUDGET;
+        if (i != CROWD - 2)
+            cr_assert_eq(POLL(rigged.crowd[i]), EDO_READY);
+    }
+    for (int i = 0; i <= CROWD; i++)
+        edo_permit_release(&rigged.permits[i]);
+    cr_assert_eq(edo_semaphore_available(&rigged.semaphore), CROWD);
+    rigged_end(&bench);
 }
 
 /* Threads and tasks that hold no more at a time than there are. */
@@ -387,6 +644,8 @@ static void *hold_in_tasks(void *arg)
 
 Test(semaphore, never_more_are_held_than_there_are)
 {
+    struct bench bench;
+    bench_begin(&bench);
     struct crowd crowd = {.held = 0};
     edo_semaphore_init(&crowd.semaphore, PERMITS);
     pthread_t threads[HOLDERS];
@@ -398,6 +657,78 @@ Test(semaphore, never_more_are_held_than_there_are)
         pthread_join(threads[i], NULL);
     cr_assert_eq(edo_semaphore_available(&crowd.semaphore), PERMITS);
     edo_semaphore_destroy(&crowd.semaphore);
+    bench_end(&bench);
+}
+
+/* Threads that acquire and release, split, forget and add, without patience, until it is closed: none is
+ * lost, none comes of nothing. */
+enum { STORM_THREADS = 6, STORM_ROUNDS = 20, STORM_PERMITS = 4 };
+static struct edo_semaphore stormed;
+static _Atomic(int) forgotten;
+
+static void storm_holds(struct edo_permit *permit, unsigned *seed)
+{
+    struct edo_permit part = {0};
+    cr_assert_eq(edo_permit_split(permit, (size_t)rand_r(seed) % (permit->count + 1), &part), 0);
+    if (rand_r(seed) % 4 == 0) {
+        forgotten += (int)part.count;
+        edo_permit_forget(&part);
+    }
+    if (rand_r(seed) % 2 == 0)
+        cr_assert_eq(edo_permit_merge(permit, &part), 0);
+    edo_permit_release(&part);
+    edo_permit_release(permit);
+    if (rand_r(seed) % 8 == 0)
+        forgotten += (int)edo_semaphore_forget(&stormed, 1);
+    int back = edo_exchange(&forgotten, 0, relaxed);
+    cr_assert_eq(edo_semaphore_add(&stormed, (size_t)back), 0);
+}
+
+static void *storm_acquires(void *arg)
+{
+    unsigned *seed = arg;
+    int error = 0;
+    while (error != EDO_ECLOSED) {
+        struct edo_permit permit = {0};
+        size_t n = (size_t)rand_r(seed) % (STORM_PERMITS + 1);
+        struct edo_semaphore_acquire acquire = edo_semaphore_acquire_many(&stormed, n, &permit);
+        if (rand_r(seed) % 3 == 0)
+            error = edo_semaphore_try_acquire_many(&stormed, n, &permit);
+        else
+            error = pursue(&acquire.future_, rand_r(seed) % 2, seed) ? acquire.output : UV_EAGAIN;
+        cr_assert_eq(permit.count, error == 0 ? n : 0);
+        storm_holds(&permit, seed);
+    }
+    return NULL;
+}
+
+Test(semaphore, whatever_threads_do_no_permit_is_lost)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    unsigned seed = pursue_seed();
+    for (int round = 0; round < STORM_ROUNDS; round++) {
+        edo_semaphore_init(&stormed, STORM_PERMITS);
+        unsigned seeds[STORM_THREADS];
+        pthread_t threads[STORM_THREADS];
+        for (int i = 0; i < STORM_THREADS; i++) {
+            seeds[i] = (unsigned)rand_r(&seed);
+            cr_assert_eq(pthread_create(&threads[i], NULL, storm_acquires, &seeds[i]), 0);
+        }
+        struct edo_permit all = {0};
+        for (int i = 0; i < 20; i++) {
+            cr_assert_eq(edo_semaphore_blocking_acquire_many(&stormed, STORM_PERMITS, &all), 0);
+            cr_assert_eq(edo_semaphore_available(&stormed), 0);
+            edo_permit_release(&all);
+        }
+        edo_semaphore_close(&stormed);
+        for (int i = 0; i < STORM_THREADS; i++)
+            pthread_join(threads[i], NULL);
+        cr_assert_eq(edo_semaphore_available(&stormed), STORM_PERMITS - (size_t)forgotten);
+        forgotten = 0;
+        edo_semaphore_destroy(&stormed);
+    }
+    bench_end(&bench);
 }
 
 struct nested {
@@ -415,6 +746,8 @@ ASYNC(nested)
 
 Test(semaphore, blocking_in_a_task_or_without_memory_is_an_error)
 {
+    struct bench bench;
+    bench_begin(&bench);
     struct edo_semaphore semaphore;
     edo_semaphore_init(&semaphore, 1);
     struct edo_runtime *runtime;
@@ -429,4 +762,5 @@ Test(semaphore, blocking_in_a_task_or_without_memory_is_an_error)
     cr_assert(edo_alloc_fail(0, false));
     cr_assert_eq(edo_semaphore_available(&semaphore), 1);
     edo_semaphore_destroy(&semaphore);
+    bench_end(&bench);
 }

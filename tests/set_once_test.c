@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "poll_harness.h"
+#include "hostile_waker.h"
 
 #include <pthread.h>
 #include <sched.h>
@@ -200,44 +200,18 @@ Test(set_once, it_allocates_nothing)
     end(&bench);
 }
 
-/* A waker that is somebody else's. The lock is free whatever it is asked to do, and then it does what
- * `meanwhile` says. */
-static void (*meanwhile)(void);
-
 static void look(void)
 {
     cr_assert_eq(pthread_mutex_trylock(&once.core_.lock_.mutex_), 0);
     pthread_mutex_unlock(&once.core_.lock_.mutex_);
-    if (meanwhile != NULL)
-        meanwhile();
 }
-
-static void hostile_wake(struct edo_waker *waker)
-{
-    look();
-    counter_wake(waker);
-}
-
-static struct edo_waker *hostile_clone(struct edo_waker *waker)
-{
-    look();
-    return counter_clone(waker);
-}
-
-static void hostile_drop(struct edo_waker *waker)
-{
-    look();
-    counter_drop(waker);
-}
-
-static const struct edo_waker_ops hostile = {hostile_wake, hostile_clone, hostile_drop, NULL, NULL};
 
 Test(set_once, no_lock_is_held_while_a_waker_runs_and_each_clone_is_dropped)
 {
     struct bench bench;
-    begin(&bench);
-    bench.counter.waker.ops = &hostile;
-    struct counter other = {.waker = {&hostile}};
+    hostile_begin(&bench, &hostile_foreign, look);
+    edo_set_once_init(&once);
+    struct counter other = {.waker = {&hostile_foreign}};
     struct edo_context second;
     edo_context_init(&second, &other.waker);
     struct edo_set_once_wait waits[3];
@@ -253,38 +227,35 @@ Test(set_once, no_lock_is_held_while_a_waker_runs_and_each_clone_is_dropped)
     cr_assert_eq(other.clones, other.drops);
     DROP_IT(waits[0]);
     cr_assert_eq(POLL(waits[2]), EDO_READY);
-    end(&bench);
+    edo_set_once_destroy(&once);
+    hostile_end(&bench);
 }
 
 static void clone_sets(void)
 {
-    meanwhile = NULL;
     cr_assert_eq(set(1), 0);
 }
 
 Test(set_once, a_clone_that_sets_it_is_not_missed)
 {
     struct bench bench;
-    begin(&bench);
-    bench.counter.waker.ops = &hostile;
+    hostile_begin(&bench, &hostile_foreign, look);
+    edo_set_once_init(&once);
     struct edo_set_once_wait wait = edo_set_once_wait(&once);
-    meanwhile = clone_sets;
+    hostile.in_clone.act = clone_sets;
     cr_assert_eq(POLL(wait), EDO_READY);
-    end(&bench);
+    edo_set_once_destroy(&once);
+    hostile_end(&bench);
 }
 
 /* While the wakers of the first batch run: one comes, one of the second batch polls, one is dropped. */
 enum { CROWD = 80 };
 static struct edo_set_once_wait crowd[CROWD];
-static int wakes_seen;
 static struct counter meddler = {.waker = {&counter_stable}};
 
 static void meddle(void)
 {
     struct edo_context cx;
-    if (++wakes_seen != 2)
-        return;
-    meanwhile = NULL;
     edo_context_init(&cx, &meddler.waker);
     struct edo_set_once_wait comes = edo_set_once_wait(&once);
     cr_assert_eq(edo_future_poll(&comes.future_, &cx), EDO_READY);
@@ -296,19 +267,20 @@ static void meddle(void)
 Test(set_once, waits_come_and_go_while_the_others_are_woken)
 {
     struct bench bench;
-    begin(&bench);
-    bench.counter.waker.ops = &hostile;
+    hostile_begin(&bench, &hostile_foreign, look);
+    edo_set_once_init(&once);
     for (int i = 0; i < CROWD; i++) {
         crowd[i] = edo_set_once_wait(&once);
         cr_assert_eq(POLL(crowd[i]), EDO_PENDING);
     }
-    meanwhile = meddle;
+    hostile.in_wake = HOSTILE_AFTER(1, meddle);
     cr_assert_eq(set(1), 0);
     cr_assert_eq(bench.counter.wakes, CROWD - 2);
     cr_assert_eq(meddler.wakes, 1);
     for (int i = 0; i < CROWD; i++)
         cr_assert(i == CROWD - 2 || POLL(crowd[i]) == EDO_READY);
-    end(&bench);
+    edo_set_once_destroy(&once);
+    hostile_end(&bench);
 }
 
 /* Another thread that polls them all meanwhile must not find them all completed, and free it: the one
@@ -318,7 +290,6 @@ static void polls_all(void)
     struct edo_context cx;
     int ready = 0;
     edo_context_init(&cx, &meddler.waker);
-    meanwhile = NULL;
     for (int i = 0; i < CROWD; i++) {
         cx.budget = EDO_BUDGET;
         ready += edo_future_poll(&crowd[i].future_, &cx) == EDO_READY;
@@ -329,17 +300,18 @@ static void polls_all(void)
 Test(set_once, it_is_not_over_for_all_before_the_last_is_woken)
 {
     struct bench bench;
-    begin(&bench);
-    bench.counter.waker.ops = &hostile;
+    hostile_begin(&bench, &hostile_foreign, look);
+    edo_set_once_init(&once);
     for (int i = 0; i < CROWD; i++) {
         crowd[i] = edo_set_once_wait(&once);
         cr_assert_eq(POLL(crowd[i]), EDO_PENDING);
     }
-    meanwhile = polls_all;
+    hostile.in_wake.act = polls_all;
     cr_assert_eq(set(1), 0);
     for (int i = 0; i < CROWD; i++)
         cr_assert(edo_future_done(&crowd[i].future_) || POLL(crowd[i]) == EDO_READY);
-    end(&bench);
+    edo_set_once_destroy(&once);
+    hostile_end(&bench);
 }
 
 /* Each of many is made, set by another thread, and gone as soon as it has been waited for. */

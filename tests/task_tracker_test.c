@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#include "poll_harness.h"
+#include "hostile_waker.h"
 
 #include <pthread.h>
 
 #include "edo.h"
+#include "pursue.h"
 
 Test(task_tracker, wait_ends_only_after_close_and_empty)
 {
@@ -183,6 +184,208 @@ Test(task_tracker, a_tracked_future_gives_its_token_back_when_it_ends_or_is_drop
     }
 }
 
+/* Dropped before its first poll, while it waits, and when it was woken. */
+Test(task_tracker, a_wait_dropped_at_any_time_leaves_nothing_behind)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    for (int state = 0; state < 3; state++) {
+        struct edo_task_tracker tracker;
+        edo_task_tracker_init(&tracker);
+        struct edo_task_tracker_wait gone = edo_task_tracker_wait(&tracker),
+                                     stays = edo_task_tracker_wait(&tracker);
+        bench.counter.wakes = 0;
+        if (state > 0)
+            cr_assert_eq(POLL(gone), EDO_PENDING);
+        cr_assert_eq(POLL(stays), EDO_PENDING);
+        if (state < 2)
+            DROP_IT(gone);
+        edo_task_tracker_close(&tracker);
+        cr_assert_eq(bench.counter.wakes, state == 2 ? 2 : 1);
+        if (state == 2)
+            DROP_IT(gone);
+        cr_assert_eq(POLL(stays), EDO_READY);
+        edo_task_tracker_destroy(&tracker);
+    }
+    bench_end(&bench);
+}
+
+Test(task_tracker, what_is_tracked_and_never_polled_is_tracked_until_it_is_dropped)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    for (int polls = 0; polls < 4; polls++) {
+        struct leaf_log log = {0};
+        struct edo_task_tracker tracker;
+        edo_task_tracker_init(&tracker);
+        __auto_type tracked = TRACKED(&tracker, LEAF(&log, 2, 5));
+        cr_assert_eq(edo_task_tracker_len(&tracker), 1);
+        for (int i = 0; i < polls && !edo_future_done(&tracked.future_); i++)
+            POLL(tracked);
+        DROP_IT(tracked);
+        cr_assert_eq(edo_task_tracker_len(&tracker), 0);
+        cr_assert_eq(log.drops, polls < 3);
+        cr_assert_eq(tracked.output, polls < 3 ? 0 : 5);
+        edo_task_tracker_destroy(&tracker);
+    }
+    bench_end(&bench);
+}
+
+Test(task_tracker, a_waker_is_replaced_by_that_of_the_last_poll)
+{
+    struct bench bench, other;
+    bench_begin(&bench);
+    bench_begin(&other);
+    struct edo_task_tracker tracker;
+    edo_task_tracker_init(&tracker);
+    struct edo_task_tracker_wait wait = edo_task_tracker_wait(&tracker);
+    cr_assert_eq(POLL(wait), EDO_PENDING);
+    cr_assert_eq(POLL_BY(wait, &other.cx), EDO_PENDING);
+    edo_task_tracker_close(&tracker);
+    cr_assert(bench.counter.wakes == 0 && other.counter.wakes == 1);
+    cr_assert_eq(POLL(wait), EDO_READY);
+    edo_task_tracker_destroy(&tracker);
+    bench_end(&bench);
+}
+
+Test(task_tracker, a_trace_names_them_and_they_allocate_nothing)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    edo_alloc_fail(1, true);
+    struct leaf_log log = {0};
+    struct edo_task_tracker tracker;
+    edo_task_tracker_init(&tracker);
+    struct leaf leaf = LEAF(&log, 2, 5);
+    struct edo_track track = edo_track(&tracker, &leaf);
+    __auto_type tracked = TRACKED(&tracker, LEAF(&log, 2, 5));
+    struct edo_task_tracker_wait wait = edo_task_tracker_wait(&tracker);
+    cr_assert_eq(POLL(track), EDO_PENDING);
+    cr_assert_eq(POLL(tracked), EDO_PENDING);
+    cr_assert_eq(POLL(wait), EDO_PENDING);
+    edo_future_trace(&wait.future_, &bench.cx);
+    edo_future_trace(&track.future_, &bench.cx);
+    edo_future_trace(&tracked.future_, &bench.cx);
+    cr_assert_str_eq(bench.trace, "edo_task_tracker_wait\nedo_track\n leaf\nedo_tracked\n leaf\n");
+    edo_task_tracker_close(&tracker);
+    RUN(track);
+    RUN(tracked);
+    cr_assert_eq(POLL(wait), EDO_READY);
+    edo_task_tracker_destroy(&tracker);
+    cr_assert_not(edo_alloc_fail(0, false));
+    bench_end(&bench);
+}
+
+/* Wakers that call back. */
+static struct {
+    struct edo_task_tracker tracker;
+    struct edo_task_tracker_token token;
+    struct edo_task_tracker_wait wait;
+    bool gone;
+} rigged;
+
+static void look(void)
+{
+    if (rigged.gone)
+        return;
+    cr_assert_eq(pthread_mutex_trylock(&rigged.tracker.lock_.mutex_), 0);
+    pthread_mutex_unlock(&rigged.tracker.lock_.mutex_);
+}
+
+static void rigged_begin(struct bench *bench)
+{
+    hostile_begin(bench, &hostile_foreign, look);
+    memset(&rigged, 0, sizeof rigged);
+    edo_task_tracker_init(&rigged.tracker);
+    rigged.token = edo_task_tracker_token(&rigged.tracker);
+    rigged.wait = edo_task_tracker_wait(&rigged.tracker);
+}
+
+static void rigged_end(struct bench *bench)
+{
+    hostile.always = NULL;
+    if (!rigged.gone)
+        edo_task_tracker_destroy(&rigged.tracker);
+    hostile_end(bench);
+}
+
+static void closes(void)
+{
+    edo_task_tracker_close(&rigged.tracker);
+}
+
+static void drops_token(void)
+{
+    edo_task_tracker_token_drop(&rigged.token);
+}
+
+static void drops_token_and_closes(void)
+{
+    drops_token();
+    closes();
+}
+
+static void waited_and_all_goes(void)
+{
+    cr_assert_eq(POLL_BY(rigged.wait, &hostile.bench->cx), EDO_READY);
+    edo_task_tracker_destroy(&rigged.tracker);
+    memset(&rigged.tracker, 0xa5, sizeof rigged.tracker);
+    rigged.gone = true;
+}
+
+Test(task_tracker, no_lock_is_held_while_a_waker_runs_and_each_clone_is_dropped)
+{
+    struct bench bench;
+    rigged_begin(&bench);
+    struct counter other = {.waker = {&hostile_foreign}};
+    struct edo_context second;
+    edo_context_init(&second, &other.waker);
+    struct edo_task_tracker_wait given_up = edo_task_tracker_wait(&rigged.tracker);
+    cr_assert_eq(POLL(given_up), EDO_PENDING);
+    cr_assert_eq(POLL(rigged.wait), EDO_PENDING);
+    cr_assert_eq(POLL_BY(rigged.wait, &second), EDO_PENDING);
+    DROP_IT(given_up);
+    closes();
+    drops_token();
+    cr_assert(other.wakes == 1 && bench.counter.wakes == 0);
+    cr_assert_eq(POLL_BY(rigged.wait, &second), EDO_READY);
+    cr_assert_eq(other.clones, other.drops);
+    rigged_end(&bench);
+}
+
+Test(task_tracker, a_clone_that_ends_it_is_not_missed)
+{
+    struct bench bench;
+    rigged_begin(&bench);
+    hostile.in_clone.act = drops_token_and_closes;
+    cr_assert_eq(POLL(rigged.wait), EDO_READY);
+    rigged_end(&bench);
+
+    rigged_begin(&bench);
+    closes();
+    hostile.in_clone.act = drops_token;
+    cr_assert_eq(POLL(rigged.wait), EDO_READY);
+    rigged_end(&bench);
+}
+
+Test(task_tracker, it_may_be_gone_when_the_end_has_woken)
+{
+    struct bench bench;
+    rigged_begin(&bench);
+    closes();
+    cr_assert_eq(POLL(rigged.wait), EDO_PENDING);
+    hostile.in_wake.act = waited_and_all_goes;
+    drops_token();
+    rigged_end(&bench);
+
+    rigged_begin(&bench);
+    drops_token();
+    cr_assert_eq(POLL(rigged.wait), EDO_PENDING);
+    hostile.in_wake.act = waited_and_all_goes;
+    closes();
+    rigged_end(&bench);
+}
+
 /* Outputs of any alignment, spawned. */
 struct job {
     FUTURE(char);
@@ -233,12 +436,65 @@ ASYNC(all)
 
 Test(task_tracker, waits_for_all_spawned_and_their_finally)
 {
+    struct bench bench;
+    bench_begin(&bench);
     struct edo_runtime *runtime;
     cr_assert_eq(edo_runtime_new(&runtime), 0);
     struct all all = NEW(all);
     cr_assert_eq(edo_block_on(runtime, &all), 0);
     cr_assert_eq(all.output, 12, "the aborted one too: FINALLY runs in any case");
     edo_runtime_drop(runtime);
+    bench_end(&bench);
+}
+
+/* Spawning takes memory: without it the future is dropped, and tracked no more. */
+struct spawns {
+    FUTURE(int);
+    struct edo_task_tracker *tracker;
+    int n, done;
+    JOIN_HANDLE(char) handle;
+    struct edo_join join;
+    struct edo_task_tracker_wait wait;
+    char value;
+};
+
+ASYNC(spawns)
+{
+    ASYNC_BEGIN;
+    for (self->n = 1;; self->n++) {
+        self->done = 0;
+        edo_alloc_fail((uint64_t)self->n, false);
+        self->handle = SPAWN_TRACKED(self->tracker, NEW(job, .ms = 0, .done = &self->done));
+        if (!edo_alloc_fail(0, false))
+            break;
+        cr_assert_eq(edo_task_tracker_len(self->tracker), 0);
+        cr_assert_eq(self->done, 1, "its FINALLY ran");
+        AWAIT(self->join, edo_join(self->handle, &self->value));
+        cr_assert_eq(self->join.output, UV_ENOMEM);
+    }
+    cr_assert_eq(edo_task_tracker_len(self->tracker), 1);
+    edo_task_tracker_close(self->tracker);
+    edo_task_detach(self->handle);
+    AWAIT(self->wait, edo_task_tracker_wait(self->tracker));
+    cr_assert_eq(self->done, 1);
+    RETURN(self->n);
+    ASYNC_END;
+}
+
+Test(task_tracker, without_memory_to_spawn_it_is_tracked_no_more)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    struct edo_runtime *runtime;
+    struct edo_task_tracker tracker;
+    edo_task_tracker_init(&tracker);
+    cr_assert_eq(edo_runtime_new(&runtime), 0);
+    struct spawns spawns = NEW(spawns, .tracker = &tracker);
+    cr_assert_eq(edo_block_on(runtime, &spawns), 0);
+    cr_assert_gt(spawns.output, 1);
+    edo_runtime_drop(runtime);
+    edo_task_tracker_destroy(&tracker);
+    bench_end(&bench);
 }
 
 Test(task_tracker, spawned_on_another_runtime_it_is_tracked)
@@ -289,6 +545,8 @@ static void *adds(void *arg)
 
 Test(task_tracker, threads_and_the_one_who_waited_frees_it)
 {
+    struct bench bench;
+    bench_begin(&bench);
     struct edo_runtime *runtime;
     cr_assert_eq(edo_runtime_new(&runtime), 0);
     for (int round = 0; round < 200; round++) {
@@ -311,4 +569,52 @@ Test(task_tracker, threads_and_the_one_who_waited_frees_it)
             pthread_join(threads[i], NULL);
     }
     edo_runtime_drop(runtime);
+    bench_end(&bench);
+}
+
+/* Threads that track, close and reopen; others that wait, and give up as it happens. */
+enum { STORM_THREADS = 6, STORM_ROUNDS = 3000 };
+static struct edo_task_tracker stormed;
+
+static void *storm_tracks(void *arg)
+{
+    unsigned *seed = arg;
+    for (int i = 0; i < STORM_ROUNDS; i++) {
+        struct edo_task_tracker_token token = edo_task_tracker_token(&stormed);
+        struct edo_task_tracker_wait wait = edo_task_tracker_wait(&stormed);
+        bool waits = rand_r(seed) % 2;
+        if (rand_r(seed) % 4 == 0)
+            edo_task_tracker_close(&stormed);
+        if (waits)
+            cr_assert_not(pursue(&wait.future_, false, seed), "this one is tracked");
+        if (rand_r(seed) % 8 == 0)
+            edo_task_tracker_reopen(&stormed);
+        edo_task_tracker_token_drop(&token);
+        if (!waits)
+            pursue(&wait.future_, false, seed);
+    }
+    struct edo_task_tracker_wait wait = edo_task_tracker_wait(&stormed);
+    edo_task_tracker_close(&stormed);
+    pursue(&wait.future_, false, seed);
+    return NULL;
+}
+
+Test(task_tracker, whatever_threads_do_a_wait_ends_when_all_have_ended)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    unsigned seed = pursue_seed(), seeds[STORM_THREADS];
+    pthread_t threads[STORM_THREADS];
+    edo_task_tracker_init(&stormed);
+    for (int i = 0; i < STORM_THREADS; i++) {
+        seeds[i] = (unsigned)rand_r(&seed);
+        cr_assert_eq(pthread_create(&threads[i], NULL, storm_tracks, &seeds[i]), 0);
+    }
+    struct edo_task_tracker_wait wait = edo_task_tracker_wait(&stormed);
+    cr_assert(pursue(&wait.future_, true, &seed));
+    for (int i = 0; i < STORM_THREADS; i++)
+        pthread_join(threads[i], NULL);
+    cr_assert(edo_task_tracker_is_closed(&stormed) && edo_task_tracker_is_empty(&stormed));
+    edo_task_tracker_destroy(&stormed);
+    bench_end(&bench);
 }
