@@ -7,7 +7,7 @@
 static const char *const keywords[] = {
     "AWAIT",     "AWAIT_REF",     "TRY_AWAIT",   "TRY_AWAIT_REF", "YIELD_NOW",
     "JOIN",      "TRY_JOIN",      "TRY_JOIN_TO", "SELECT_BIASED", "SELECT",
-    "FOR_AWAIT", "TRY_FOR_AWAIT", "YIELD",       "RACE",
+    "FOR_AWAIT", "TRY_FOR_AWAIT", "RACE",
 };
 
 static const char *keyword_of(const char *word, size_t length)
