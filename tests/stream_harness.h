@@ -191,9 +191,9 @@ HARNESS parcels scripts_begin(build_fn *build, const char *a, const char *b, edo
     return build(from_a, b == NULL ? NULL : script_begin(&script_b, b, hint));
 }
 
-/* To the end: the transcript, and honest size hints. */
+/* To the end: the transcript, and honest size hints; exact, they say how many there are. */
 HARNESS void check_run(build_fn *build, const char *a, const char *b, const char *expected,
-                       edo_size_hint_fn *hint)
+                       edo_size_hint_fn *hint, bool exact)
 {
     struct bench bench;
     bench_begin(&bench);
@@ -211,7 +211,8 @@ HARNESS void check_run(build_fn *build, const char *a, const char *b, const char
     cr_assert_eq(stream_step(&bench, stream), '|', "the end, again");
     for (size_t i = 0; i < n; i++) {
         size_t left = items_until_end(got + i);
-        cr_assert(hints[i].lower <= left && left <= hints[i].upper,
+        cr_assert(hints[i].lower <= left && left <= hints[i].upper &&
+                      (!exact || hints[i].lower == hints[i].upper),
                   "of \"%s\", before \"%s\": %zu to %zu items are to come, it says", a, got + i,
                   hints[i].lower, hints[i].upper);
     }
@@ -236,9 +237,16 @@ HARNESS void check_drop(build_fn *build, const char *a, const char *b, size_t po
 HARNESS void check(build_fn *build, const char *a, const char *b, const char *expected)
 {
     for (size_t i = 0; i < sizeof script_hints / sizeof script_hints[0]; i++)
-        check_run(build, a, b, expected, script_hints[i]);
+        check_run(build, a, b, expected, script_hints[i], false);
     for (size_t polls = 0; polls <= strlen(expected); polls++)
         check_drop(build, a, b, polls);
+}
+
+/* The same, of a pipeline that knows how many are to come when its sources do. */
+HARNESS void check_exact(build_fn *build, const char *a, const char *b, const char *expected)
+{
+    check(build, a, b, expected);
+    check_run(build, a, b, expected, script_exact, true);
 }
 
 /* While it waits, it names itself and whom it waits for. */

@@ -24,7 +24,7 @@ Test(stream_inspect, each_item_is_seen_once_before_it_passes)
     check(inspected, "", NULL, "|");
     check(inspected, "1.2!3", NULL, "1.2!3|");
     check(inspected, "1-2X", NULL, "1-2X");
-    check_run(inspected, "5.4!3", NULL, "5.4!3|", script_exact);
+    check_run(inspected, "5.4!3", NULL, "5.4!3|", script_exact, true);
     cr_assert_eq(seen_count, 3);
     cr_assert(seen[0] == 5 && seen[1] == 4 && seen[2] == 3);
     check_trace(inspected, "1.", NULL, "edo_stream_inspect\n script\n");
@@ -67,5 +67,5 @@ static parcels numbered(parcels a, parcels b)
 
 Test(stream_inspect, what_is_numbered_is_unchanged)
 {
-    check(numbered, "7.3!5", NULL, "7.3!5|");
+    check_exact(numbered, "7.3!5", NULL, "7.3!5|");
 }
