@@ -23,7 +23,7 @@ extern "C" {
 /* edo_runtime_attach(loop, &runtime, .name = …): a current-thread runtime whose tasks run inside
  * uv_run on the caller's loop, beside the caller's handles. It keeps the loop alive while it has
  * tasks, and no longer. Returns 0, UV_ENOMEM, UV_EINVAL (start_paused: the loop's time is not
- * ours), or libuv's error. On the loop's thread, as edo_runtime_drop later, which closes Edo's
+ * ours), or libuv's error: then it is NULL. On the loop's thread, as edo_runtime_drop later, which closes Edo's
  * handles the way uv_close does: they are gone when the loop has turned once more. Code outside of
  * tasks spawns with SPAWN_ON, or after edo_enter. */
 #define edo_runtime_attach(loop, runtime, ...) \

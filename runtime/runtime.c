@@ -11,6 +11,7 @@
 
 static int build(const struct edo_builder *builder, uv_loop_t *host, struct edo_runtime **out)
 {
+    *out = NULL;
     if (builder->flavor != EDO_CURRENT_THREAD || (host != NULL && builder->start_paused))
         return UV_EINVAL;
     struct edo_runtime *runtime = edo_calloc(1, sizeof *runtime);

@@ -52,7 +52,8 @@ struct edo_builder {
 };
 
 /* Makes a runtime. Returns 0 and the runtime, the caller's to drop; UV_ENOMEM, UV_EINVAL for a
- * flavor that does not exist, or what libuv said of the loop (UV_EMFILE, …). Any thread. */
+ * flavor that does not exist, or what libuv said of the loop (UV_EMFILE, …): then it is NULL. Any
+ * thread. */
 int edo_builder_build(const struct edo_builder *builder, struct edo_runtime **runtime);
 
 /* edo_runtime_new(&runtime, .event_interval = 31, …): the same with the builder's fields named. */
@@ -60,7 +61,9 @@ int edo_builder_build(const struct edo_builder *builder, struct edo_runtime **ru
     edo_builder_build(&(const struct edo_builder){__VA_ARGS__}, (runtime))
 
 /* edo_block_on(runtime, &future): runs the future, and the runtime's tasks meanwhile, on this
- * thread until the future completes. The future stays where it is, its output in it. Returns 0; or
+ * thread until the future completes. The future stays where it is, its output in it. Tasks that have
+ * not ended stay suspended where they are, with the locks and places that they hold, until the next
+ * edo_block_on. Returns 0; or
  * a negative error, the future dropped:
  *   EDO_EPANIC     it panicked; the message went to stderr
  *   EDO_ENESTED    called from within a task: it would deadlock

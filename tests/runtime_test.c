@@ -539,10 +539,10 @@ Test(runtime, without_memory_each_call_says_so_and_nothing_is_lost)
         for (uint64_t n = 1; fired; n++) {
             cr_assert_lt(n, 1000);
             struct baseline start = baseline();
-            struct edo_runtime *runtime;
+            struct edo_runtime *runtime = (struct edo_runtime *)&start;
             edo_alloc_fail(n, sticky);
             int error = edo_runtime_new(&runtime);
-            cr_assert(error == 0 || error == UV_ENOMEM);
+            cr_assert(error == 0 || (error == UV_ENOMEM && runtime == NULL));
             if (error == 0) {
                 struct fails_sometimes future = NEW(fails_sometimes);
                 error = edo_block_on(runtime, &future);
