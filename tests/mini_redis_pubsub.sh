@@ -6,7 +6,7 @@ set -euo pipefail
 build=${EDO_BUILD:-build}
 work=$(mktemp -d)
 pids=()
-trap 'kill -9 "${pids[@]}" 2>/dev/null; rm -rf "$work"' EXIT
+trap 'kill -9 "${pids[@]}" 2>/dev/null || true; rm -rf "$work"' EXIT
 failed=0
 head -c 100000 /dev/zero | tr '\0' x >"$work/payload"
 
