@@ -59,6 +59,11 @@ static struct edo_future *future_of(struct edo_member_ *member)
     return (struct edo_future *)member->frame;
 }
 
+static void *output_of(struct edo_member_ *member)
+{
+    return (char *)member->frame + member->output_offset;
+}
+
 /* Release: its last touch, to who frees it. */
 static void shared_unref(struct edo_members_ *shared)
 {
@@ -206,6 +211,8 @@ static void drop_all(struct edo_futures_unordered *self, struct edo_context *cx)
         return;
     while (!edo_list_empty(&self->members)) {
         struct edo_member_ *member = edo_container_of(self->members.next, struct edo_member_, node);
+        if (edo_future_done(future_of(member)))
+            edo_stream_discard_(&self->stream_, output_of(member));
         edo_future_drop(future_of(member), cx);
         retire(self, member);
     }
@@ -229,7 +236,7 @@ static void trace_all(struct edo_futures_unordered *self, struct edo_context *cx
 
 static enum edo_poll give(struct edo_futures_unordered *self, struct edo_member_ *member)
 {
-    memcpy(self->stream_.item, (char *)member->frame + member->output_offset, member->output_size);
+    memcpy(self->stream_.item, output_of(member), member->output_size);
     retire(self, member);
     return edo_stream_item(&self->stream_);
 }
@@ -263,29 +270,22 @@ static enum edo_poll set_poll(struct edo_future *future, struct edo_context *cx)
         trace_all(self, cx);
         return EDO_PENDING;
     }
+    if (self->length == 0)
+        return edo_stream_none(&self->stream_, 0);
     struct edo_member_ *member = next_in_order(self);
     if (member != NULL)
         return give(self, member);
-    /* No more polls than there are members: one that wakes itself is polled again by the next. */
-    for (size_t turns = self->length;;) {
-        if (self->length == 0)
-            return edo_stream_none(&self->stream_, 0);
-        if (self->first == NULL)
-            take_woken(self, false);
-        if (self->first == NULL) {
-            if (wait(self, cx->waker))
-                return EDO_PENDING;
-            continue;
-        }
+    /* What is woken from here on is polled by the next poll: each once at most. */
+    take_woken(self, false);
+    while (self->first != NULL) {
         if (is_retired(self->first)) {
             member_unref(dequeue(self));
             continue;
         }
-        if (turns == 0 || cx->budget == 0) {
+        if (cx->budget == 0) {
             edo_wake(cx->waker);
             return EDO_PENDING;
         }
-        turns--;
         member = dequeue(self);
         /* Before the poll, so that a wake during it is another one. */
         edo_exchange(&member->queued, 0, acq_rel);
@@ -301,6 +301,9 @@ static enum edo_poll set_poll(struct edo_future *future, struct edo_context *cx)
         if ((member = next_in_order(self)) != NULL)
             return give(self, member);
     }
+    if (!wait(self, cx->waker))
+        edo_wake(cx->waker);
+    return EDO_PENDING;
 }
 
 static struct edo_size_hint set_size_hint(const struct edo_stream *stream)
@@ -333,6 +336,12 @@ void *edo_member_alloc_(struct edo_futures_unordered *self, bool ordered, size_t
     }
     struct edo_member_ *member = size <= UINT32_MAX ? edo_malloc(sizeof *member + size) : NULL;
     return member != NULL ? member->frame : NULL;
+}
+
+void edo_member_free_(void *frame)
+{
+    if (frame != NULL)
+        edo_free(edo_container_of(frame, struct edo_member_, frame));
 }
 
 void edo_member_add_(struct edo_futures_unordered *self, void *frame, const void *output,

@@ -59,7 +59,9 @@ struct edo_futures_unordered {
 #define edo_futures_unordered_push(set_, ...) EDO_FUTURES_PUSH_(set_, false, __VA_ARGS__)
 #define edo_futures_ordered_push(set_, ...)   EDO_FUTURES_PUSH_(set_, true, __VA_ARGS__)
 
-/* edo_futures_unordered(&set): the stream of outputs. */
+/* edo_futures_unordered(&set): the stream of outputs. What they own may be freed by a drop hook, which is
+ * set in set.set.stream_.drop after this; an ordered set that is dropped calls it for those that have
+ * waited for their turn. */
 #define edo_futures_unordered(set_) EDO_FUTURES_STREAM_(set_, false)
 #define edo_futures_ordered(set_)   EDO_FUTURES_STREAM_(set_, true)
 
@@ -85,6 +87,7 @@ struct edo_futures_unordered {
     EDO_STREAM_MADE_(edo_futures_stream_(&(set_)->set, (ordered_)), \
                      __typeof__(((EDO_MEMBER_OF_(set_) *)NULL)->output))
 void *edo_member_alloc_(struct edo_futures_unordered *set, bool ordered, size_t size);
+void edo_member_free_(void *frame); /* one that was not added; or NULL */
 void edo_member_add_(struct edo_futures_unordered *set, void *frame, const void *output,
                      size_t output_size);
 struct edo_stream *edo_futures_stream_(struct edo_futures_unordered *set, bool ordered);

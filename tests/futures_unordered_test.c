@@ -232,6 +232,25 @@ ASYNC(restless)
     ASYNC_END;
 }
 
+/* Wakes itself so many times, then waits for its latch. */
+struct carrier {
+    FUTURE(int);
+    int left, *turns;
+    struct latch latch;
+};
+
+ASYNC(carrier)
+{
+    ASYNC_BEGIN;
+    while (self->left-- > 0) {
+        ++*self->turns;
+        YIELD_NOW();
+    }
+    AWAIT_REF(self->latch);
+    RETURN(self->latch.output);
+    ASYNC_END;
+}
+
 Test(futures_unordered, members_that_wake_themselves_take_turns_with_the_rest_of_the_task)
 {
     struct bench bench;
@@ -249,6 +268,30 @@ Test(futures_unordered, members_that_wake_themselves_take_turns_with_the_rest_of
     }
     for (int i = 0; i < 3; i++)
         cr_assert_eq(poll_stream(&bench, stream, &n), 1);
+    drop_stream(&bench, stream);
+    bench_end(&bench);
+}
+
+Test(futures_unordered, one_that_wakes_itself_gets_no_more_turns_because_others_wait)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    FUTURES_ORDERED(struct carrier) set = {.type_ = {}};
+    STREAM_REF(int) stream = edo_futures_ordered(&set);
+    int turns = 0, n;
+    for (int i = 0; i < 10; i++)
+        cr_assert_eq(edo_futures_ordered_push(&set, NEW(carrier, .latch = latch(i))), 0);
+    cr_assert_eq(edo_futures_ordered_push(
+                     &set, NEW(carrier, .latch = latch(10), .turns = &turns, .left = 5)),
+                 0);
+    tell(10);
+    for (int i = 1; i <= 5; i++) {
+        cr_assert_eq(poll_stream(&bench, stream, &n), EDO_STREAM_PENDING);
+        cr_assert_eq(turns, i);
+        cr_assert_eq(bench.counter.wakes, i);
+    }
+    cr_assert_eq(poll_stream(&bench, stream, &n), EDO_STREAM_PENDING);
+    cr_assert_eq(polls[0], 1);
     drop_stream(&bench, stream);
     bench_end(&bench);
 }
@@ -320,6 +363,34 @@ Test(futures_ordered, outputs_come_in_the_order_of_pushing)
     cr_assert_eq(edo_futures_ordered_len(&set), 1);
     drop_stream(&bench, stream);
     cr_assert(drops[3] == 1 && drops[2] == 0);
+    bench_end(&bench);
+}
+
+static int hooked[4], hooks;
+
+static void hook(void *output)
+{
+    hooked[hooks++] = *(int *)output;
+}
+
+Test(futures_ordered, dropped_it_gives_the_outputs_that_wait_for_their_turn_to_its_hook)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    FUTURES_ORDERED(struct latch) set = {.type_ = {}};
+    STREAM_REF(int) stream = edo_futures_ordered(&set);
+    set.set.stream_.drop = hook;
+    int n;
+    for (int i = 0; i < 4; i++)
+        cr_assert_eq(edo_futures_ordered_push(&set, latch(i)), 0);
+    tell(0);
+    tell(2);
+    cr_assert_eq(poll_stream(&bench, stream, &n), 1);
+    cr_assert_eq(poll_stream(&bench, stream, &n), EDO_STREAM_PENDING);
+    drop_stream(&bench, stream);
+    cr_assert(hooks == 1 && hooked[0] == 2);
+    for (int i = 0; i < 4; i++)
+        cr_assert_eq(drops[i], i % 2);
     bench_end(&bench);
 }
 
