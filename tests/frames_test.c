@@ -10,6 +10,8 @@
 #define FRAMES(FRAME)                         \
     FRAME(edo_abortable, 48)                  \
     FRAME(edo_catch_panic, 40)                \
+    FRAME(edo_join_all, 48)                   \
+    FRAME(edo_try_join_all, 56)               \
     FRAME(edo_map, 56)                        \
     FRAME(edo_inspect, 48)                    \
     FRAME(edo_ready_now, 24)                  \
@@ -83,6 +85,7 @@
     FRAME(edo_stream_timeout_repeating, 184)  \
     FRAME(edo_stream_chunks_timeout, 184)     \
     FRAME(edo_futures_unordered, 104)         \
+    FRAME(edo_stream_buffered, 200)           \
     FRAME(edo_stream_chain, 72)               \
     FRAME(edo_stream_merge, 72)               \
     FRAME(edo_stream_zip, 104)                \
@@ -100,6 +103,7 @@
     FRAME(edo_stream_fuse, 56)                \
     FRAME(edo_stream_then, 120)               \
     FRAME(edo_stream_flat_map, 96)            \
+    FRAME(edo_streammap, 112)                 \
     FRAME(edo_next, 40)
 
 #if UINTPTR_MAX == UINT64_MAX
