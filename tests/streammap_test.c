@@ -42,7 +42,7 @@ static parcels scripted(const char *script, int i)
 
 static void insert(parcel_map *into, int key, const char *script)
 {
-    parcels old;
+    parcels old = NULL;
     cr_assert_eq(edo_streammap_insert(into, key, scripted(script, key), &old), 0);
     cr_assert_null(old);
 }
@@ -205,7 +205,7 @@ Test(streammap, a_key_goes_when_its_stream_has_ended_or_was_dropped_with_the_map
 #define SAME(type, a, b)                                                                 \
     __extension__({                                                                      \
         STREAM_MAP(type, struct parcel) same_ = {.key = (a)};                            \
-        parcels old_;                                                                    \
+        parcels old_ = NULL;                                                             \
         cr_assert_eq(edo_streammap_insert(&same_, (a), scripted("", 0), &old_), 0);      \
         bool has_ = edo_streammap_contains(&same_, (b));                                 \
         cr_assert_eq(edo_streammap_remove(&same_, (b)) != NULL, has_);                   \
@@ -237,7 +237,7 @@ Test(streammap, keys_are_compared_as_strings_as_bytes_or_by_a_function)
 
     STREAM_MAP(const char *, struct parcel) words = {.key = NULL};
     edo_streammap_equal(&words, same_word);
-    parcels old;
+    parcels old = NULL;
     cr_assert_eq(edo_streammap_insert(&words, "News", scripted("1", 1), &old), 0);
     cr_assert_eq(edo_streammap_insert(&words, "NEWS", scripted("2", 2), &old), 0);
     cr_assert_eq((void *)old, (void *)&scripts[1]);
@@ -380,7 +380,7 @@ Test(streammap, a_panic_of_a_stream_stops_the_others_where_they_are)
     bench_begin(&bench);
     parcel_map ours = {.key = 0};
     static struct breaks places[3];
-    parcels old, stream = edo_streammap(&ours);
+    parcels old = NULL, stream = edo_streammap(&ours);
     (void)stream;
     for (int i = 0; i < 3; i++) {
         places[i] = NEW(breaks);
