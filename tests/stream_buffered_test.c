@@ -2,6 +2,8 @@
 /* streams/stream_buffered.h. */
 #include "stream_harness.h"
 
+#include "support/sweep.h"
+
 /* ---- By script ---- */
 
 /* Carries a parcel, waiting so many times as its number says. */
@@ -450,4 +452,12 @@ Test(stream_buffered, time_is_that_of_so_many_at_once)
             cr_assert_eq(order[n], (i == 0 ? in_order : as_they_come)[n], "%d is %d", n, order[n]);
         edo_runtime_drop(runtime);
     }
+}
+
+Test(stream_buffered, cancelled_at_every_await)
+{
+    static const int naps[] = {30, 10, 0, 10, 20, 5};
+    static int order[6];
+    SWEEP(NEW(sleeper, .ordered = true, .naps = naps, .order = order));
+    SWEEP(NEW(sleeper, .naps = naps, .order = order));
 }

@@ -325,6 +325,30 @@ Test(streammap, without_memory_everything_is_as_it_was)
     bench_end(&bench);
 }
 
+static bool is_even(void *arg, const struct parcel *parcel)
+{
+    (void)arg;
+    return parcel->n % 2 == 0;
+}
+
+Test(streammap, an_adapter_that_takes_it_in_while_it_is_empty_knows_its_drop_hook)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    parcel_map ours = {.key = 0};
+    ours.map.stream_.drop = parcel_drop;
+    struct edo_stream_filter filter;
+    parcels stream = edo_stream_filter(&filter, edo_streammap(&ours), is_even, NULL);
+    cr_assert_eq(stream_step(&bench, stream), '-');
+    insert(&ours, 1, "1234");
+    cr_assert_eq(stream_step(&bench, stream), '2');
+    cr_assert_eq(stream_step(&bench, stream), '4');
+    cr_assert_eq(dropped(), 2);
+    edo_stream_drop_(&filter.stream_, &bench.cx);
+    account_settle("adapter");
+    bench_end(&bench);
+}
+
 Test(streammap, waits_for_all_of_them)
 {
     struct bench bench;
