@@ -12,7 +12,7 @@
  *
  * What a pass knows lives on the stack. What survives a suspension is in the branches themselves:
  * done, or off. A handler that awaits resumes inside the loop with the struct zeroed, and zero
- * means "leave when this pass ends".
+ * means "leave when this pass ends". One that does not await finds the same.
  */
 #ifndef EDO_INTERNAL_SELECT_H
 #define EDO_INTERNAL_SELECT_H
@@ -97,16 +97,25 @@ static inline void edo_select_ready_(struct edo_select_ *s, bool match)
         s->winner = s->index;
 }
 
-/* Whether the handler of the branch just visited runs. */
-static inline bool edo_select_run_(const struct edo_select_ *s)
+/* Before a handler: as it is found by one that has awaited. So a handler that is left by `break` or `goto`
+ * leaves nothing behind, of which a SELECT around it would think that it is its own. */
+static inline bool edo_select_last_(struct edo_select_ *s, bool runs)
 {
-    return s->phase == EDO_SELECT_RUN_ && s->winner == s->index;
+    if (runs)
+        s->phase = EDO_SELECT_LEAVE_;
+    return runs;
+}
+
+/* Whether the handler of the branch just visited runs. */
+static inline bool edo_select_run_(struct edo_select_ *s)
+{
+    return edo_select_last_(s, s->phase == EDO_SELECT_RUN_ && s->winner == s->index);
 }
 
 static inline bool edo_select_otherwise_(struct edo_select_ *s)
 {
     s->otherwise = true;
-    return s->phase == EDO_SELECT_OTHERWISE_;
+    return edo_select_last_(s, s->phase == EDO_SELECT_OTHERWISE_);
 }
 
 #define EDO_SELECT_(biased)                                                                  \
