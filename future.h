@@ -269,7 +269,9 @@ edo_leave_:                                                                     
 #define EDO_WHEN_REF_MATCH(pattern, place) EDO_WHEN_REF_(true, (pattern), place)
 #define EDO_WHEN_REF_IF_MATCH(condition, pattern, place) \
     EDO_WHEN_REF_((condition), (pattern), place)
-#define EDO_OTHERWISE if (edo_select_otherwise_(&edo_select_))
+#define EDO_OTHERWISE                           \
+    if (!edo_select_otherwise_(&edo_select_)) { \
+    } else
 
 #ifndef EDO_NO_SHORT_NAMES
 #define FUTURE            EDO_FUTURE

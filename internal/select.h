@@ -129,21 +129,23 @@ static inline bool edo_select_otherwise_(struct edo_select_ *s)
             edo_select_resume_(&edo_select_, (biased), cx->walk);                            \
         } else
 
+/* One statement, of which the handler is the last `else`: no `else` of the user's can be taken for one of
+ * these. */
 #define EDO_WHEN_(condition, match, place, ...)                                \
     if (edo_select_.phase == EDO_SELECT_ARM_) {                                \
         if (edo_select_arm_(&edo_select_, &(place).future_, (condition)))      \
             (place) = (__VA_ARGS__);                                           \
     } else if (edo_select_visit_(&edo_select_, &(place).future_, false, cx)) { \
         edo_select_ready_(&edo_select_, (match));                              \
-    }                                                                          \
-    if (edo_select_run_(&edo_select_))
+    } else if (!edo_select_run_(&edo_select_)) {                               \
+    } else
 
 #define EDO_WHEN_REF_(condition, match, place)                                \
     if (edo_select_.phase == EDO_SELECT_ARM_) {                               \
         edo_select_borrow_(&edo_select_, &(place).future_, (condition));      \
     } else if (edo_select_visit_(&edo_select_, &(place).future_, true, cx)) { \
         edo_select_ready_(&edo_select_, (match));                             \
-    }                                                                         \
-    if (edo_select_run_(&edo_select_))
+    } else if (!edo_select_run_(&edo_select_)) {                              \
+    } else
 
 #endif

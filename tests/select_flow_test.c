@@ -131,3 +131,39 @@ Test(select_flow, goto_leaves_the_loop_around_it_or_goes_on_with_it)
     for (int waits = 0; waits < 2; waits++)
         CHECK_FLOW(out_of_a_loop, 552, .waits = waits);
 }
+
+/* One branch, no braces; an `if` and an `else` around it, of which each is one statement. */
+struct without_braces {
+    FUTURE(int);
+    struct leaf_log *log;
+    bool first, waits;
+    struct leaf a;
+};
+
+ASYNC(without_braces)
+{
+    ASYNC_BEGIN;
+    if (self->first)
+        SELECT
+            WHEN(self->a, LEAF(self->log, 2, 0)) {
+                if (self->waits)
+                    YIELD_NOW();
+                self->output += 1;
+            } else
+                SELECT_BIASED {
+                    WHEN(self->a, LEAF(self->log, 1, 0))
+                        if (self->waits)
+                            self->output += 10;
+                        else
+                            self->output += 20;
+                }
+    ASYNC_END;
+}
+
+Test(select_flow, it_needs_no_braces)
+{
+    for (int mix = 0; mix < 4; mix++) {
+        bool first = mix & 1, waits = mix >> 1;
+        CHECK_FLOW(without_braces, first ? 1 : waits ? 10 : 20, .first = first, .waits = waits);
+    }
+}
