@@ -16,7 +16,7 @@
 #ifndef EDO_COMBINATORS_TASK_LOCAL_H
 #define EDO_COMBINATORS_TASK_LOCAL_H
 
-#include "../future.h"
+#include "child.h"
 
 /* What all scopes have. Not used by hand. */
 struct edo_scope_ {
@@ -29,21 +29,11 @@ static inline enum edo_poll edo_scope_walk_(struct edo_scope_ *scope, void *valu
                                             struct edo_context *cx, const char *name)
 {
     const struct edo_local *outer = cx->locals;
-    enum edo_poll poll = EDO_PENDING;
     scope->local.outer = outer;
     scope->local.value = value;
     cx->locals = &scope->local;
-    if (cx->walk == EDO_WALK_DROP) {
-        edo_future_drop(scope->child, cx);
-        poll = EDO_READY;
-    } else if (cx->walk == EDO_WALK_TRACE) {
-        edo_trace(cx, name, NULL, 0);
-        cx->depth++;
-        edo_future_trace(scope->child, cx);
-        cx->depth--;
-    } else {
-        poll = edo_future_poll(scope->child, cx);
-    }
+    enum edo_poll poll = cx->walk == EDO_WALK_POLL ? edo_child_poll_(scope->child, cx)
+                                                   : edo_child_walk_(scope->child, cx, name);
     cx->locals = outer;
     return poll;
 }
@@ -74,7 +64,8 @@ static inline void *edo_local_find_(const struct edo_context *cx, const void *ke
 #define EDO_TASK_LOCAL_DEFINE(name) const char name##_key_ = 0
 
 /* TASK_SCOPE(name, value, &self->child): a `struct name_scope` that polls a future of the same frame,
- * whose output stays in it, with the value set. Dropping it drops the child. */
+ * whose output stays in it, with the value set. One that is done already is not polled. Dropping it drops
+ * the child; it is as cancel safe as that. */
 #define EDO_TASK_SCOPE(name, value, child) name##_scope((value), &(child)->future_)
 
 #define EDO_TASK_LOCAL_CALLS_(type, name)                                                   \

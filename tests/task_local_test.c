@@ -143,3 +143,19 @@ Test(task_local, finally_sees_it_when_the_task_is_dropped)
     edo_runtime_drop(runtime);
     cr_assert_eq(seen_in_finally, 7);
 }
+
+/* As of every combinator, the child may be done already. */
+Test(task_local, a_child_that_is_done_already_is_not_polled)
+{
+    struct edo_census before = edo_census_now();
+    struct edo_runtime *runtime;
+    cr_assert_eq(edo_runtime_new(&runtime), 0);
+    struct reader reader = NEW(reader);
+    cr_assert_eq(edo_block_on(runtime, &reader), 0);
+    struct number_scope scope = TASK_SCOPE(number, 1, &reader);
+    cr_assert_eq(edo_block_on(runtime, &scope), 0);
+    cr_assert_eq(reader.output, -1);
+    edo_runtime_drop(runtime);
+    struct edo_census after = edo_census_now();
+    cr_assert_arr_eq(before.live, after.live, sizeof before.live);
+}
