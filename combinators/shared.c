@@ -246,7 +246,8 @@ static enum edo_poll drive(struct edo_future *future, struct edo_shared_ *self,
     wake_all_and_unlock(core);
     if (poll == EDO_PENDING && cx->panic.name == NULL)
         edo_wake(outer);
-    return poll;
+    /* One that ended in a panic is ready for nobody. */
+    return cx->panic.name != NULL ? EDO_PENDING : poll;
 }
 
 /* The chain goes on into the inner future, unless somebody else is at it. */
@@ -288,6 +289,10 @@ enum edo_poll edo_shared_poll(struct edo_future *future, struct edo_context *cx)
         release(self, cx);
         return EDO_READY;
     }
+    /* Somebody else's: of a FINALLY that the frame above ran before it came here. It must not be taken for
+     * the inner future's. */
+    if (cx->panic.name != NULL)
+        return EDO_PENDING;
     /* Acquire: the output. One that has entered may still be on the list. */
     if (self->entered || !edo_load(&core->done, acquire)) {
         struct edo_waker *spare = edo_waker_keep(cx->waker);

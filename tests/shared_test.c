@@ -533,3 +533,57 @@ Test(shared, the_task_that_drove_it_is_aborted)
     edo_notify_destroy(&notify);
     bench_end(&bench);
 }
+
+/* A panic that was under way before it was polled: of a FINALLY that the frame above ran, say. */
+Test(shared, a_panic_of_somebody_else_is_not_taken_for_the_inner_futures)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    struct leaf_log log = {0};
+    shared_int a = shared_leaf(&log, 0, 5), b = edo_shared_clone(&a);
+    edo_panic(&bench.cx, "other", __FILE__, __LINE__, "not of this one");
+    cr_assert_eq(POLL(a), EDO_PENDING);
+    cr_assert_eq(log.polls, 0);
+    DROP_IT(a);
+    bench.cx.panic.name = NULL;
+    cr_assert_eq(POLL(b), EDO_READY);
+    cr_assert_eq(*b.output, 5);
+    GIVE_BACK(b);
+    bench_end(&bench);
+}
+
+/* It panics in what it drops, and ends all the same. */
+struct ends_with_a_panic {
+    FUTURE(int);
+    struct breaks breaks;
+    struct leaf_log *log;
+    int *finally;
+};
+
+ASYNC(ends_with_a_panic)
+{
+    ASYNC_BEGIN;
+    PIN(self->breaks, BREAKS(BREAKS_IN_FINALLY, 9, self->log, self->finally));
+    DROP(self->breaks);
+    RETURN(3);
+    ASYNC_END;
+}
+
+Test(shared, one_whose_inner_future_ends_with_a_panic_is_not_ready)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    struct leaf_log log = {0};
+    int finally = 0;
+    shared_int a, b;
+    cr_assert_eq(edo_shared(&a, NEW(ends_with_a_panic, .log = &log, .finally = &finally)), 0);
+    b = edo_shared_clone(&a);
+    cr_assert_eq(POLL(a), EDO_PENDING);
+    cr_assert_str_eq(bench.cx.panic.message, "the end broke");
+    bench.cx.panic.name = NULL;
+    cr_assert_eq(POLL(b), EDO_PENDING);
+    cr_assert_str_eq(bench.cx.panic.message, "the end broke");
+    GIVE_BACK(a);
+    GIVE_BACK(b);
+    bench_end(&bench);
+}
