@@ -266,7 +266,7 @@ bool edo_select_visit_(struct edo_select_ *s, struct edo_future *branch, bool bo
     switch ((enum edo_select_phase_)s->phase) {
     case EDO_SELECT_POLL_:
         if (s->winner != 0 || s->second != (index < s->start) || cx->panic.name != NULL ||
-            !edo_select_on_(branch))
+            !edo_select_on_(branch, borrowed))
             return false;
         if (edo_future_poll(branch, cx) == EDO_READY)
             return true;
@@ -280,7 +280,7 @@ bool edo_select_visit_(struct edo_select_ *s, struct edo_future *branch, bool bo
         edo_future_drop(branch, cx);
         return false;
     case EDO_SELECT_TRACE_:
-        if (edo_select_on_(branch))
+        if (edo_select_on_(branch, borrowed))
             trace_child(branch, cx);
         return false;
     default:

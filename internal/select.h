@@ -64,10 +64,11 @@ static inline void edo_select_resume_(struct edo_select_ *s, bool biased, enum e
 bool edo_select_turn_(struct edo_select_ *s, struct edo_future *future, struct edo_context *cx,
                       const char *name, const char *file, int line);
 
-static inline bool edo_select_on_(const struct edo_future *branch)
+/* The mark is of the last SELECT that borrowed the future; it means nothing to one that owns it. */
+static inline bool edo_select_on_(const struct edo_future *branch, bool borrowed)
 {
     return branch->poll != NULL && branch->state != EDO_STATE_DONE &&
-           (branch->pin & EDO_PIN_OFF_) == 0;
+           !(borrowed && (branch->pin & EDO_PIN_OFF_) != 0);
 }
 
 /* Arming an owned branch: true when its future is to be made. */

@@ -526,3 +526,40 @@ Test(select, a_borrowed_future_that_is_done_is_off)
     cr_assert_eq(log.polled_after_ready, 0);
     bench_end(&bench);
 }
+
+/* One that was off, and is moved before it was polled: whether it is on is for each SELECT to say. */
+struct off_and_moved {
+    FUTURE(int);
+    struct leaf_log *log;
+    struct leaf kept, moved;
+};
+
+ASYNC(off_and_moved)
+{
+    ASYNC_BEGIN;
+    self->kept = LEAF(self->log, 1, 6);
+    SELECT {
+        WHEN_REF_IF(false, self->kept) {
+            RETURN(-1);
+        }
+        OTHERWISE {
+        }
+    }
+    SELECT {
+        WHEN(self->moved, self->kept) {
+            RETURN(self->moved.output);
+        }
+    }
+    ASYNC_END;
+}
+
+Test(select, a_borrowed_future_that_was_off_is_not_off_for_another_select)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    struct leaf_log log = {0};
+    struct off_and_moved future = NEW(off_and_moved, .log = &log);
+    RUN(future);
+    cr_assert_eq(future.output, 6);
+    bench_end(&bench);
+}
