@@ -316,7 +316,8 @@ void edo_future_check_(struct edo_future *future, struct edo_context *cx)
         edo_bug(__FILE__, __LINE__, "a future that was never made was polled");
     if (future->state == EDO_STATE_DONE)
         report(future, cx, "was polled after it completed");
-    uint32_t pin = (uint32_t)((uintptr_t)future >> 3 & ~EDO_PIN_BITS_) | 1;
+    /* Of a pointer's alignment, so that the lowest bit is free, for none to be 0. */
+    uint32_t pin = (uint32_t)((uintptr_t)future >> 2 & ~EDO_PIN_BITS_) | 1;
     if ((future->pin & ~EDO_PIN_BITS_) == 0) {
         future->pin |= pin;
         edo_census_add(EDO_CENSUS_FUTURES, 1);
