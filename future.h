@@ -179,7 +179,7 @@ edo_leave_:                                                                     
         self->future_.state = __LINE__;                                                       \
         __attribute__((fallthrough));                                                         \
     case EDO_RESUME_(__LINE__): {                                                             \
-        struct edo_future *const branches_[] = {EDO_MAP_(EDO_HEAD_OF_, __VA_ARGS__)};         \
+        EDO_BRANCHES_(__VA_ARGS__);                                                           \
         EDO_STEP_(edo_join_(branches_, sizeof branches_ / sizeof branches_[0], cx, edo_name_, \
                             __FILE__, __LINE__));                                             \
     }                                                                                         \
@@ -217,7 +217,7 @@ edo_leave_:                                                                     
         self->future_.state = __LINE__;                                                      \
         __attribute__((fallthrough));                                                        \
     case EDO_RESUME_(__LINE__): {                                                            \
-        struct edo_future *const branches_[] = {EDO_MAP_(EDO_HEAD_OF_, __VA_ARGS__)};        \
+        EDO_BRANCHES_(__VA_ARGS__);                                                          \
         size_t winner_ = 0;                                                                  \
         EDO_STEP_(edo_race_(branches_, sizeof branches_ / sizeof branches_[0], &winner_, cx, \
                             edo_name_, __FILE__, __LINE__));                                 \

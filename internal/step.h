@@ -67,7 +67,7 @@ enum edo_next_ { EDO_NEXT_GO_, EDO_NEXT_SUSPEND_, EDO_NEXT_LEAVE_, EDO_NEXT_STOP
     case EDO_RESUME_(__LINE__):     \
         EDO_STEP_(edo_await_((child), cx, edo_name_, __FILE__, __LINE__))
 
-/* The two walks through an await, and a poll that found a panic. */
+/* The two walks through an await that are no poll. */
 enum edo_next_ edo_await_walk_(struct edo_future *child, struct edo_context *cx, const char *name,
                                const char *file, int line);
 
@@ -155,6 +155,12 @@ enum edo_next_ edo_race_(struct edo_future *const *branches, size_t count, size_
                          struct edo_context *cx, const char *name, const char *file, int line);
 
 #define EDO_HEAD_OF_(branch) &(branch)->future_
+/* EDO_MAP_ would do for more. A number that is promised is one that is tested. */
+#define EDO_BRANCHES_(...)                                                        \
+    struct edo_future *const branches_[] = {EDO_MAP_(EDO_HEAD_OF_, __VA_ARGS__)}; \
+    _Static_assert(sizeof branches_ >= sizeof branches_[0] &&                     \
+                       sizeof branches_ <= 64 * sizeof branches_[0],              \
+                   "one to 64 futures")
 #define EDO_TRY_JOIN_ONE_(branch)                           \
     (edo_joining_poll_(&joining_, &(branch)->future_, cx)   \
          ? edo_joining_output_(&joining_, (branch)->output) \
@@ -165,7 +171,7 @@ enum edo_next_ edo_race_(struct edo_future *const *branches, size_t count, size_
     self->future_.state = __LINE__;                                                              \
     __attribute__((fallthrough));                                                                \
     case EDO_RESUME_(__LINE__): {                                                                \
-        struct edo_future *const branches_[] = {EDO_MAP_(EDO_HEAD_OF_, __VA_ARGS__)};            \
+        EDO_BRANCHES_(__VA_ARGS__);                                                              \
         struct edo_joining_ joining_ =                                                           \
             edo_joining_begin_(branches_, sizeof branches_ / sizeof branches_[0], cx);           \
         while (edo_joining_turn_(&joining_)) {                                                   \
