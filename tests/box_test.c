@@ -194,3 +194,16 @@ Test(box, recursion_goes_through_it)
     cr_assert_eq(down.output, 11);
     bench_end(&bench);
 }
+
+/* A chain of frames is as deep on the stack as it is long, when it is polled and when it is dropped. */
+Test(box, ten_thousand_deep_it_is_polled_and_dropped)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    struct leaf_log log = {0};
+    struct down down = NEW(down, .depth = 10000, .log = &log);
+    cr_assert_eq(POLL(down), EDO_PENDING);
+    DROP_IT(down);
+    cr_assert_eq(log.drops, 1);
+    bench_end(&bench);
+}

@@ -193,3 +193,46 @@ Test(race, takes_sixty_four)
     cr_assert_eq(log.drops, 63);
     bench_end(&bench);
 }
+
+/* One that is named twice is one, and wins by its first name or its second. */
+struct twice {
+    FUTURE(int);
+    struct leaf a, b;
+    int winner;
+    bool all, failing;
+};
+
+ASYNC(twice)
+{
+    ASYNC_BEGIN;
+    if (self->failing) {
+        TRY_JOIN_TO(self->winner, &self->a, &self->b, &self->a);
+    } else if (self->all) {
+        JOIN(&self->a, &self->b, &self->a);
+    } else {
+        RACE(self->winner, &self->a, &self->b, &self->a);
+    }
+    ASYNC_END;
+}
+
+Test(race, a_future_that_is_named_twice_is_dropped_and_ready_once)
+{
+    for (int mix = 0; mix < 8; mix++) {
+        struct bench bench;
+        bench_begin(&bench);
+        struct leaf_log logs[2] = {{0}};
+        bool all = mix & 1, failing = mix >> 1 & 1, a_first = mix >> 2;
+        struct twice twice =
+            NEW(twice, .all = all, .failing = failing, .a = LEAF(&logs[0], a_first ? 1 : 12, -1),
+                .b = LEAF(&logs[1], a_first ? 9 : 2, -2));
+        RUN(twice);
+        for (int i = 0; i < 2; i++)
+            cr_assert_eq(logs[i].polled_after_ready, 0);
+        bool one = !all || failing;
+        cr_assert_eq(logs[0].drops, one && !a_first);
+        cr_assert_eq(logs[1].drops, one && a_first);
+        if (failing)
+            cr_assert_eq(twice.winner, a_first ? -1 : -2);
+        bench_end(&bench);
+    }
+}
