@@ -254,6 +254,10 @@ edo_leave_:                                                                     
  *     WHEN_REF_IF_MATCH(condition, pattern, place)
  *     OTHERWISE                               last: runs when every branch is off
  *
+ * Conditions are looked at once, at the beginning, and a pattern when its future is ready: expressions of
+ * values, without a PANIC or RETURN in them, which would leave the other branches as they are. Nothing but
+ * branches stands in the block: it is gone through several times. A future is borrowed by one branch.
+ *
  * Dropped while it waits, every branch is dropped, borrowed ones too. A borrowed future that may be
  * under way when the frame ends elsewhere is dropped in FINALLY: DROP(self->place). */
 #define EDO_SELECT        EDO_SELECT_(false)

@@ -33,7 +33,8 @@
  *  5. It may be polled although nobody woke it; that changes nothing.
  *  6. It may be handed on to another task. The one that polled it last does not end before it is done,
  *     dropped, or polled by the other: while it is linked somewhere, that task's waker is kept there
- *     without a reference.
+ *     without a reference. So it is with each future in its frame that is under way: one that a SELECT
+ *     borrowed is not polled while a handler awaits.
  */
 #ifndef EDO_POLL_H
 #define EDO_POLL_H
