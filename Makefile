@@ -19,6 +19,7 @@ CLANG_FORMAT ?= clang-format
 FUZZ_SECONDS ?= 60
 SOAK_SECONDS ?= 300
 TEST_LIMIT ?= 900
+COMPARE ?=
 JOBS ?= $(shell nproc)
 # V=1 shows the commands.
 V ?=
@@ -144,6 +145,7 @@ objects = $(patsubst %.c,build/obj/$1/%.o,$2)
 # These install what is missing before they compile; the others take the machine as it is.
 NEEDS := $(if $(filter test,$(MAKECMDGOALS)),install-deps-test) \
 	$(if $(filter run,$(MAKECMDGOALS)),install-deps-run) \
+	$(if $(filter bench-compare,$(MAKECMDGOALS)),install-deps-compare) \
 	$(if $(filter fuzz,$(MAKECMDGOALS)),install-deps-fuzz) \
 	$(if $(filter format,$(MAKECMDGOALS)),install-deps-format) \
 	$(if $(filter model mutants,$(MAKECMDGOALS)),install-deps-model) \
@@ -198,7 +200,7 @@ $(foreach e,$(EXAMPLES),$(eval $(call program-rule,asan,build/asan/$e,$(call exa
 
 $(eval $(call program-rule,bench,build/bench/edo-bench,$(BENCH) $(LIB)))
 
-.PHONY: all examples run bench
+.PHONY: all examples run bench bench-compare
 all: build/libedo.a build/libedo.so  ## the library: build/libedo.a and build/libedo.so (the default)
 
 examples: $(EXAMPLES:%=build/%)  ## build/examples/*
@@ -208,6 +210,11 @@ run: all examples  ## install libuv if it is missing, build all of the above, ru
 
 bench: build/bench/edo-bench  ## build/bench/edo-bench WORKLOAD FLAVOR [N]
 	@echo "build/bench/edo-bench --list names the workloads"
+
+# Without the peer there are Edo's numbers alone, and a line of what to get.
+bench-compare: build/bench/edo-bench  ## the same beside Tokio's, in turn; COMPARE='--pairs 9 select2'
+	$(Q)bench/peers/tokio/build.sh build/bench/peers/tokio || true
+	$(Q)bench/compare.py $(COMPARE)
 
 # ---- Tests ---------------------------------------------------------------------------------------
 
@@ -392,7 +399,7 @@ check-install: all
 	$(call install-recipe,,$(CURDIR)/build/stage)
 	$(Q)scripts/check-install.sh build/stage
 
-INSTALL_DEPS := $(addprefix install-deps-,run test check model fuzz format)
+INSTALL_DEPS := $(addprefix install-deps-,run compare test check model fuzz format)
 .PHONY: $(INSTALL_DEPS)
 $(INSTALL_DEPS):
 	$(Q)scripts/install-deps.sh $(@:install-deps-%=%)

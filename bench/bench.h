@@ -48,6 +48,10 @@
     X(ping_pong, 1000000, "two tasks, a token there and back; one round")           \
     X(ring, 2000000, "a token around 503 tasks; one hop")                           \
     X(select2, 2000000, "select over two channels; one message")                    \
+    X(join8, 5000000, "join of eight futures that are ready; one join")             \
+    X(stream_filter, 20, "1,000,000 ints, N times, by a filter and a map; one int") \
+    X(unordered_10, 2000000, "a set of 10 that wait; one wake and poll")            \
+    X(unordered_100000, 2000000, "a set of 100,000 that wait; one wake and poll")   \
     X(mutex, 200000, "16 tasks lock, add one, unlock, N times each; one turn")      \
     X(semaphore, 200000, "16 tasks, 4 permits, a yield while held; one turn")       \
     X(notify, 1000000, "two tasks wake each other by Notify; one round")            \

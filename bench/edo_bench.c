@@ -49,11 +49,11 @@ static int usage(const char *why, const char *what)
             "edo-bench: %s%s\n"
             "usage: edo-bench WORKLOAD FLAVOR [N]\n"
             "       edo-bench echo_server FLAVOR [PORT [SECONDS]]\n"
-            "       edo-bench --list\n"
+            "       edo-bench --list | --version\n"
             "FLAVOR: ct (current thread)\n",
             why, what);
     for (int i = 0; i < WORKLOADS; i++)
-        fprintf(stderr, "  %-15s %s\n", workloads[i].name, workloads[i].what);
+        fprintf(stderr, "  %-16s %s\n", workloads[i].name, workloads[i].what);
     return 2;
 }
 
@@ -68,6 +68,17 @@ static int list(void)
 {
     for (int i = 0; i < WORKLOADS; i++)
         printf("%s\n", workloads[i].name);
+    return 0;
+}
+
+/* What it was made with. */
+static int version(void)
+{
+#ifdef __clang__
+    printf("%s, libuv %s\n", __VERSION__, uv_version_string());
+#else
+    printf("gcc %s, libuv %s\n", __VERSION__, uv_version_string());
+#endif
     return 0;
 }
 
@@ -92,6 +103,8 @@ int main(int argc, char **argv)
 {
     if (argc == 2 && strcmp(argv[1], "--list") == 0)
         return list();
+    if (argc == 2 && strcmp(argv[1], "--version") == 0)
+        return version();
     if (argc < 3)
         return usage("which workload, on which runtime?", "");
     const struct workload *workload = NULL;

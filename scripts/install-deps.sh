@@ -3,8 +3,11 @@
 # Installs what a job of the Makefile needs and this machine lacks, through apt; says so first.
 # Looks for the headers and commands themselves, so that what came from elsewhere counts too.
 #
-#     scripts/install-deps.sh run|test|check|model|fuzz|format
+#     scripts/install-deps.sh run|compare|test|check|model|fuzz|format
+#
+# `compare` goes on, status 0, without what it cannot have: there is less to compare with then.
 set -euo pipefail
+shopt -s extglob
 
 exec 9<"$0" # one at a time: the second finds what the first installed
 flock 9
@@ -32,9 +35,23 @@ need_fuzzer() {
     packages+=(libclang-rt-dev)
 }
 
+need_crate() { # crate, package
+    compgen -G "${PEER_CRATES:-/usr/share/cargo/registry}/$1?(-[0-9]*)/Cargo.toml" >/dev/null && return
+    lacking+=("the crate $1")
+    packages+=("$2")
+}
+
 need_header uv.h libuv1-dev
-case ${1:?run, test, check, model, fuzz or format} in
+case ${1:?run, compare, test, check, model, fuzz or format} in
 run) ;;
+compare)
+    trap 'exit 0' EXIT
+    need_command python3 python3
+    need_command "${CARGO:-cargo}" cargo
+    need_crate tokio librust-tokio-dev
+    need_crate tokio-stream librust-tokio-stream-dev
+    need_crate futures-util librust-futures-util-dev
+    ;;
 test)
     need_header criterion/criterion.h libcriterion-dev
     ;;
