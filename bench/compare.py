@@ -13,6 +13,7 @@ import json
 import os
 import pathlib
 import platform
+import resource
 import statistics
 import subprocess
 import sys
@@ -41,19 +42,28 @@ class Failed(Exception):
     pass
 
 
-def run(program, workload, flavor, limit):
+def processor_time():
+    """Of all processes that were started and have ended, in seconds."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def run(program, workload, arguments):
     """One process; what it says of an operation: ns, or for the workloads of memory, bytes."""
+    wall, processor = time.monotonic(), processor_time()
     try:
-        done = subprocess.run([program, workload, flavor], stdout=subprocess.PIPE,
-                              stderr=subprocess.PIPE, universal_newlines=True, timeout=limit)
+        done = subprocess.run([program, workload, arguments.flavor], stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, universal_newlines=True, timeout=arguments.limit)
     except subprocess.TimeoutExpired:
-        raise Failed("not done in %g s" % limit)
+        raise Failed("not done in %g s" % arguments.limit)
+    share = (processor_time() - processor) / (time.monotonic() - wall)
     if done.returncode != 0:
         why = done.stderr.strip().splitlines()
         raise Failed(why[0] if why else "status %d" % done.returncode)
     said = dict(word.split("=", 1) for word in done.stdout.split() if "=" in word)
-    key = "bytes_per_task" if "bytes_per_task" in said else "ns_per_op"
-    return {"bytes_per_task": "B", "ns_per_op": "ns"}[key], float(said[key])
+    if "bytes_per_task" in said:
+        return "B", float(said["bytes_per_task"])
+    return "ns", float(said["ns_per_op"]) * (share if arguments.cpu else 1)
 
 
 def measure(workload, programs, arguments):
@@ -65,7 +75,7 @@ def measure(workload, programs, arguments):
             if name in row["failed"]:
                 continue
             try:
-                row["unit"], value = run(program, workload, arguments.flavor, arguments.limit)
+                row["unit"], value = run(program, workload, arguments)
                 row["runs"][name].append(value)
             except Failed as failed:
                 row["failed"][name] = str(failed)
@@ -96,6 +106,8 @@ def main():
     parser.add_argument("workloads", metavar="WORKLOAD", nargs="*", help="default: all")
     parser.add_argument("--pairs", type=int, default=5, help="of runs of a workload (5)")
     parser.add_argument("--flavor", default="ct", help="of the runtime (ct)")
+    parser.add_argument("--cpu", action="store_true",
+                        help="the processor's time, not the clock's: where other work takes the core away")
     parser.add_argument("--core", type=int, help="the core to run on (the last one)")
     parser.add_argument("--limit", type=float, default=60, metavar="SECONDS",
                         help="after which a process is ended, and a workload gets no further pair (60)")
@@ -129,7 +141,8 @@ def main():
         versions["Edo"] += ", revision " + revision
     report = {"processor": processor(), "cores": len(cores), "core": core, "load": os.getloadavg()[0],
               "system": "%s %s" % (platform.system(), platform.release()),
-              "flavor": arguments.flavor, "pairs": arguments.pairs, "versions": versions, "rows": []}
+              "flavor": arguments.flavor, "pairs": arguments.pairs,
+              "time": "processor time" if arguments.cpu else "wall time", "versions": versions, "rows": []}
 
     table = sys.stderr if arguments.json == "-" else sys.stdout
     print("%(processor)s, %(cores)d cores, all on core %(core)d; %(system)s; load %(load).1f" % report,
@@ -138,7 +151,7 @@ def main():
         print("%s: %s" % (name, text), file=table)
     if len(programs) == 1:
         print("no peer: bench/peers/tokio/build.sh %s says why" % arguments.peer, file=table)
-    print("%s, medians of %d pairs\n" % (arguments.flavor, arguments.pairs), file=table)
+    print("%s, medians of %d pairs, %s\n" % (arguments.flavor, arguments.pairs, report["time"]), file=table)
     print("%-16s %4s" % ("an operation of", "") + "".join(" %10s" % name for name in programs) +
           ("  ratio   least–most" if len(programs) > 1 else ""), file=table)
     for workload in arguments.workloads or [w for w in known if w != "echo_server"]:
