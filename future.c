@@ -223,7 +223,7 @@ static uint8_t select_next(struct edo_select_ *s, struct edo_future *future, str
         if (cx->panic.name != NULL)
             return EDO_SELECT_SUSPEND_;
         if (s->winner != 0)
-            return EDO_SELECT_SETTLE_;
+            return EDO_SELECT_RUN_;
         if (!s->second && s->start > 0) {
             s->second = true;
             return EDO_SELECT_POLL_;
@@ -235,9 +235,8 @@ static uint8_t select_next(struct edo_select_ *s, struct edo_future *future, str
         edo_panic_here_(future, cx, name, file, line,
                         "every branch of a SELECT is off and it has no OTHERWISE");
         return EDO_SELECT_SUSPEND_;
-    case EDO_SELECT_SETTLE_:
-        /* A loser's FINALLY may panic. */
-        return cx->panic.name == NULL ? EDO_SELECT_RUN_ : EDO_SELECT_SUSPEND_;
+    case EDO_SELECT_RUN_:
+        return s->winner != 0 ? EDO_SELECT_LEAVE_ : EDO_SELECT_SUSPEND_;
     case EDO_SELECT_DROP_:
         return EDO_SELECT_DROPPED_;
     case EDO_SELECT_TRACE_:
@@ -259,22 +258,26 @@ bool edo_select_turn_(struct edo_select_ *s, struct edo_future *future, struct e
     return s->phase != EDO_SELECT_LEAVE_;
 }
 
-bool edo_select_visit_(struct edo_select_ *s, struct edo_future *branch, bool borrowed,
-                       struct edo_context *cx)
+bool edo_select_act_(struct edo_select_ *s, struct edo_future *branch, bool borrowed,
+                     struct edo_context *cx)
 {
-    uint16_t index = s->index++;
     switch ((enum edo_select_phase_)s->phase) {
     case EDO_SELECT_POLL_:
-        if (s->winner != 0 || s->second != (index < s->start) || cx->panic.name != NULL ||
-            !edo_select_on_(branch, borrowed))
+        if (s->winner == 0) {
+            if (cx->panic.name != NULL || !edo_select_on_(branch, borrowed))
+                return false;
+            if (edo_future_poll(branch, cx) == EDO_READY)
+                return true;
+            s->waiting++;
             return false;
-        if (edo_future_poll(branch, cx) == EDO_READY)
-            return true;
-        s->waiting++;
-        return false;
-    case EDO_SELECT_SETTLE_:
-        if (!borrowed && s->winner != index + 1)
+        }
+        __attribute__((fallthrough));
+    case EDO_SELECT_RUN_:
+        if (!borrowed)
             edo_future_drop(branch, cx);
+        /* A loser's FINALLY may panic: then no handler runs. */
+        if (cx->panic.name != NULL)
+            s->winner = 0;
         return false;
     case EDO_SELECT_DROP_:
         edo_future_drop(branch, cx);

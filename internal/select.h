@@ -5,10 +5,10 @@
  * under its branch: no pass needs the list of them. A call of the body makes these passes:
  *
  *   arm      evaluate the conditions, make the futures (first arrival); or
- *   count    find out how many branches there are (each later poll)
- *   poll     from a random branch to the bottom, then from the top to it, until one is ready
- *   settle   drop the losers
- *   run      the winner's handler
+ *   count    find out how many branches there are (each later poll, unless biased)
+ *   poll     from a random branch to the bottom, then from the top to it, until one is ready; then
+ *            drop the losers below it
+ *   run      drop the losers above the winner, then its handler
  *
  * What a pass knows lives on the stack. What survives a suspension is in the branches themselves:
  * done, or off. A handler that awaits resumes inside the loop with the struct zeroed, and zero
@@ -24,7 +24,6 @@ enum edo_select_phase_ {
     EDO_SELECT_ARM_,
     EDO_SELECT_COUNT_,
     EDO_SELECT_POLL_,
-    EDO_SELECT_SETTLE_,
     EDO_SELECT_RUN_,
     EDO_SELECT_OTHERWISE_,
     EDO_SELECT_DROP_,
@@ -44,7 +43,7 @@ struct edo_select_ {
     uint16_t count; /* of branches */
     uint16_t start; /* the first one to be polled */
     uint16_t waiting;
-    uint16_t winner; /* index + 1; 0 is none yet */
+    uint16_t winner; /* index + 1; 0 is none yet, or one whose handler is not to run */
 };
 
 static inline void edo_select_begin_(struct edo_select_ *s, bool biased)
@@ -54,7 +53,8 @@ static inline void edo_select_begin_(struct edo_select_ *s, bool biased)
 
 static inline void edo_select_resume_(struct edo_select_ *s, bool biased, enum edo_walk walk)
 {
-    uint8_t phase = walk == EDO_WALK_POLL   ? EDO_SELECT_COUNT_
+    /* From the top, it does not matter how many there are. */
+    uint8_t phase = walk == EDO_WALK_POLL   ? biased ? EDO_SELECT_POLL_ : EDO_SELECT_COUNT_
                     : walk == EDO_WALK_DROP ? EDO_SELECT_DROP_
                                             : EDO_SELECT_TRACE_;
     *s = (struct edo_select_){.phase = phase, .biased = biased};
@@ -88,9 +88,23 @@ static inline void edo_select_borrow_(struct edo_select_ *s, struct edo_future *
     branch->pin = condition ? branch->pin & ~EDO_PIN_OFF_ : branch->pin | EDO_PIN_OFF_;
 }
 
+/* A visit in a pass that may have something to do with the branch. */
+bool edo_select_act_(struct edo_select_ *s, struct edo_future *branch, bool borrowed,
+                     struct edo_context *cx);
+
 /* One visit in any pass but arming: true when the branch became ready just now. */
-bool edo_select_visit_(struct edo_select_ *s, struct edo_future *branch, bool borrowed,
-                       struct edo_context *cx);
+static inline bool edo_select_visit_(struct edo_select_ *s, struct edo_future *branch,
+                                     bool borrowed, struct edo_context *cx)
+{
+    uint16_t index = s->index++;
+    /* A branch of the other half. */
+    if (s->phase == EDO_SELECT_POLL_ && s->winner == 0 && s->second != (index < s->start))
+        return false;
+    /* The winner, and those below it, which were dropped when it had been polled. */
+    if (s->phase == EDO_SELECT_RUN_ && index + 1 >= s->winner)
+        return false;
+    return edo_select_act_(s, branch, borrowed, cx);
+}
 
 static inline void edo_select_ready_(struct edo_select_ *s, bool match)
 {

@@ -344,6 +344,48 @@ Test(select, nests_and_break_leaves_the_inner_one)
     }
 }
 
+/* The same, with all of the inner one's branches off. */
+struct nested_off {
+    FUTURE(int);
+    struct leaf_log *log;
+    struct leaf outer, inner;
+};
+
+ASYNC(nested_off)
+{
+    ASYNC_BEGIN;
+    SELECT {
+        WHEN(self->outer, LEAF(self->log, 1, 1)) {
+            SELECT {
+                WHEN_IF(false, self->inner, LEAF(self->log, 0, 1)) {
+                    self->output += 1;
+                }
+                OTHERWISE {
+                    self->output += 10;
+                    break;
+                }
+            }
+            self->output += 100;
+        }
+        OTHERWISE {
+            self->output += 1000;
+        }
+    }
+    ASYNC_END;
+}
+
+Test(select, break_in_an_inner_otherwise_does_not_run_the_outer_one)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    struct leaf_log log = {0};
+    struct nested_off nested = NEW(nested_off, .log = &log);
+    while (POLL(nested) == EDO_PENDING)
+        ;
+    cr_assert_eq(nested.output, 110);
+    bench_end(&bench);
+}
+
 struct fails_on_drop {
     FUTURE(void);
 };
@@ -362,17 +404,20 @@ struct loser_panics {
     FUTURE(int);
     struct leaf_log *log;
     struct leaf a;
-    struct fails_on_drop b;
+    struct fails_on_drop above, below;
+    bool is_above;
 };
 
 ASYNC(loser_panics)
 {
     ASYNC_BEGIN;
     SELECT {
+        WHEN_IF(self->is_above, self->above, NEW(fails_on_drop)) {
+        }
         WHEN(self->a, LEAF(self->log, 1, 0)) {
             cr_assert_fail("the panic comes first");
         }
-        WHEN(self->b, NEW(fails_on_drop)) {
+        WHEN_IF(!self->is_above, self->below, NEW(fails_on_drop)) {
         }
     }
     ASYNC_END;
@@ -380,15 +425,17 @@ ASYNC(loser_panics)
 
 Test(select, a_loser_that_panics_in_finally_ends_the_task)
 {
-    struct bench bench;
-    bench_begin(&bench);
-    struct leaf_log log = {0};
-    struct loser_panics future = NEW(loser_panics, .log = &log);
-    cr_assert_eq(POLL(future), EDO_PENDING);
-    cr_assert_eq(POLL(future), EDO_PENDING);
-    cr_assert_str_eq(bench.cx.panic.message, "the loser fails");
-    DROP_IT(future);
-    bench_end(&bench);
+    for (int is_above = 0; is_above < 2; is_above++) {
+        struct bench bench;
+        bench_begin(&bench);
+        struct leaf_log log = {0};
+        struct loser_panics future = NEW(loser_panics, .log = &log, .is_above = is_above);
+        cr_assert_eq(POLL(future), EDO_PENDING);
+        cr_assert_eq(POLL(future), EDO_PENDING);
+        cr_assert_str_eq(bench.cx.panic.message, "the loser fails");
+        DROP_IT(future);
+        bench_end(&bench);
+    }
 }
 
 struct many {
