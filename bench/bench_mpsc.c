@@ -20,6 +20,23 @@ ASYNC_FINALLY:
     ASYNC_END;
 }
 
+/* Without bounds there is nothing to wait for. */
+struct unbounded_producer {
+    FUTURE(int);
+    MPSC_SENDER(uint64_t) tx;
+    uint64_t n;
+};
+
+ASYNC(unbounded_producer)
+{
+    ASYNC_BEGIN;
+    for (uint64_t i = 0; i < self->n && self->output == 0; i++)
+        self->output = edo_mpsc_try_send(self->tx, &i);
+ASYNC_FINALLY:
+    edo_mpsc_sender_drop(self->tx);
+    ASYNC_END;
+}
+
 struct consumer {
     FUTURE(uint64_t);
     MPSC_RECEIVER(uint64_t) rx;
@@ -61,7 +78,10 @@ ASYNC(many_to_one)
     bench_start(self->bench);
     for (self->i = 0; self->i < self->producers; self->i++) {
         uint64_t n = self->bench->n / (uint64_t)self->producers;
-        edo_task_detach(SPAWN(NEW(producer, .tx = edo_mpsc_sender_clone(self->tx), .n = n)));
+        MPSC_SENDER(uint64_t) tx = edo_mpsc_sender_clone(self->tx);
+        edo_task_detach(self->capacity == EDO_UNBOUNDED
+                            ? SPAWN(NEW(unbounded_producer, .tx = tx, .n = n))
+                            : SPAWN(NEW(producer, .tx = tx, .n = n)));
     }
     edo_mpsc_sender_drop(self->tx);
     self->consumer = SPAWN(NEW(consumer, .rx = self->rx));
