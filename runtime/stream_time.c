@@ -20,14 +20,6 @@ static bool stands(const struct edo_stream *source, int output)
     return output == EDO_STREAM_ITEM || (output < 0 && !edo_future_done(&source->future_));
 }
 
-/* A timer that cannot be had. */
-static enum edo_poll fail(struct edo_stream *stream, struct edo_stream *source,
-                          struct edo_context *cx, int error)
-{
-    edo_future_drop(&source->future_, cx);
-    return edo_stream_end(stream, error);
-}
-
 static enum edo_poll interval_poll(struct edo_future *future, struct edo_context *cx)
 {
     struct edo_stream_interval *self = (struct edo_stream_interval *)future;
@@ -64,7 +56,7 @@ static enum edo_poll throttle_poll(struct edo_future *future, struct edo_context
         if (edo_future_poll(&self->sleep.future_, cx) == EDO_PENDING)
             return EDO_PENDING;
         if (self->sleep.output < 0)
-            return fail(&self->stream_, self->source, cx, self->sleep.output);
+            return edo_stream_cut_(&self->stream_, self->source, cx, self->sleep.output);
         self->sleep.future_.poll = NULL;
     }
     int output = edo_stream_poll(self->source, cx, self->stream_.item);
@@ -108,7 +100,7 @@ static enum edo_poll timeout_poll(struct edo_future *future, struct edo_context 
         edo_poll_after(&self->sleep.future_, cx, budget_left) == EDO_PENDING)
         return EDO_PENDING;
     if (self->sleep.output < 0)
-        return fail(&self->stream_, self->source, cx, self->sleep.output);
+        return edo_stream_cut_(&self->stream_, self->source, cx, self->sleep.output);
     self->over = true;
     return edo_stream_none(&self->stream_, UV_ETIMEDOUT);
 }
@@ -144,7 +136,7 @@ static enum edo_poll timeout_repeating_poll(struct edo_future *future, struct ed
     if (edo_poll_after(&self->tick.future_, cx, budget_left) == EDO_PENDING)
         return EDO_PENDING;
     if (self->tick.output < 0)
-        return fail(&self->stream_, self->source, cx, self->tick.output);
+        return edo_stream_cut_(&self->stream_, self->source, cx, self->tick.output);
     self->tick.future_.poll = NULL;
     return edo_stream_none(&self->stream_, UV_ETIMEDOUT);
 }
@@ -192,7 +184,7 @@ static enum edo_poll chunks_timeout_poll(struct edo_future *future, struct edo_c
         return walk(self->source, &self->sleep.future_, cx, "edo_stream_chunks_timeout");
     }
     if (self->max == 0)
-        return fail(&self->stream_, self->source, cx, UV_EINVAL);
+        return edo_stream_cut_(&self->stream_, self->source, cx, UV_EINVAL);
     if (self->holds)
         return held(self);
     bool budget_left = cx->budget != 0;

@@ -105,12 +105,19 @@ static inline enum edo_poll edo_stream_pass_(struct edo_stream *stream, struct e
     return EDO_READY;
 }
 
-/* Ends before its source does. */
+/* Ends when it has dropped a source: a FINALLY there may have panicked, and then nobody goes on. */
+static inline enum edo_poll edo_stream_over_(struct edo_stream *stream, struct edo_context *cx,
+                                             int error)
+{
+    return cx->panic.name != NULL ? EDO_PENDING : edo_stream_end(stream, error);
+}
+
+/* Ends before its source does, which is dropped. */
 static inline enum edo_poll edo_stream_cut_(struct edo_stream *stream, struct edo_stream *source,
-                                            struct edo_context *cx)
+                                            struct edo_context *cx, int error)
 {
     edo_future_drop(&source->future_, cx);
-    return edo_stream_end(stream, 0);
+    return edo_stream_over_(stream, cx, error);
 }
 
 static inline size_t edo_size_sum_(size_t a, size_t b)

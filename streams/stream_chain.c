@@ -47,8 +47,8 @@ static enum edo_poll chain_poll(struct edo_future *future, struct edo_context *c
         if (output < 0)
             return edo_stream_none(&self->stream_, output);
         edo_future_drop(&self->sources[self->at]->future_, cx);
-        if (self->at == 1)
-            return edo_stream_end(&self->stream_, 0);
+        if (self->at == 1 || cx->panic.name != NULL)
+            return edo_stream_over_(&self->stream_, cx, 0);
     }
 }
 
@@ -87,7 +87,7 @@ static enum edo_poll merge_poll(struct edo_future *future, struct edo_context *c
                                              : edo_stream_none(&self->stream_, output);
         }
     }
-    return waiting || cx->panic.name != NULL ? EDO_PENDING : edo_stream_end(&self->stream_, 0);
+    return waiting ? EDO_PENDING : edo_stream_over_(&self->stream_, cx, 0);
 }
 
 static struct edo_size_hint merge_size_hint(const struct edo_stream *stream)
@@ -134,7 +134,7 @@ static enum edo_poll zip_poll(struct edo_future *future, struct edo_context *cx)
             return edo_stream_none(&self->stream_, output);
         if (output == EDO_STREAM_END) {
             zip_part(self, cx);
-            return edo_stream_end(&self->stream_, 0);
+            return edo_stream_over_(&self->stream_, cx, 0);
         }
         self->has[i] = output == EDO_STREAM_ITEM;
     }

@@ -56,7 +56,7 @@ static enum edo_poll take_while_poll(struct edo_future *future, struct edo_conte
     if (self->predicate(self->arg, item))
         return edo_stream_item(&self->stream_);
     edo_stream_discard_(&self->stream_, item);
-    return edo_stream_cut_(&self->stream_, self->source, cx);
+    return edo_stream_cut_(&self->stream_, self->source, cx, 0);
 }
 
 struct edo_stream *edo_stream_take_while_(struct edo_stream_filter *place,
@@ -98,12 +98,17 @@ static enum edo_poll take_poll(struct edo_future *future, struct edo_context *cx
     if (cx->walk != EDO_WALK_POLL)
         return edo_stream_walk_(self->source, cx, "edo_stream_take");
     if (self->left == 0)
-        return edo_stream_cut_(&self->stream_, self->source, cx);
+        return edo_stream_cut_(&self->stream_, self->source, cx, 0);
     int output = edo_stream_poll(self->source, cx, self->stream_.item);
     if (output != EDO_STREAM_ITEM)
         return edo_stream_pass_(&self->stream_, self->source, output);
-    if (--self->left == 0)
+    if (--self->left == 0) {
         edo_future_drop(&self->source->future_, cx);
+        if (cx->panic.name != NULL) {
+            edo_stream_discard_(&self->stream_, self->stream_.item);
+            return EDO_PENDING;
+        }
+    }
     return edo_stream_item(&self->stream_);
 }
 

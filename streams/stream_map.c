@@ -75,7 +75,7 @@ static enum edo_poll scan_poll(struct edo_future *future, struct edo_context *cx
         return edo_stream_pass_(&self->stream_, self->source, output);
     if (((edo_stream_try_map_fn_ *)self->function)(self->arg, self->room, self->stream_.item))
         return edo_stream_item(&self->stream_);
-    return edo_stream_cut_(&self->stream_, self->source, cx);
+    return edo_stream_cut_(&self->stream_, self->source, cx, 0);
 }
 
 struct edo_stream *edo_stream_scan_(struct edo_stream_map *place, struct edo_stream *source,

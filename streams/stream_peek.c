@@ -123,7 +123,7 @@ static enum edo_poll fuse_poll(struct edo_future *future, struct edo_context *cx
     if (output == EDO_STREAM_ITEM)
         return edo_stream_item(&self->stream_);
     if (output == EDO_STREAM_END)
-        return edo_stream_cut_(&self->stream_, self->source, cx);
+        return edo_stream_cut_(&self->stream_, self->source, cx, 0);
     return edo_stream_pass_(&self->stream_, self->source, output);
 }
 

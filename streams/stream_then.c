@@ -90,7 +90,7 @@ static enum edo_poll flat_map_poll(struct edo_future *future, struct edo_context
                 return edo_stream_none(&self->stream_, output);
             edo_future_drop(&self->inner->future_, cx);
             self->inner = NULL;
-            if (edo_budget_spent(cx))
+            if (cx->panic.name != NULL || edo_budget_spent(cx))
                 return EDO_PENDING;
         }
         int output = edo_stream_draw_(self->source, cx, self->room);

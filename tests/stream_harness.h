@@ -10,6 +10,7 @@
  *     -         an end after which there may be more
  *     X         an end with an error, for good
  *     |         the end, for good; in a script, where it is over
+ *     P         a panic, after which it is dropped; D, in a script: one when it is dropped there
  *
  * So a pipeline that takes every second item is tested by `check(build, "0.1!2X", NULL, "0.!2X")`, which
  * also ends it before each of those polls. Each item must be delivered, or given to the drop hook, once,
@@ -98,11 +99,12 @@ HARNESS enum edo_poll script_poll(struct edo_future *future, struct edo_context 
     if (cx->walk == EDO_WALK_TRACE)
         return edo_walk_leaf(cx, "script");
     cr_assert(!self->over, "a source is polled after its end");
+    char letter = *self->at;
     if (cx->walk == EDO_WALK_DROP) {
         script_over(self);
-        return EDO_READY;
+        return letter == 'D' ? edo_panic(cx, "script", NULL, 0, "dropped") : EDO_READY;
     }
-    char letter = *self->at;
+    cr_assert_null(cx->panic.name, "a source is polled after a panic");
     self->at += letter != '\0';
     switch (letter) {
     case '\0':
@@ -115,6 +117,8 @@ HARNESS enum edo_poll script_poll(struct edo_future *future, struct edo_context 
         return edo_stream_none(&self->stream_, UV_EIO);
     case '-':
         return edo_stream_none(&self->stream_, 0);
+    case 'P':
+        return edo_panic(cx, "script", NULL, 0, "polled");
     case '.':
         edo_wake(cx->waker);
         return EDO_PENDING;
@@ -128,7 +132,7 @@ HARNESS enum edo_poll script_poll(struct edo_future *future, struct edo_context 
 static size_t items_until_end(const char *at)
 {
     size_t n = 0;
-    for (; *at != '\0' && strchr("-X|", *at) == NULL; at++)
+    for (; *at != '\0' && strchr("-X|PD", *at) == NULL; at++)
         n += letter_number(*at) >= 0;
     return n;
 }
@@ -168,6 +172,10 @@ HARNESS char stream_step(struct bench *bench, parcels stream)
     bench->cx.budget = EDO_BUDGET;
     int output = edo_stream_poll(head, &bench->cx, &item);
     bool done = edo_future_done(&head->future_);
+    if (bench->cx.panic.name != NULL) {
+        cr_assert_eq(output, EDO_STREAM_PENDING, "it goes on after a panic");
+        return 'P';
+    }
     if (output == EDO_STREAM_PENDING) {
         cr_assert_gt(bench->counter.wakes, wakes, "pending, and nobody will wake it");
         return '.';
@@ -181,6 +189,13 @@ HARNESS char stream_step(struct bench *bench, parcels stream)
     parcel_end(&item, DELIVERED);
     cr_assert(item.n >= 0 && item.n < 36);
     return "0123456789abcdefghijklmnopqrstuvwxyz"[item.n];
+}
+
+/* Dropped. A panic, before or by this, has been seen to. */
+HARNESS void stream_end(struct bench *bench, parcels stream)
+{
+    edo_stream_drop_((struct edo_stream *)(void *)stream, &bench->cx);
+    bench->cx.panic.name = NULL;
 }
 
 static struct script script_a, script_b;
@@ -205,11 +220,14 @@ HARNESS void check_run(build_fn *build, const char *a, const char *b, const char
         cr_assert_lt(n, 127, "\"%s\" does not end", a);
         hints[n] = edo_stream_size_hint(stream);
         got[n] = stream_step(&bench, stream);
-    } while (strchr("|X", got[n++]) == NULL);
+    } while (strchr("|XP", got[n++]) == NULL);
     got[n] = '\0';
     cr_assert_str_eq(got, expected, "of \"%s\" came \"%s\", not \"%s\"", a, got, expected);
+    if (got[n - 1] == 'P')
+        stream_end(&bench, stream);
     cr_assert_eq(stream_step(&bench, stream), '|', "the end, again");
-    for (size_t i = 0; i < n; i++) {
+    /* A panic is not foreseen. */
+    for (size_t i = 0; i < n && got[n - 1] != 'P'; i++) {
         size_t left = items_until_end(got + i);
         cr_assert(hints[i].lower <= left && left <= hints[i].upper &&
                       (!exact || hints[i].lower == hints[i].upper),
@@ -228,7 +246,7 @@ HARNESS void check_drop(build_fn *build, const char *a, const char *b, size_t po
     parcels stream = scripts_begin(build, a, b, NULL);
     for (size_t i = 0; i < polls; i++)
         stream_step(&bench, stream);
-    edo_stream_drop_((struct edo_stream *)(void *)stream, &bench.cx);
+    stream_end(&bench, stream);
     cr_assert_eq(stream_step(&bench, stream), '|');
     account_settle(a);
     bench_end(&bench);
