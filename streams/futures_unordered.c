@@ -99,7 +99,7 @@ static void member_wake(struct edo_waker *waker)
     if (edo_exchange(&member->queued, 1, acq_rel) != 0)
         return;
     struct edo_members_ *shared = member->shared;
-    /* Acquire: CLOSED comes after the set's last touch of the member; and what the waker points to. */
+    /* Acquire: CLOSED comes after the set's last touch of the member. */
     uintptr_t before = edo_load(&shared->woken, acquire);
     do {
         if (before == CLOSED) {
@@ -107,9 +107,9 @@ static void member_wake(struct edo_waker *waker)
             return;
         }
         member->next = waker_in(before) != NULL ? NULL : (struct edo_member_ *)before;
-        /* Release: the member's next, and what was done before the wake. What it takes out the load has
-         * acquired, or the attempt that failed. */
-    } while (!edo_cas_weak(&shared->woken, &before, (uintptr_t)member, release, acquire));
+        /* Release: the member's next, and what was done before the wake. Acquire: what the waker points
+         * to, which may be another by now, made where the one was that the load has seen. */
+    } while (!edo_cas_weak(&shared->woken, &before, (uintptr_t)member, acq_rel, acquire));
     struct edo_waker *task = waker_in(before);
     if (task != NULL) {
         edo_wake(task);

@@ -152,6 +152,34 @@ MODEL(futures_polled_by_another)
     check_clones(second);
 }
 
+/* The first ends when its clones have gone, and a third is made where it was: who wakes the member may
+ * have seen the first there, and takes out the third, which it must see made. */
+static void drops_for_good(struct edo_waker *waker)
+{
+    model_assert(edo_fetch_sub(&executor_of(waker)->clones, 1, acq_rel) > 0);
+}
+
+static const struct edo_waker_ops mortal_ops = {executor_wake, executor_clone, drops_for_good, NULL,
+                                                NULL};
+
+MODEL(futures_polled_by_another_in_its_place, .bound = 3)
+{
+    struct executor *first = executor_new(), *second = executor_new();
+    first->waker.ops = &mortal_ops;
+    push_until(1, begin_one);
+    bool ready = poll_next(first) == EDO_READY || poll_next(second) == EDO_READY;
+    struct executor *third = second;
+    if (edo_load(&first->clones, acquire) == 0) {
+        third = first;
+        third->waker.ops = &executor_ops;
+    }
+    while (!ready && poll_next(third) == EDO_PENDING)
+        executor_sleep(third);
+    drop_set(third);
+    check_clones(first);
+    check_clones(second);
+}
+
 /* Members of the library's own: two answers, sent without a lock. */
 static EDO_FUTURES_ORDERED(struct edo_oneshot_recv) answers;
 static EDO_ONESHOT_SENDER(int) tx[2];
