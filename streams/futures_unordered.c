@@ -203,7 +203,8 @@ static bool is_retired(const struct edo_member_ *member)
     return !edo_list_linked(&member->node);
 }
 
-/* Everything goes: what members are left, what is queued, the task's waker. */
+/* Everything goes: what members are left, outputs that wait for their turn, what is queued, the task's
+ * waker. */
 static void drop_all(struct edo_futures_unordered *self, struct edo_context *cx)
 {
     struct edo_members_ *shared = self->shared;
@@ -315,7 +316,7 @@ static struct edo_size_hint set_size_hint(const struct edo_stream *stream)
 struct edo_stream *edo_futures_stream_(struct edo_futures_unordered *self, bool ordered)
 {
     if (self->stream_.future_.poll == NULL || edo_future_done(&self->stream_.future_)) {
-        self->stream_ = edo_stream_head_(set_poll, set_size_hint, NULL);
+        self->stream_ = edo_stream_head_(set_poll, set_size_hint, &self->stream_);
         edo_list_init(&self->members);
         self->last = &self->first;
     }

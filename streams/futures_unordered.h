@@ -45,46 +45,50 @@ struct edo_futures_unordered {
     bool ordered;
 };
 
-/* A set of futures of that type. */
-#define EDO_FUTURES_UNORDERED(...)         \
-    struct {                               \
-        struct edo_futures_unordered set;  \
-        __typeof__(__VA_ARGS__) *type_[0]; \
-    }
-#define EDO_FUTURES_ORDERED(...) EDO_FUTURES_UNORDERED(__VA_ARGS__)
+/* A set of futures of that type. What their outputs own, when they are dropped before they were taken, is
+ * freed by `set.set.stream_.drop`, if it is set before the first reference. */
+#define EDO_FUTURES_UNORDERED(...) EDO_FUTURES_SET_(unordered_, __VA_ARGS__)
+#define EDO_FUTURES_ORDERED(...)   EDO_FUTURES_SET_(ordered_, __VA_ARGS__)
 
 /* edo_futures_unordered_push(&set, future): adds a future, which is made only when there is memory for
  * it. It is polled when the set is next; who awaits the set at this moment, in another branch of a
  * SELECT, has to be woken otherwise. 0, or UV_ENOMEM. */
-#define edo_futures_unordered_push(set_, ...) EDO_FUTURES_PUSH_(set_, false, __VA_ARGS__)
-#define edo_futures_ordered_push(set_, ...)   EDO_FUTURES_PUSH_(set_, true, __VA_ARGS__)
+#define edo_futures_unordered_push(set_, ...) \
+    EDO_FUTURES_PUSH_(set_, unordered_, false, __VA_ARGS__)
+#define edo_futures_ordered_push(set_, ...) EDO_FUTURES_PUSH_(set_, ordered_, true, __VA_ARGS__)
 
-/* edo_futures_unordered(&set): the stream of outputs. What they own may be freed by a drop hook, which is
- * set in set.set.stream_.drop after this; an ordered set that is dropped calls it for those that have
- * waited for their turn. */
-#define edo_futures_unordered(set_) EDO_FUTURES_STREAM_(set_, false)
-#define edo_futures_ordered(set_)   EDO_FUTURES_STREAM_(set_, true)
+/* edo_futures_unordered(&set): the stream of outputs. */
+#define edo_futures_unordered(set_) EDO_FUTURES_STREAM_(set_, unordered_, false)
+#define edo_futures_ordered(set_)   EDO_FUTURES_STREAM_(set_, ordered_, true)
 
 /* How many are under way; those that are done, and whose output was not taken yet, among them. */
 #define edo_futures_unordered_len(set_) ((set_)->set.length)
 #define edo_futures_ordered_len(set_)   ((set_)->set.length)
 
 /* Behind the macros. */
+#define EDO_FUTURES_SET_(kind, ...)              \
+    struct {                                     \
+        struct edo_futures_unordered set;        \
+        __typeof__(__VA_ARGS__) *type_[0];       \
+        char kind[0]; /* a set is of one kind */ \
+    }
 #define EDO_MEMBER_OF_(set_) __typeof__(*(set_)->type_[0])
-#define EDO_FUTURES_PUSH_(set_, ordered_, ...)                                               \
-    __extension__({                                                                          \
-        _Static_assert(_Alignof(EDO_MEMBER_OF_(set_)) <= 16, "aligned to 16 bytes at most"); \
-        EDO_MEMBER_OF_(set_) *edo_member_ = (EDO_MEMBER_OF_(set_) *)edo_member_alloc_(       \
-            &(set_)->set, (ordered_), sizeof(EDO_MEMBER_OF_(set_)));                         \
-        if (edo_member_ != NULL) {                                                           \
-            *edo_member_ = (__VA_ARGS__);                                                    \
-            edo_member_add_(&(set_)->set, edo_member_, &edo_member_->output,                 \
-                            sizeof edo_member_->output);                                     \
-        }                                                                                    \
-        edo_member_ != NULL ? 0 : -ENOMEM;                                                   \
+#define EDO_FUTURES_PUSH_(set_, kind, is_ordered, ...)                                           \
+    __extension__({                                                                              \
+        __auto_type edo_set_ = (set_);                                                           \
+        _Static_assert(_Alignof(EDO_MEMBER_OF_(edo_set_)) <= 16, "aligned to 16 bytes at most"); \
+        _Static_assert(sizeof edo_set_->kind == 0, "");                                          \
+        EDO_MEMBER_OF_(edo_set_) *edo_member_ = (EDO_MEMBER_OF_(edo_set_) *)edo_member_alloc_(   \
+            &edo_set_->set, (is_ordered), sizeof(EDO_MEMBER_OF_(edo_set_)));                     \
+        if (edo_member_ != NULL) {                                                               \
+            *edo_member_ = (__VA_ARGS__);                                                        \
+            edo_member_add_(&edo_set_->set, edo_member_, &edo_member_->output,                   \
+                            sizeof edo_member_->output);                                         \
+        }                                                                                        \
+        edo_member_ != NULL ? 0 : -ENOMEM;                                                       \
     })
-#define EDO_FUTURES_STREAM_(set_, ordered_)                         \
-    EDO_STREAM_MADE_(edo_futures_stream_(&(set_)->set, (ordered_)), \
+#define EDO_FUTURES_STREAM_(set_, kind, is_ordered)                                              \
+    EDO_STREAM_MADE_(edo_futures_stream_(&(set_)->set, sizeof(set_)->kind == 0 && (is_ordered)), \
                      __typeof__(((EDO_MEMBER_OF_(set_) *)NULL)->output))
 void *edo_member_alloc_(struct edo_futures_unordered *set, bool ordered, size_t size);
 void edo_member_free_(void *frame); /* one that was not added; or NULL */

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "poll_harness.h"
 
+#include <inttypes.h>
 #include <pthread.h>
+#include <time.h>
 
 #include "edo.h"
 
@@ -410,6 +412,163 @@ Test(futures_unordered, its_trace_names_the_members)
     DROP_IT(next);
     drop_stream(&bench, stream);
     bench_end(&bench);
+}
+
+/* What outputs own: each is taken, or goes to the hook. */
+static int owned;
+
+static void drop_output(void *item)
+{
+    owned -= *(int *)item;
+}
+
+Test(futures_ordered, outputs_that_wait_for_their_turn_go_to_the_drop_hook)
+{
+    for (int taken = 0; taken < 3; taken++) {
+        struct bench bench;
+        bench_begin(&bench);
+        FUTURES_ORDERED(struct latch) set = {.type_ = {}};
+        set.set.stream_.drop = drop_output;
+        STREAM_REF(int) stream = edo_futures_ordered(&set);
+        int n;
+        for (int i = 0; i < 4; i++)
+            cr_assert_eq(edo_futures_ordered_push(&set, latch(i)), 0);
+        tell(2);
+        tell(3);
+        owned = 2 + 3;
+        cr_assert_eq(poll_stream(&bench, stream, &n), EDO_STREAM_PENDING);
+        tell(0);
+        tell(1);
+        for (int i = 0; i < taken + 2 && taken > 0; i++)
+            cr_assert_eq(poll_stream(&bench, stream, &n), 1);
+        owned -= taken == 1 ? 2 : taken == 2 ? 2 + 3 : 0;
+        drop_stream(&bench, stream);
+        cr_assert_eq(owned, 0);
+        cr_assert_eq(set.set.stream_.drop, drop_output, "also when it is used anew");
+        bench_end(&bench);
+    }
+}
+
+Test(futures_unordered, push_looks_at_its_set_once)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    set_t sets[2] = {{.type_ = {}}}, *at = sets;
+    cr_assert_eq(edo_futures_unordered_push(at++, latch(0)), 0);
+    cr_assert_eq(at, sets + 1);
+    drop_stream(&bench, edo_futures_unordered(&sets[0]));
+    bench_end(&bench);
+}
+
+/* Pushes another to its own set, while it is polled, and in its FINALLY: generations of them. */
+struct parent;
+typedef FUTURES_UNORDERED(struct parent) parents_t;
+
+struct parent {
+    FUTURE(int);
+    parents_t *set;
+    int generation, *alive;
+    bool in_finally;
+};
+
+ASYNC_DECLARE(parent);
+
+static void give_birth(parents_t *set, int generation, int *alive, bool in_finally)
+{
+    ++*alive;
+    cr_assert_eq(edo_futures_unordered_push(set, NEW(parent, .set = set, .generation = generation,
+                                                     .alive = alive, .in_finally = in_finally)),
+                 0);
+}
+
+ASYNC_EXTERN(parent)
+{
+    ASYNC_BEGIN;
+    if (self->generation > 0 && !self->in_finally)
+        give_birth(self->set, self->generation - 1, self->alive, false);
+    YIELD_NOW();
+    RETURN(self->generation);
+ASYNC_FINALLY:
+    --*self->alive;
+    if (self->generation > 0 && self->in_finally)
+        give_birth(self->set, self->generation - 1, self->alive, true);
+    ASYNC_END;
+}
+
+Test(futures_unordered, a_member_may_push_to_its_own_set)
+{
+    for (int in_finally = 0; in_finally < 2; in_finally++) {
+        for (int limit = 0, over = 0; !over; limit++) {
+            struct bench bench;
+            bench_begin(&bench);
+            parents_t set = {.type_ = {}};
+            STREAM_REF(int) stream = edo_futures_unordered(&set);
+            int alive = 0, n, outputs = 0;
+            give_birth(&set, 5, &alive, in_finally);
+            for (int i = 0; i < limit && !over; i++) {
+                bench.cx.budget = EDO_BUDGET;
+                int output = poll_stream(&bench, stream, &n);
+                over = output == 0;
+                if (output == 1)
+                    cr_assert_eq(n, 5 - outputs++);
+            }
+            if (over)
+                cr_assert_eq(outputs, 6);
+            drop_stream(&bench, stream);
+            cr_assert_eq(alive, 0);
+            bench_end(&bench);
+        }
+    }
+}
+
+/* A wake costs the same, however many others there are: in polls, exactly; in time, as its processor
+ * counts it, the best of many trials, by far less than a cost for each member would. */
+static uint64_t cpu_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+static uint64_t cost_of_wakes(int members)
+{
+    enum { WOKEN = 10, ROUNDS = 50, TRIALS = 40 };
+    struct bench bench;
+    bench_begin(&bench);
+    bench.cx.budget = EDO_UNCONSTRAINED;
+    set_t set = {.type_ = {}};
+    STREAM_REF(int) stream = edo_futures_unordered(&set);
+    struct latch quiet = latch(MANY - 1);
+    for (int i = 0; i < members - WOKEN; i++)
+        cr_assert_eq(edo_futures_unordered_push(&set, quiet), 0);
+    for (int i = 0; i < WOKEN; i++)
+        push(&set, i);
+    int n;
+    cr_assert_eq(poll_stream(&bench, stream, &n), EDO_STREAM_PENDING);
+    uint64_t best = UINT64_MAX;
+    for (int trial = 0; trial < TRIALS; trial++) {
+        uint64_t start = cpu_ns();
+        for (int round = 0; round < ROUNDS; round++) {
+            for (int i = 0; i < WOKEN; i++)
+                edo_wake(kept[i]);
+            cr_assert_eq(poll_stream(&bench, stream, &n), EDO_STREAM_PENDING);
+        }
+        uint64_t cost = cpu_ns() - start;
+        best = cost < best ? cost : best;
+    }
+    for (int i = 0; i < WOKEN; i++)
+        cr_assert_eq(polls[i], 1 + ROUNDS * TRIALS);
+    cr_assert_eq(polls[MANY - 1], members - WOKEN, "of the others each once");
+    drop_stream(&bench, stream);
+    cr_assert_eq(drops[MANY - 1], members - WOKEN);
+    bench_end(&bench);
+    return best;
+}
+
+Test(futures_unordered, a_wake_costs_the_same_among_a_hundred_thousand)
+{
+    uint64_t few = cost_of_wakes(10), many = cost_of_wakes(100000);
+    cr_assert_lt(many, 20 * few, "%" PRIu64 " ns among 10, %" PRIu64 " among 100000", few, many);
 }
 
 /* Threads answer members; more members than threads. */
