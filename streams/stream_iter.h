@@ -21,9 +21,9 @@ struct edo_stream_iter {
 };
 
 /* edo_stream_iter(&place, array, count): the elements of an array that outlives the stream. */
-#define edo_stream_iter(place, array, count)                                           \
-    EDO_STREAM_MADE_(                                                                  \
-        edo_stream_iter_((place), (array), sizeof *(array), sizeof *(array), (count)), \
+#define edo_stream_iter(place, array, count)                                                     \
+    EDO_STREAM_MADE_(                                                                            \
+        edo_stream_iter_((place), EDO_ITEMS_(array), sizeof *(array), sizeof *(array), (count)), \
         EDO_UNQUALIFIED_(*(array)))
 
 /* edo_stream_once(&place, &value): one item. */
@@ -34,12 +34,16 @@ struct edo_stream_iter {
     EDO_STREAM_MADE_(edo_stream_iter_((place), NULL, sizeof(__VA_ARGS__), 0, 0), __VA_ARGS__)
 
 /* edo_stream_repeat(&place, &value): the same one for ever. */
-#define edo_stream_repeat(place, value)                                                \
-    EDO_STREAM_MADE_(edo_stream_iter_((place), (value), sizeof *(value), 0, SIZE_MAX), \
+#define edo_stream_repeat(place, value)                                                          \
+    EDO_STREAM_MADE_(edo_stream_iter_((place), EDO_ITEMS_(value), sizeof *(value), 0, SIZE_MAX), \
                      EDO_UNQUALIFIED_(*(value)))
 
 /* Behind the macros. A value's type is without the `const` of its place. */
 #define EDO_UNQUALIFIED_(...) __typeof__(((void)0, __VA_ARGS__))
+#define EDO_ITEMS_(array)                                                                        \
+    (EDO_DEMAND_(__builtin_types_compatible_p(__typeof__(*(array)), EDO_UNQUALIFIED_(*(array))), \
+                 "an array of arrays: put each in a struct"),                                    \
+     (array))
 struct edo_stream *edo_stream_iter_(struct edo_stream_iter *place, const void *items, size_t size,
                                     size_t stride, size_t count);
 
