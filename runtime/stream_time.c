@@ -50,6 +50,8 @@ struct edo_stream *edo_stream_interval_(struct edo_stream_interval *place,
 static enum edo_poll throttle_poll(struct edo_future *future, struct edo_context *cx)
 {
     struct edo_stream_throttle *self = (struct edo_stream_throttle *)future;
+    if (cx->walk == EDO_WALK_TRACE && self->sleep.future_.poll != NULL)
+        return edo_stream_trace_(cx, "edo_stream_throttle", &self->sleep.future_, NULL);
     if (cx->walk != EDO_WALK_POLL)
         return walk(self->source, &self->sleep.future_, cx, "edo_stream_throttle");
     if (self->sleep.future_.poll != NULL) {
@@ -189,12 +191,16 @@ static enum edo_poll chunks_timeout_poll(struct edo_future *future, struct edo_c
         return held(self);
     bool budget_left = cx->budget != 0;
     int output;
-    while ((output = edo_stream_poll(self->source, cx, room_at(self, self->length))) ==
+    while ((output = edo_stream_draw_(self->source, cx, room_at(self, self->length))) ==
            EDO_STREAM_ITEM) {
         if (self->length++ == 0)
             self->sleep = edo_sleep(self->ms);
         if (self->length == self->max)
             return chunk(self, cx);
+        if (edo_budget_spent(cx)) {
+            output = EDO_STREAM_PENDING;
+            break;
+        }
     }
     if (output != EDO_STREAM_PENDING) {
         self->held = output;

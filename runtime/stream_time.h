@@ -38,9 +38,11 @@ struct edo_stream_throttle {
     uint64_t ms;
     struct edo_sleep sleep;
 };
-#define edo_stream_throttle(place, source, ms)                                             \
-    EDO_STREAM_MADE_(edo_stream_throttle_((place), EDO_HANDLE_(edo_stream, source), (ms)), \
-                     EDO_ITEM_OF_(source))
+#define edo_stream_throttle(place, source, ms)                                                  \
+    EDO_WITH_SOURCE_(                                                                           \
+        source,                                                                                 \
+        EDO_STREAM_MADE_(edo_stream_throttle_((place), EDO_HANDLE_(edo_stream, source_), (ms)), \
+                         EDO_ITEM_OF_(source_)))
 
 /* edo_stream_timeout(&place, source, ms): where no item comes for so long, the error UV_ETIMEDOUT stands
  * between two items, once; then it waits on. The source goes first. Cancel safe: the time goes on from
@@ -52,9 +54,11 @@ struct edo_stream_timeout {
     bool over; /* said already */
     struct edo_sleep sleep;
 };
-#define edo_stream_timeout(place, source, ms)                                             \
-    EDO_STREAM_MADE_(edo_stream_timeout_((place), EDO_HANDLE_(edo_stream, source), (ms)), \
-                     EDO_ITEM_OF_(source))
+#define edo_stream_timeout(place, source, ms)                                                  \
+    EDO_WITH_SOURCE_(                                                                          \
+        source,                                                                                \
+        EDO_STREAM_MADE_(edo_stream_timeout_((place), EDO_HANDLE_(edo_stream, source_), (ms)), \
+                         EDO_ITEM_OF_(source_)))
 
 /* edo_stream_timeout_repeating(&place, source, &interval): the error at each tick of the interval at
  * which no item is there; each item resets the interval. As given, its first tick may be due at once:
@@ -65,16 +69,17 @@ struct edo_stream_timeout_repeating {
     struct edo_interval *interval;
     struct edo_interval_tick tick;
 };
-#define edo_stream_timeout_repeating(place, source, interval)                                \
-    EDO_STREAM_MADE_(                                                                        \
-        edo_stream_timeout_repeating_((place), EDO_HANDLE_(edo_stream, source), (interval)), \
-        EDO_ITEM_OF_(source))
+#define edo_stream_timeout_repeating(place, source, interval)                                     \
+    EDO_WITH_SOURCE_(source,                                                                      \
+                     EDO_STREAM_MADE_(edo_stream_timeout_repeating_(                              \
+                                          (place), EDO_HANDLE_(edo_stream, source_), (interval)), \
+                                      EDO_ITEM_OF_(source_)))
 
 /* edo_stream_chunks_timeout(&place, source, room, max, ms): collects items in `room`, an array of `max`
  * of them in the frame, until it is full, or `ms` have passed since the first of them. The item is a
  * size_t, how many there are, never 0; they lie in `room`, and are the consumer's, until the next one is
- * asked for. What came before the end, or before an error, is given first. UV_EINVAL for a `max` of 0. Cancel safe: what was
- * collected stays; dropped with the stream it goes to the drop hook. */
+ * asked for. What came before the end, or before an error, is given first. UV_EINVAL for a `max` of 0.
+ * Cancel safe: what was collected stays; dropped with the stream it goes to the drop hook. */
 struct edo_stream_chunks_timeout {
     struct edo_stream stream_;
     struct edo_stream *source;
@@ -85,11 +90,12 @@ struct edo_stream_chunks_timeout {
     bool holds;
     struct edo_sleep sleep;
 };
-#define edo_stream_chunks_timeout(place, source, room, max, ms)                           \
-    EDO_STREAM_MADE_(edo_stream_chunks_timeout_((place), EDO_HANDLE_(edo_stream, source), \
-                                                EDO_VALUE_(edo_stream, source, (room)),   \
-                                                sizeof *(room), (max), (ms)),             \
-                     size_t)
+#define edo_stream_chunks_timeout(place, source, room, max, ms)                              \
+    EDO_WITH_SOURCE_(source, EDO_STREAM_MADE_(edo_stream_chunks_timeout_(                    \
+                                                  (place), EDO_HANDLE_(edo_stream, source_), \
+                                                  EDO_VALUE_(edo_stream, source_, (room)),   \
+                                                  sizeof *(room), (max), (ms)),              \
+                                              size_t))
 
 /* Behind the macros. */
 struct edo_stream *edo_stream_interval_(struct edo_stream_interval *place,

@@ -12,6 +12,7 @@ ASYNC_STREAM(names)
     ASYNC_BEGIN;
     YIELD("one");
     ASYNC_FINALLY:
+    DROP_STREAM((STREAM_REF(int))NULL);
 #ifndef RIGHT
     YIELD("two");
 #endif
