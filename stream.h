@@ -44,7 +44,8 @@
  * adapter does not pass on is given to the stream's drop hook, if it has one. It may have been put where
  * the consumer says before it was left out: there is an item only after a poll that gave one.
  *
- * An error stands in an item's place: a negative code of error.h. A generator ends with it.
+ * An error stands in an item's place: a negative code of error.h. A generator ends with it, so that there
+ * is no other kind of generator for those that may fail: elsewhere, try_stream.
  */
 #ifndef EDO_STREAM_H
 #define EDO_STREAM_H
@@ -149,8 +150,9 @@ static inline int edo_stream_poll(struct edo_stream *stream, struct edo_context 
 #define EDO_ITEM(self) (*(EDO_CARRIED_(edo_stream, (self)->type_[0]) *)(self)->stream_.item)
 
 /* ASYNC_STREAM(name) { body }: defines the generator `struct name`, visible in this file. The body is
- * one of ASYNC's, with YIELD. Its end, or RETURN(), is the stream's; RETURN(error), and TRY_AWAIT of
- * what fails, end it with that error. */
+ * one of ASYNC's, with YIELD. Its end, or RETURN(), is the stream's; RETURN(error), and TRY_AWAIT or
+ * TRY_FOR_AWAIT of what fails, end it with that error. A number that is not negative is no error. Dropped
+ * between two items, it runs its FINALLY. */
 #define EDO_ASYNC_STREAM(name)                                                                  \
     static struct edo_step_ name##_body_(struct name *const self, struct edo_context *const cx, \
                                          const char *const edo_name_);                          \

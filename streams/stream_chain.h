@@ -25,7 +25,8 @@ extern "C" {
 #endif
 
 /* edo_stream_chain(&place, first, second): the items of the first, then those of the second. The second
- * is not polled before. Both are of one type, and what their items own is freed by one drop hook. */
+ * is not polled before. Both are of one type, and what their items own is freed by one drop hook: when
+ * only one has a hook, it is called for what is left out of the other as well. */
 struct edo_stream_chain {
     struct edo_stream stream_;
     struct edo_stream *sources[2];

@@ -669,3 +669,95 @@ Test(futures_unordered, dropped_while_threads_wake_its_members)
     for (int i = 0; i < 20; i++)
         run_threads(1 + i * 50);
 }
+
+/* Threads that wake, clone and drop wakers of members, as fast as they can, while the set is polled by
+ * turns by two tasks, loses members, is dropped, and is used anew. */
+enum { STORM = 8 };
+static struct {
+    struct edo_waker *wakers[STORM];
+    _Atomic(bool) over;
+} storm;
+
+static void *rage(void *arg)
+{
+    unsigned at = (unsigned)(uintptr_t)arg;
+    while (!edo_load(&storm.over, relaxed)) {
+        struct edo_waker *waker = storm.wakers[at++ % STORM];
+        edo_wake(waker);
+        struct edo_waker *clone = edo_waker_clone(waker);
+        edo_wake(clone);
+        edo_waker_drop(clone);
+    }
+    return NULL;
+}
+
+/* A waker that threads may wake. */
+struct hit {
+    struct edo_waker waker;
+    _Atomic(int) wakes, refs;
+};
+
+static void hit_wake(struct edo_waker *waker)
+{
+    edo_fetch_add(&((struct hit *)waker)->wakes, 1, relaxed);
+}
+
+static struct edo_waker *hit_clone(struct edo_waker *waker)
+{
+    edo_fetch_add(&((struct hit *)waker)->refs, 1, relaxed);
+    return waker;
+}
+
+static void hit_drop(struct edo_waker *waker)
+{
+    cr_assert_gt(edo_fetch_sub(&((struct hit *)waker)->refs, 1, acq_rel), 0);
+}
+
+static const struct edo_waker_ops hit_ops = {hit_wake, hit_clone, hit_drop, NULL, NULL};
+
+Test(futures_unordered, a_storm_of_wakes_on_what_has_ended_and_what_has_not)
+{
+    struct edo_census before = edo_census_now();
+    for (int round = 0; round < 50; round++) {
+        struct hit tasks[2] = {{.waker = {&hit_ops}}, {.waker = {&hit_ops}}};
+        struct edo_context contexts[2];
+        set_t set = {.type_ = {}};
+        STREAM_REF(int) stream = edo_futures_unordered(&set);
+        int n;
+        for (int i = 0; i < STORM; i++)
+            push(&set, i);
+        edo_context_init(&contexts[0], &tasks[0].waker);
+        struct edo_next next = edo_next(stream, &n);
+        cr_assert_eq(edo_future_poll(&next.future_, &contexts[0]), EDO_PENDING);
+        edo_future_drop(&next.future_, &contexts[0]);
+        for (int i = 0; i < STORM; i++)
+            storm.wakers[i] = edo_waker_clone(kept[i]);
+        edo_store(&storm.over, false, relaxed);
+        pthread_t threads[2];
+        for (uintptr_t t = 0; t < 2; t++)
+            cr_assert_eq(pthread_create(&threads[t], NULL, rage, (void *)(t * 3)), 0);
+        for (int ended = 0, i = 0; ended < STORM / 2; i++) {
+            if (i % 16 == 15)
+                opened[i / 16 % STORM] = true;
+            edo_context_init(&contexts[i % 2], &tasks[i % 2].waker);
+            next = edo_next(stream, &n);
+            if (edo_future_poll(&next.future_, &contexts[i % 2]) == EDO_READY)
+                ended++;
+            else
+                edo_future_drop(&next.future_, &contexts[i % 2]);
+        }
+        edo_stream_drop_(&set.set.stream_, &contexts[0]);
+        push(&set, MANY - 1);
+        edo_stream_drop_(&set.set.stream_, &contexts[0]);
+        edo_store(&storm.over, true, relaxed);
+        for (int t = 0; t < 2; t++)
+            pthread_join(threads[t], NULL);
+        for (int i = 0; i < STORM; i++)
+            edo_waker_drop(storm.wakers[i]);
+        for (int t = 0; t < 2; t++)
+            cr_assert_eq(edo_load(&tasks[t].refs, relaxed), 0);
+    }
+    struct edo_census after = edo_census_now();
+    for (int i = 0; i < EDO_CENSUS_KINDS; i++)
+        cr_assert_eq(after.live[i], before.live[i], "%s", edo_census_name(i));
+}

@@ -186,6 +186,21 @@ Test(stream, an_error_ends_a_generator_and_the_loop)
     bench_end(&bench);
 }
 
+Test(stream, a_positive_return_is_no_item_and_no_error)
+{
+    for (int result = 1; result <= 3; result++) {
+        struct bench bench;
+        bench_begin(&bench);
+        struct numbers source = numbers(0, 3, 0);
+        source.error = result;
+        struct sum sum = NEW(sum, .stream = edo_stream_ref(&source), .skip = -1, .stop = -1);
+        RUN(sum);
+        cr_assert_eq(sum.output, 3);
+        cr_assert_eq(finally, 1);
+        bench_end(&bench);
+    }
+}
+
 Test(stream, dropped_before_the_first_poll_between_items_and_within_one)
 {
     for (int polls = 0; polls < 6; polls++) {
