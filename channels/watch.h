@@ -154,8 +154,8 @@ struct edo_watch_receiver;
 /* edo_watch_wait_for(rx, wanted, arg, &value): a future that is ready when the value is one that
  * `wanted`, a bool (*)(const T *value, void *arg), returns true for: first the one that there is. It is
  * then copied, or cloned, to *value. Output 0, or EDO_ECLOSED: no sender is left, and the last value was
- * not wanted. Each value that was asked about has been seen. No lock is held while it is asked. Cancel
- * safety: dropped, it has seen only values that were not wanted. */
+ * not wanted. Each value that was asked about has been seen. No lock is held while it is asked.
+ * Cancel safety: dropped, it has seen only values that were not wanted. */
 #define edo_watch_wait_for(rx, wanted, arg, value)                                              \
     __extension__({                                                                             \
         bool (*edo_wanted_)(const EDO_CARRIED_(edo_watch_receiver, rx) *, void *) = (wanted);   \

@@ -64,8 +64,8 @@ static inline void *edo_local_find_(const struct edo_context *cx, const void *ke
 #define EDO_TASK_LOCAL_DEFINE(name) const char name##_key_ = 0
 
 /* TASK_SCOPE(name, value, &self->child): a `struct name_scope` that polls a future of the same frame,
- * whose output stays in it, with the value set. One that is done already is not polled. Dropping it drops
- * the child; it is as cancel safe as that. */
+ * whose output stays in it, with the value set. One that is done already is not polled. Cancel safety: the
+ * child's; dropping it drops the child. */
 #define EDO_TASK_SCOPE(name, value, child) name##_scope((value), &(child)->future_)
 
 #define EDO_TASK_LOCAL_CALLS_(type, name)                                                   \

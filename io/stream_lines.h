@@ -22,8 +22,8 @@ struct edo_line {
 };
 
 /* edo_stream_lines(&place, &reader): the lines that the reader, which outlives it, has still to read.
- * Ends with the connection, or with the error of edo_read_line. The last line needs no newline. Cancel
- * safe: what was read is found by the next one. */
+ * Ends with the connection, or with the error of edo_read_line. The last line needs no newline.
+ * Cancel safe: what was read is found by the next one. */
 struct edo_stream_lines {
     struct edo_stream stream_;
     struct edo_buf_reader *reader;

@@ -62,11 +62,11 @@ void edo_tcp_close(struct edo_tcp *stream);
 /* What follows takes a connection or, where it fits, a half of one. */
 
 /* edo_read(from, buffer, size): waits until there is something and reads it. Output: how many
- * bytes, at most size; 0 at the end of the stream, or when size is 0; or a negative error. Cancel
- * safe: dropped, nothing was read. */
+ * bytes, at most size; 0 at the end of the stream, or when size is 0; or a negative error.
+ * Cancel safe: dropped, nothing was read. */
 #define edo_read(from, buffer, size) edo_read_(EDO_READER_(from), (buffer), (size))
 
-/* edo_peek(from, buffer, size): the same, and what was read is read again next time. */
+/* edo_peek(from, buffer, size): the same, and what was read is read again next time. Cancel safe. */
 #define edo_peek(from, buffer, size) edo_peek_(EDO_READER_(from), (buffer), (size))
 
 /* edo_read_exact(from, buffer, size): reads just so much. Output: size; UV_EOF when the stream ends
@@ -79,7 +79,7 @@ void edo_tcp_close(struct edo_tcp *stream);
 #define edo_write(to, data, size) edo_write_(EDO_WRITER_(to), (data), (size))
 
 /* edo_write_vectored(to, iov, count): the same from several buffers, of which iov and its buffers
- * live as long as the future. At most 1024 are looked at. */
+ * live as long as the future. At most 1024 are looked at. Cancel safe: dropped, nothing was written. */
 #define edo_write_vectored(to, iov, count) edo_write_vectored_(EDO_WRITER_(to), (iov), (count))
 
 /* edo_write_all(to, data, size): writes everything. Output: size, or an error. Not cancel safe:

@@ -55,9 +55,10 @@ void *edo_completion_data(struct edo_completion *completion);
  * afterwards. Any thread. */
 void edo_completion_complete(struct edo_completion *completion, int status);
 
-/* The task's side: a future of the status; takes that side. The data may be read until the future
- * is polled ready: what is needed of it is copied by the callback, or read after
- * edo_completion_hold. Cancel safety: dropped, the status is lost; the callback is harmless. */
+/* edo_completion_wait(completion): the task's side, which it takes: a future of the status. The data may
+ * be read until the future is polled ready: what is needed of it is copied by the callback, or read after
+ * edo_completion_hold. Not cancel safe: dropped, the status is lost, and the callback is harmless. To go
+ * on waiting after a SELECT, make it once and borrow it (WHEN_REF). */
 struct edo_completion_wait {
     EDO_FUTURE(int);
     struct edo_completion *completion;

@@ -62,7 +62,7 @@ struct edo_stream_timeout {
 
 /* edo_stream_timeout_repeating(&place, source, &interval): the error at each tick of the interval at
  * which no item is there; each item resets the interval. As given, its first tick may be due at once:
- * edo_interval_at(edo_instant_add(edo_now(), ms), ms) has it a period from now. */
+ * edo_interval_at(edo_instant_add(edo_now(), ms), ms) has it a period from now. Cancel safe. */
 struct edo_stream_timeout_repeating {
     struct edo_stream stream_;
     struct edo_stream *source;

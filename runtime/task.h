@@ -87,7 +87,7 @@ struct edo_task;
  * `value` is a pointer to the task's output type, alive as long as the join; NULL: not wanted.
  * A handle that FINALLY detaches is set to NULL when a join has taken it, before the await: detached
  * twice, it would be used after it is gone.
- * Cancel safety: dropping it detaches the task. To wait in a SELECT and go on waiting, make it once
+ * Not cancel safe: dropping it detaches the task. To wait in a SELECT and go on waiting, make it once
  * and borrow it (WHEN_REF). It may be awaited on any executor and thread. */
 #define edo_join(handle, value) edo_join_report(handle, value, NULL, 0)
 
@@ -126,7 +126,8 @@ void edo_abort_handle_abort(struct edo_abort_handle *handle);
 bool edo_abort_handle_is_finished(struct edo_abort_handle *handle);
 uint64_t edo_abort_handle_id(struct edo_abort_handle *handle);
 
-/* A future that lets every other ready task run once: YIELD_NOW(), for combinators. */
+/* edo_yield_now(): a future that lets every other ready task run once: YIELD_NOW(), for combinators.
+ * Cancel safe. */
 struct edo_yield_now {
     EDO_FUTURE(void);
     bool yielded;
@@ -138,7 +139,7 @@ static inline struct edo_yield_now edo_yield_now(void)
 }
 
 /* edo_unconstrained(&self->child): polls a future of the same frame without a budget. A child that
- * is always ready then starves its siblings. Dropping it drops the child. */
+ * is always ready then starves its siblings. Cancel safety: the child's; dropping it drops the child. */
 struct edo_unconstrained {
     EDO_FUTURE(void);
     struct edo_future *child;

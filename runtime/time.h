@@ -58,8 +58,8 @@ bool edo_sleep_is_elapsed(const struct edo_sleep *sleep);
 
 /* edo_timeout(ms, &self->child), edo_timeout_at(instant, &self->child): polls a future of the same
  * frame until the deadline. Output 0: the child is done, its output in it. UV_ETIMEDOUT: the child
- * was dropped. The child goes first: when both are ready, it has made it. Dropping it drops the
- * child. */
+ * was dropped. The child goes first: when both are ready, it has made it. Cancel safety: the child's;
+ * dropping it drops the child. */
 struct edo_timeout {
     EDO_FUTURE(int);
     struct edo_future *child;
@@ -113,7 +113,8 @@ int edo_time_pause(void);
 int edo_time_resume(void);
 
 /* edo_time_advance(ms): moves a paused clock; a future, ready when the tasks of all timers that it
- * passed have run, in the order of their deadlines. Output 0, EDO_ENORUNTIME, UV_EINVAL. */
+ * passed have run, in the order of their deadlines. Output 0, EDO_ENORUNTIME, UV_EINVAL.
+ * Not cancel safe: dropped after its first poll, it has moved the clock all the same. */
 struct edo_time_advance {
     EDO_FUTURE(int);
     uint64_t ms;

@@ -4,7 +4,7 @@
  *     STREAM_REF(int) stream = edo_stream_iter(&self->iter, array, 10);
  *
  * They are always ready, but for the task's budget, which each item takes from. Items are copied, and
- * no drop hook is called for those that are left. */
+ * no drop hook is called for those that are left. Cancel safe: what was not taken is still where it was. */
 #ifndef EDO_STREAMS_STREAM_ITER_H
 #define EDO_STREAMS_STREAM_ITER_H
 

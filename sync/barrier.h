@@ -39,7 +39,7 @@ void edo_barrier_destroy(struct edo_barrier *barrier);
 /* edo_barrier_wait(&barrier): a future that is ready when n have come; it comes with its first poll. The
  * output is true for one in each round, the leader: the one that came last. From any thread and any
  * executor; allocates nothing, and does not fail.
- * Cancel safety: dropped after its first poll, it has come all the same: the round counts it, and passes
+ * Not cancel safe: dropped after its first poll, it has come all the same: the round counts it, and passes
  * without it. Made and awaited anew, it comes a second time. */
 struct edo_barrier_wait {
     EDO_FUTURE(bool);

@@ -85,7 +85,7 @@ struct edo_once_cell {
  * its output is an int. When it is negative it becomes this future's output, the cell is not set, and
  * the one that has waited longest polls its own child. Otherwise the value, which the child has put
  * into a place of the same frame, is copied from there, and the output is 0; so it is when the cell was
- * set by another. */
+ * set by another. Cancel safety: the same. */
 #define edo_once_cell_get_or_try_init(cell, child, value)                               \
     edo_once_cell_get_or_try_init_(&(cell)->core_, EDO_ONCE_CELL_OFFSET_(cell),         \
                                    sizeof((cell)->value_), EDO_ONCE_CELL_TRIES_(child), \

@@ -71,8 +71,8 @@ struct edo_set_once {
     ((const __typeof__((once)->value_) *)edo_set_once_get_(&(once)->core_, \
                                                            EDO_SET_ONCE_OFFSET_(once)))
 
-/* edo_set_once_wait(&once): a future that is ready when it is set. Any thread and executor. Cancel
- * safe. */
+/* edo_set_once_wait(&once): a future that is ready when it is set. Any thread and executor.
+ * Cancel safe. */
 struct edo_set_once_wait {
     EDO_FUTURE(void);
     struct edo_set_once *once;
