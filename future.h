@@ -259,7 +259,8 @@ edo_leave_:                                                                     
  * branches stands in the block: it is gone through several times. A future is borrowed by one branch.
  *
  * Dropped while it waits, every branch is dropped, borrowed ones too. A borrowed future that may be
- * under way when the frame ends elsewhere is dropped in FINALLY: DROP(self->place). */
+ * under way when the frame ends elsewhere is dropped in FINALLY: DROP(self->place). It is not polled while
+ * a handler awaits. docs/select.md has examples, and the traps. */
 #define EDO_SELECT        EDO_SELECT_(false)
 #define EDO_SELECT_BIASED EDO_SELECT_(true)
 

@@ -46,6 +46,8 @@
  *
  * An error stands in an item's place: a negative code of error.h. A generator ends with it, so that there
  * is no other kind of generator for those that may fail: elsewhere, try_stream.
+ *
+ * docs/streams.md goes through it by examples.
  */
 #ifndef EDO_STREAM_H
 #define EDO_STREAM_H
