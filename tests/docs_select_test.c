@@ -213,7 +213,7 @@ ASYNC(newest)
             WHEN_MATCH(self->recv.output == 0, self->recv, edo_mpsc_recv(self->rx, &self->url)) {
                 DROP(self->fetch);
                 PIN(self->fetch, NEW(fetch, .url = self->url));
-                AWAIT(self->store, edo_sleep(1));
+                AWAIT(self->store, edo_sleep(10));
             }
             OTHERWISE {
                 RETURN(self->fetched);
