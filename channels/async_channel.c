@@ -66,7 +66,8 @@ static bool place_free(const struct edo_async_ *channel)
 
 static struct edo_async_waiter *first(struct edo_list *row)
 {
-    return edo_list_empty(row) ? NULL : edo_container_of(row->next, struct edo_async_waiter, node);
+    return edo_list_empty(row) ? NULL
+                               : edo_container_of(row->next, struct edo_async_waiter, link.node);
 }
 
 /* The next one that need not wait any more. NULL: there is none. */
@@ -86,7 +87,7 @@ static struct edo_async_waiter *next_served(struct edo_async_ *channel)
     } else {
         return NULL;
     }
-    edo_list_remove(&waiter->node);
+    edo_list_remove(&waiter->link.node);
     return waiter;
 }
 
@@ -97,7 +98,7 @@ static void settle(struct edo_async_ *channel)
     wakes.count = 0;
     struct edo_async_waiter *waiter;
     while ((waiter = next_served(channel)) != NULL) {
-        edo_wakes_add(&wakes, edo_waker_claim(waiter->waker));
+        edo_wakes_claim(&wakes, waiter->link.waker);
         if (edo_wakes_full(&wakes)) {
             edo_unlock(&channel->lock);
             edo_wakes_finish(&wakes);
@@ -156,26 +157,16 @@ static enum edo_poll poll_waiter(struct edo_async_ *channel, struct edo_async_wa
                                  struct edo_list *row, int *output, const void *sent,
                                  void *received, struct edo_context *cx)
 {
-    /* Cloned before the lock, and dropped after it: both may be somebody else's code. */
-    struct edo_waker *spare = waiter->waker != cx->waker ? edo_waker_keep(cx->waker) : NULL;
+    struct edo_waker *spare = edo_waker_spare(waiter->link.waker, cx->waker);
     edo_lock(&channel->lock);
     int error =
         sent != NULL ? send_now(channel, sent, waiter) : recv_now(channel, received, waiter);
     if (error == -EAGAIN) {
-        if (waiter->state == 0) {
-            edo_list_push_back(row, &waiter->node);
-            waiter->entered = true;
-            waiter->state = LINKED;
-        }
-        if (spare != NULL) {
-            struct edo_waker *old = waiter->waker;
-            waiter->waker = spare;
-            spare = old;
-        }
+        waiter->state = LINKED;
+        edo_row_join(row, &waiter->link, &spare);
     }
     settle(channel);
-    if (spare != NULL)
-        edo_waker_forget(spare);
+    edo_waker_forget(spare);
     *output = error;
     if (error == -EAGAIN)
         return EDO_PENDING;
@@ -186,19 +177,14 @@ static enum edo_poll poll_waiter(struct edo_async_ *channel, struct edo_async_wa
 /* The future is dropped: what it was promised goes to the next. */
 static void leave(struct edo_async_ *channel, struct edo_async_waiter *waiter, size_t *promised)
 {
-    if (!waiter->entered)
+    if (waiter->link.waker == NULL)
         return;
-    struct edo_waker *forgotten = NULL;
     edo_lock(&channel->lock);
-    if (waiter->state == LINKED) {
-        edo_list_remove(&waiter->node);
-        forgotten = waiter->waker;
-    } else if (waiter->state == GRANTED) {
+    struct edo_waker *forgotten = edo_row_leave(&waiter->link);
+    if (waiter->state == GRANTED)
         --*promised;
-    }
     settle(channel);
-    if (forgotten != NULL)
-        edo_waker_forget(forgotten);
+    edo_waker_forget(forgotten);
 }
 
 enum edo_poll edo_async_send_poll(struct edo_future *future, struct edo_context *cx)

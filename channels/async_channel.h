@@ -31,7 +31,7 @@
 
 #include "../error.h"
 #include "../future.h"
-#include "../internal/list.h"
+#include "../internal/row.h"
 #include "../internal/typed.h"
 #include "unbounded.h"
 
@@ -178,10 +178,8 @@ struct edo_async_weak_receiver;
 
 /* The futures. */
 struct edo_async_waiter {
-    struct edo_list node;
-    struct edo_waker *waker;
-    uint32_t entered; /* the owner's: it has been in the row */
-    uint32_t state;   /* under the lock from then on */
+    struct edo_waiter link;
+    uint32_t state; /* under the lock, once it has been in the row */
 };
 struct edo_async_send {
     EDO_FUTURE(int);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The channel's life, the senders, and who waits. */
+/* The channel's life, and the senders. */
 #include "broadcast_internal.h"
 
 #include <errno.h>
@@ -59,30 +59,6 @@ void edo_broadcast_unref(struct edo_broadcast_ *channel, struct edo_broadcast_bl
     edo_free(block);
 }
 
-/* A list of their own for those who are woken: who comes meanwhile is not meant, and one that is dropped
- * meanwhile leaves it, under the lock. */
-void edo_broadcast_wake(struct edo_broadcast_ *channel, struct edo_list *list)
-{
-    struct edo_list now;
-    struct edo_wakes wakes;
-    wakes.count = 0;
-    edo_list_init(&now);
-    edo_list_splice(&now, list);
-    struct edo_list *node;
-    while ((node = edo_list_pop_front(&now)) != NULL) {
-        struct edo_broadcast_waiter *waiter =
-            edo_container_of(node, struct edo_broadcast_waiter, node);
-        edo_wakes_add(&wakes, edo_waker_claim(waiter->waker));
-        if (edo_wakes_full(&wakes) && !edo_list_empty(&now)) {
-            edo_unlock(&channel->lock);
-            edo_wakes_finish(&wakes);
-            edo_lock(&channel->lock);
-        }
-    }
-    edo_unlock(&channel->lock);
-    edo_wakes_finish(&wakes);
-}
-
 void edo_broadcast_settle(struct edo_broadcast_ *channel)
 {
     bool unused = channel->senders == 0 && channel->weak_senders == 0 && channel->receivers == 0;
@@ -90,21 +66,6 @@ void edo_broadcast_settle(struct edo_broadcast_ *channel)
     /* What is kept is wanted by a receiver, so nothing is. */
     if (unused)
         channel_free(channel);
-}
-
-void edo_broadcast_leave(struct edo_broadcast_ *channel, struct edo_broadcast_waiter *waiter)
-{
-    if (!waiter->entered)
-        return;
-    struct edo_waker *forgotten = NULL;
-    edo_lock(&channel->lock);
-    if (edo_list_linked(&waiter->node)) {
-        edo_list_remove(&waiter->node);
-        forgotten = waiter->waker;
-    }
-    edo_unlock(&channel->lock);
-    if (forgotten != NULL)
-        edo_waker_forget(forgotten);
 }
 
 int edo_broadcast_send_(struct edo_broadcast_sender *tx, const void *message)
@@ -138,7 +99,7 @@ int edo_broadcast_send_(struct edo_broadcast_sender *tx, const void *message)
     if (edo_list_empty(&channel->waiting))
         edo_unlock(&channel->lock);
     else
-        edo_broadcast_wake(channel, &channel->waiting);
+        edo_row_wake_all(&channel->waiting, &channel->lock);
     if (old != NULL)
         edo_broadcast_unref(channel, old);
     return receivers < INT_MAX ? (int)receivers : INT_MAX;
@@ -173,7 +134,7 @@ void edo_broadcast_sender_drop_(struct edo_broadcast_sender *tx)
         /* As a weak one it stays until those who wait have been told. */
         channel->senders = 0;
         channel->weak_senders++;
-        edo_broadcast_wake(channel, &channel->waiting);
+        edo_row_wake_all(&channel->waiting, &channel->lock);
         edo_broadcast_weak_sender_drop_((struct edo_broadcast_weak_sender *)tx);
         return;
     }
@@ -211,29 +172,20 @@ static enum edo_poll edo_broadcast_closed_poll(struct edo_future *future, struct
 {
     struct edo_broadcast_closed *self = (struct edo_broadcast_closed *)future;
     struct edo_broadcast_ *channel = self->channel;
-    struct edo_broadcast_waiter *waiter = &self->waiter;
     if (cx->walk == EDO_WALK_DROP)
-        edo_broadcast_leave(channel, waiter);
+        edo_waiter_drop(&self->waiter, &channel->lock);
     if (cx->walk != EDO_WALK_POLL)
         return edo_walk_leaf(cx, "edo_broadcast_closed");
     struct edo_waker *spare = edo_waker_keep(cx->waker), *old = NULL;
     edo_lock(&channel->lock);
     bool ready = channel->receivers == 0;
-    if (edo_list_linked(&waiter->node)) {
-        old = waiter->waker;
-        edo_list_remove(&waiter->node);
-    }
-    if (!ready) {
-        waiter->entered = true;
-        waiter->waker = spare;
-        spare = NULL;
-        edo_list_push_back(&channel->watching, &waiter->node);
-    }
+    if (ready)
+        old = edo_row_leave(&self->waiter);
+    else
+        edo_row_join(&channel->watching, &self->waiter, &spare);
     edo_unlock(&channel->lock);
-    if (old != NULL)
-        edo_waker_forget(old);
-    if (spare != NULL)
-        edo_waker_forget(spare);
+    edo_waker_forget(old);
+    edo_waker_forget(spare);
     return ready ? EDO_READY : EDO_PENDING;
 }
 

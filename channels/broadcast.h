@@ -26,7 +26,7 @@
 
 #include "../error.h"
 #include "../future.h"
-#include "../internal/list.h"
+#include "../internal/row.h"
 #include "../internal/typed.h"
 
 #ifdef __cplusplus
@@ -153,22 +153,17 @@ struct edo_broadcast_receiver;
 #define edo_broadcast_same_channel(a, b) (EDO_BROADCAST_OF_(a) == EDO_BROADCAST_OF_(b))
 
 /* The futures. */
-struct edo_broadcast_waiter {
-    struct edo_list node;
-    struct edo_waker *waker;
-    uint32_t entered; /* the owner's: it has been in the row */
-};
 struct edo_broadcast_recv {
     EDO_FUTURE(int);
     struct edo_broadcast_receiver *rx;
     void *message;
     uint64_t lagged;
-    struct edo_broadcast_waiter waiter;
+    struct edo_waiter waiter;
 };
 struct edo_broadcast_closed {
     EDO_FUTURE(void);
     struct edo_broadcast_ *channel;
-    struct edo_broadcast_waiter waiter;
+    struct edo_waiter waiter;
 };
 
 /* Behind the macros. */

@@ -32,7 +32,7 @@ struct edo_broadcast_slot {
 
 struct edo_broadcast_ {
     struct edo_lock lock;
-    /* Under the lock, with the waiters on the lists and their wakers. */
+    /* Under the lock, with the rows. */
     struct edo_list waiting;  /* recv futures */
     struct edo_list watching; /* futures of edo_broadcast_closed */
     uint64_t tail;
@@ -60,13 +60,7 @@ static inline struct edo_broadcast_slot *edo_broadcast_slot(struct edo_broadcast
 /* Gives a reference up; the last drops the message. Not under the lock. */
 void edo_broadcast_unref(struct edo_broadcast_ *channel, struct edo_broadcast_block *block);
 
-/* With the lock, which it lets go: wakes all on the list, which is empty then. */
-void edo_broadcast_wake(struct edo_broadcast_ *channel, struct edo_list *list);
-
 /* With the lock, which it lets go: frees the channel when nobody has it any more. */
 void edo_broadcast_settle(struct edo_broadcast_ *channel);
-
-/* The future that waits is dropped. */
-void edo_broadcast_leave(struct edo_broadcast_ *channel, struct edo_broadcast_waiter *waiter);
 
 #endif

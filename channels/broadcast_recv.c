@@ -68,30 +68,21 @@ enum edo_poll edo_broadcast_recv_poll(struct edo_future *future, struct edo_cont
 {
     struct edo_broadcast_recv *self = (struct edo_broadcast_recv *)future;
     struct edo_broadcast_ *channel = self->rx->channel;
-    struct edo_broadcast_waiter *waiter = &self->waiter;
     if (cx->walk == EDO_WALK_DROP)
-        edo_broadcast_leave(channel, waiter);
+        edo_waiter_drop(&self->waiter, &channel->lock);
     if (cx->walk != EDO_WALK_POLL)
         return edo_walk_leaf(cx, "edo_broadcast_recv");
     if (edo_budget_spent(cx))
         return EDO_PENDING;
-    struct edo_waker *spare = edo_waker_keep(cx->waker), *old = NULL;
+    struct edo_waker *spare = edo_waker_keep(cx->waker);
     edo_lock(&channel->lock);
-    if (waiter->entered && edo_list_linked(&waiter->node)) {
-        old = waiter->waker;
-        edo_list_remove(&waiter->node);
-    }
+    struct edo_waker *old = edo_row_leave(&self->waiter);
     self->output = receive(self->rx, self->message, &self->lagged);
-    if (self->output == -EAGAIN) {
-        waiter->entered = true;
-        waiter->waker = spare;
-        spare = NULL;
-        edo_list_push_back(&channel->waiting, &waiter->node);
-    }
+    if (self->output == -EAGAIN)
+        edo_row_join(&channel->waiting, &self->waiter, &spare);
     if (self->output != 0)
         edo_unlock(&channel->lock);
-    if (old != NULL)
-        edo_waker_forget(old);
+    edo_waker_forget(old);
     if (spare == NULL)
         return EDO_PENDING;
     edo_waker_forget(spare);
@@ -163,7 +154,7 @@ void edo_broadcast_receiver_drop_(struct edo_broadcast_receiver *rx)
     channel->weak_senders++;
     channel->receivers--;
     if (channel->receivers == 0)
-        edo_broadcast_wake(channel, &channel->watching);
+        edo_row_wake_all(&channel->watching, &channel->lock);
     else
         edo_unlock(&channel->lock);
     edo_free(rx);

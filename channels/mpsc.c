@@ -40,11 +40,11 @@ static void drop_messages(struct edo_mpsc_ *channel)
 }
 
 /* The next one that need not wait any more. NULL: there is none. */
-static struct edo_mpsc_waiter *next_served(struct edo_mpsc_ *channel)
+static struct edo_waiter *next_served(struct edo_mpsc_ *channel)
 {
-    struct edo_mpsc_waiter *waiter;
     if (!edo_list_empty(&channel->waiting)) {
-        waiter = edo_container_of(channel->waiting.next, struct edo_mpsc_waiter, node);
+        struct edo_mpsc_waiter *waiter =
+            edo_container_of(channel->waiting.next, struct edo_mpsc_waiter, link.node);
         if (channel->closed) {
             waiter->state = EDO_MPSC_REFUSED;
         } else if (waiter->count <= edo_mpsc_free(channel)) {
@@ -53,27 +53,22 @@ static struct edo_mpsc_waiter *next_served(struct edo_mpsc_ *channel)
         } else {
             return NULL;
         }
-        edo_list_remove(&waiter->node);
+        edo_list_remove(&waiter->link.node);
         if (edo_list_empty(&channel->waiting))
             edo_fetch_and(&channel->popped, ~(uint64_t)EDO_MPSC_WAITING, relaxed);
-        return waiter;
+        return &waiter->link;
     }
-    if (channel->closed && !edo_list_empty(&channel->watching)) {
-        waiter = edo_container_of(channel->watching.next, struct edo_mpsc_waiter, node);
-        waiter->state = EDO_MPSC_GRANTED;
-        edo_list_remove(&waiter->node);
-        return waiter;
-    }
-    return NULL;
+    struct edo_list *node = channel->closed ? edo_list_pop_front(&channel->watching) : NULL;
+    return node != NULL ? edo_waiter_of(node) : NULL;
 }
 
 void edo_mpsc_settle(struct edo_mpsc_ *channel)
 {
     struct edo_wakes wakes;
     wakes.count = 0;
-    struct edo_mpsc_waiter *waiter;
+    struct edo_waiter *waiter;
     while ((waiter = next_served(channel)) != NULL) {
-        edo_wakes_add(&wakes, edo_waker_claim(waiter->waker));
+        edo_wakes_claim(&wakes, waiter->waker);
         if (edo_wakes_full(&wakes)) {
             /* Those who are woken may give up all handles: this call has none that keeps the channel. */
             channel->settling++;

@@ -33,7 +33,7 @@
 
 #include "../error.h"
 #include "../future.h"
-#include "../internal/list.h"
+#include "../internal/row.h"
 #include "../internal/typed.h"
 #include "unbounded.h"
 
@@ -213,13 +213,11 @@ struct edo_mpsc_permit {
 
 /* The futures. */
 
-/* One that waits for room, or for the end. */
+/* One that waits for room. */
 struct edo_mpsc_waiter {
-    struct edo_list node;
-    struct edo_waker *waker;
+    struct edo_waiter link;
     size_t count;
-    uint32_t entered; /* the owner's: it has been in the row */
-    uint32_t state;   /* under the lock from then on */
+    uint32_t state; /* under the lock, once it has been in the row */
 };
 struct edo_mpsc_send {
     EDO_FUTURE(int);
@@ -236,7 +234,7 @@ struct edo_mpsc_reserve {
 struct edo_mpsc_closed {
     EDO_FUTURE(void);
     struct edo_mpsc_ *channel;
-    struct edo_mpsc_waiter waiter;
+    struct edo_waiter waiter;
 };
 struct edo_mpsc_recv {
     EDO_FUTURE(int);

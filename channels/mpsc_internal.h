@@ -28,7 +28,7 @@ enum { EDO_MPSC_LINKED = 1, EDO_MPSC_GRANTED, EDO_MPSC_REFUSED };
 
 struct edo_mpsc_ {
     struct edo_lock lock;
-    /* Under the lock, with the waiters on the lists and their wakers. */
+    /* Under the lock, with the rows, and the state of the waiters. */
     struct edo_list waiting;    /* senders, in order of arrival */
     struct edo_list watching;   /* futures of edo_mpsc_closed */
     struct edo_waker *receiver; /* kept while it waits */

@@ -35,7 +35,7 @@ static struct edo_waker *push(struct edo_mpsc_ *channel, const void *message)
 
 static void unlink_waiter(struct edo_mpsc_ *channel, struct edo_mpsc_waiter *waiter)
 {
-    edo_list_remove(&waiter->node);
+    edo_list_remove(&waiter->link.node);
     if (edo_list_empty(&channel->waiting))
         edo_fetch_and(&channel->popped, ~(uint64_t)EDO_MPSC_WAITING, relaxed);
 }
@@ -61,8 +61,7 @@ static int obtain(struct edo_mpsc_ *channel, struct edo_mpsc_waiter *waiter)
     if (error != -EAGAIN)
         return error;
     bool first = edo_list_empty(&channel->waiting);
-    edo_list_push_back(&channel->waiting, &waiter->node);
-    waiter->entered = true;
+    edo_list_push_back(&channel->waiting, &waiter->link.node);
     waiter->state = EDO_MPSC_LINKED;
     if (!first)
         return -EAGAIN;
@@ -90,43 +89,39 @@ int edo_mpsc_try_send_(struct edo_mpsc_sender *tx, const void *message)
 static int poll_places(struct edo_mpsc_ *channel, struct edo_mpsc_waiter *waiter,
                        const void *message, struct edo_context *cx)
 {
-    struct edo_waker *spare = waiter->waker != cx->waker ? edo_waker_keep(cx->waker) : NULL;
+    struct edo_waker *spare = edo_waker_spare(waiter->link.waker, cx->waker);
     struct edo_waker *claimed = NULL;
     edo_lock(&channel->lock);
     int error = obtain(channel, waiter);
     if (error == 0 && message != NULL) {
         claimed = push(channel, message);
-    } else if (error == -EAGAIN && spare != NULL) {
-        struct edo_waker *old = waiter->waker;
-        waiter->waker = spare;
-        spare = old;
+    } else if (error == -EAGAIN) {
+        edo_row_join(&channel->waiting, &waiter->link, &spare);
     } else if (error < 0 && edo_mpsc_ended(channel)) {
         claimed = edo_mpsc_claim_receiver(channel);
     }
     edo_unlock(&channel->lock);
     edo_waker_finish(claimed);
-    if (spare != NULL)
-        edo_waker_forget(spare);
+    edo_waker_forget(spare);
     return error;
 }
 
 /* The future is dropped. */
 static void give_up(struct edo_mpsc_ *channel, struct edo_mpsc_waiter *waiter)
 {
-    if (!waiter->entered)
+    if (waiter->link.waker == NULL)
         return;
     struct edo_waker *forgotten = NULL;
     edo_lock(&channel->lock);
     if (waiter->state == EDO_MPSC_LINKED) {
         unlink_waiter(channel, waiter);
-        forgotten = waiter->waker;
+        forgotten = waiter->link.waker;
     } else if (waiter->state == EDO_MPSC_GRANTED) {
         channel->reserved -= waiter->count;
     }
     /* Those behind it may have been waiting for this one only. */
     edo_mpsc_settle(channel);
-    if (forgotten != NULL)
-        edo_waker_forget(forgotten);
+    edo_waker_forget(forgotten);
 }
 
 enum edo_poll edo_mpsc_send_poll(struct edo_future *future, struct edo_context *cx)
@@ -161,7 +156,8 @@ static enum edo_poll edo_mpsc_reserve_poll(struct edo_future *future, struct edo
         return edo_walk_leaf(cx, "edo_mpsc_reserve");
     if (edo_budget_spent(cx))
         return EDO_PENDING;
-    if (!self->waiter.entered && impossible(self->channel, self->waiter.count, self->permit))
+    if (self->waiter.link.waker == NULL &&
+        impossible(self->channel, self->waiter.count, self->permit))
         self->output = -EINVAL;
     else
         self->output = poll_places(self->channel, &self->waiter, NULL, cx);
@@ -229,35 +225,20 @@ static enum edo_poll edo_mpsc_closed_poll(struct edo_future *future, struct edo_
 {
     struct edo_mpsc_closed *self = (struct edo_mpsc_closed *)future;
     struct edo_mpsc_ *channel = self->channel;
-    struct edo_mpsc_waiter *waiter = &self->waiter;
-    if (cx->walk == EDO_WALK_TRACE)
+    if (cx->walk == EDO_WALK_DROP)
+        edo_waiter_drop(&self->waiter, &channel->lock);
+    if (cx->walk != EDO_WALK_POLL)
         return edo_walk_leaf(cx, "edo_mpsc_closed");
-    bool drop = cx->walk == EDO_WALK_DROP;
-    if (drop && !waiter->entered)
-        return EDO_READY;
-    struct edo_waker *old = NULL, *spare = NULL;
-    if (!drop && waiter->waker != cx->waker)
-        spare = edo_waker_keep(cx->waker);
+    struct edo_waker *spare = edo_waker_spare(self->waiter.waker, cx->waker), *old = NULL;
     edo_lock(&channel->lock);
-    bool ready = drop || channel->closed;
-    if (ready && waiter->state == EDO_MPSC_LINKED) {
-        edo_list_remove(&waiter->node);
-        old = waiter->waker;
-    } else if (!ready && waiter->state == 0) {
-        edo_list_push_back(&channel->watching, &waiter->node);
-        waiter->entered = true;
-        waiter->state = EDO_MPSC_LINKED;
-    }
-    if (!ready && spare != NULL) {
-        old = waiter->waker;
-        waiter->waker = spare;
-        spare = NULL;
-    }
+    bool ready = channel->closed;
+    if (ready)
+        old = edo_row_leave(&self->waiter);
+    else
+        edo_row_join(&channel->watching, &self->waiter, &spare);
     edo_unlock(&channel->lock);
-    if (old != NULL)
-        edo_waker_forget(old);
-    if (spare != NULL)
-        edo_waker_forget(spare);
+    edo_waker_forget(old);
+    edo_waker_forget(spare);
     return ready ? EDO_READY : EDO_PENDING;
 }
 

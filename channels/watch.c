@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The channel's life, and who waits. */
+/* The channel's life, and the value. */
 #include "watch_internal.h"
 
 #include <errno.h>
@@ -64,56 +64,6 @@ void edo_watch_put(struct edo_watch_ *channel)
     edo_watch_unref(channel, channel->snapshot);
     edo_lock_destroy(&channel->lock);
     edo_free(channel);
-}
-
-/* A list of their own for those who are woken: who comes meanwhile is not meant, and one that is dropped
- * meanwhile leaves it, under the lock. */
-void edo_watch_wake(struct edo_watch_ *channel, struct edo_list *list)
-{
-    struct edo_list now;
-    struct edo_wakes wakes;
-    wakes.count = 0;
-    edo_list_init(&now);
-    edo_list_splice(&now, list);
-    struct edo_list *node;
-    while ((node = edo_list_pop_front(&now)) != NULL) {
-        struct edo_watch_waiter *waiter = edo_container_of(node, struct edo_watch_waiter, node);
-        edo_wakes_add(&wakes, edo_waker_claim(waiter->waker));
-        if (edo_wakes_full(&wakes) && !edo_list_empty(&now)) {
-            edo_unlock(&channel->lock);
-            edo_wakes_finish(&wakes);
-            edo_lock(&channel->lock);
-        }
-    }
-    edo_unlock(&channel->lock);
-    edo_wakes_finish(&wakes);
-}
-
-struct edo_waker *edo_watch_wait(struct edo_watch_waiter *waiter, struct edo_list *list,
-                                 struct edo_waker *waker)
-{
-    struct edo_waker *old = NULL;
-    if (edo_list_linked(&waiter->node)) {
-        old = waiter->waker;
-        edo_list_remove(&waiter->node);
-    }
-    if (waker != NULL) {
-        waiter->entered = true;
-        waiter->waker = waker;
-        edo_list_push_back(list, &waiter->node);
-    }
-    return old;
-}
-
-void edo_watch_leave(struct edo_watch_ *channel, struct edo_watch_waiter *waiter)
-{
-    if (!waiter->entered)
-        return;
-    edo_lock(&channel->lock);
-    struct edo_waker *forgotten = edo_watch_wait(waiter, NULL, NULL);
-    edo_unlock(&channel->lock);
-    if (forgotten != NULL)
-        edo_waker_forget(forgotten);
 }
 
 const void *edo_watch_borrow_(struct edo_watch_ *channel, uint64_t *version)

@@ -28,7 +28,7 @@
 
 #include "../error.h"
 #include "../future.h"
-#include "../internal/list.h"
+#include "../internal/row.h"
 #include "../internal/typed.h"
 
 #ifdef __cplusplus
@@ -182,15 +182,10 @@ struct edo_watch_receiver;
 #define edo_watch_same_channel(a, b) (EDO_WATCH_OF_(a) == EDO_WATCH_OF_(b))
 
 /* The futures. */
-struct edo_watch_waiter {
-    struct edo_list node;
-    struct edo_waker *waker;
-    uint32_t entered; /* the owner's: it has been in the row */
-};
 struct edo_watch_changed {
     EDO_FUTURE(int);
     struct edo_watch_receiver *rx;
-    struct edo_watch_waiter waiter;
+    struct edo_waiter waiter;
 };
 struct edo_watch_wait_for {
     EDO_FUTURE(int);
@@ -198,12 +193,12 @@ struct edo_watch_wait_for {
     bool (*wanted)(const void *, void *);
     void *arg, *value;
     uint64_t asked; /* about this version last; 0: none */
-    struct edo_watch_waiter waiter;
+    struct edo_waiter waiter;
 };
 struct edo_watch_closed {
     EDO_FUTURE(void);
     struct edo_watch_ *channel;
-    struct edo_watch_waiter waiter;
+    struct edo_waiter waiter;
 };
 
 /* Behind the macros. */

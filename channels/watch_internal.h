@@ -26,7 +26,7 @@ struct edo_watch_snapshot {
 
 struct edo_watch_ {
     struct edo_lock lock;
-    /* Under the lock, with the waiters on the lists and their wakers. */
+    /* Under the lock, with the rows. */
     struct edo_list waiting;  /* receivers' futures */
     struct edo_list watching; /* futures of edo_watch_closed */
     struct edo_watch_snapshot *snapshot;
@@ -50,18 +50,7 @@ struct edo_watch_snapshot *edo_watch_snapshot_new(struct edo_watch_ *channel, co
 /* Gives a reference up; the last drops the value. Not under the lock. NULL is fine. */
 void edo_watch_unref(struct edo_watch_ *channel, struct edo_watch_snapshot *snapshot);
 
-/* With the lock, which it lets go: wakes all on the list, which is empty then. */
-void edo_watch_wake(struct edo_watch_ *channel, struct edo_list *list);
-
 /* With the lock, which it lets go: a handle less; the last frees the channel. */
 void edo_watch_put(struct edo_watch_ *channel);
-
-/* Under the lock: joins the list with this waker, or leaves it (NULL). What is to be forgotten after
- * the lock. */
-struct edo_waker *edo_watch_wait(struct edo_watch_waiter *waiter, struct edo_list *list,
-                                 struct edo_waker *waker);
-
-/* The future that waits is dropped. */
-void edo_watch_leave(struct edo_watch_ *channel, struct edo_watch_waiter *waiter);
 
 #endif

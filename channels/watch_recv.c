@@ -38,7 +38,7 @@ void edo_watch_receiver_drop_(struct edo_watch_receiver *rx)
     edo_free(rx);
     edo_lock(&channel->lock);
     if (--channel->receivers == 0) {
-        edo_watch_wake(channel, &channel->watching);
+        edo_row_wake_all(&channel->watching, &channel->lock);
         edo_lock(&channel->lock);
     }
     edo_watch_put(channel);
@@ -73,24 +73,25 @@ enum edo_poll edo_watch_changed_poll(struct edo_future *future, struct edo_conte
     struct edo_watch_changed *self = (struct edo_watch_changed *)future;
     struct edo_watch_ *channel = self->rx->channel;
     if (cx->walk == EDO_WALK_DROP)
-        edo_watch_leave(channel, &self->waiter);
+        edo_waiter_drop(&self->waiter, &channel->lock);
     if (cx->walk != EDO_WALK_POLL)
         return edo_walk_leaf(cx, "edo_watch_changed");
     if (edo_budget_spent(cx))
         return EDO_PENDING;
-    int changed = self->waiter.entered ? 0 : see(self->rx);
+    int changed = self->waiter.waker != NULL ? 0 : see(self->rx);
     if (changed == 0) {
-        struct edo_waker *spare = edo_waker_keep(cx->waker);
+        struct edo_waker *spare = edo_waker_keep(cx->waker), *old = NULL;
         edo_lock(&channel->lock);
         changed = see(self->rx);
-        struct edo_waker *old =
-            edo_watch_wait(&self->waiter, &channel->waiting, changed == 0 ? spare : NULL);
+        if (changed == 0)
+            edo_row_join(&channel->waiting, &self->waiter, &spare);
+        else
+            old = edo_row_leave(&self->waiter);
         edo_unlock(&channel->lock);
-        if (old != NULL)
-            edo_waker_forget(old);
+        edo_waker_forget(old);
+        edo_waker_forget(spare);
         if (changed == 0)
             return EDO_PENDING;
-        edo_waker_forget(spare);
     }
     self->output = changed < 0 ? changed : 0;
     edo_budget_spend(cx);
@@ -155,25 +156,26 @@ static enum edo_poll edo_watch_wait_for_poll(struct edo_future *future, struct e
     struct edo_watch_wait_for *self = (struct edo_watch_wait_for *)future;
     struct edo_watch_ *channel = self->rx->channel;
     if (cx->walk == EDO_WALK_DROP)
-        edo_watch_leave(channel, &self->waiter);
+        edo_waiter_drop(&self->waiter, &channel->lock);
     if (cx->walk != EDO_WALK_POLL)
         return edo_walk_leaf(cx, "edo_watch_wait_for");
     /* Values may come as fast as it asks: each question is an operation. */
     while (!edo_budget_spent(cx)) {
-        struct edo_waker *spare = edo_waker_keep(cx->waker);
+        struct edo_waker *spare = edo_waker_keep(cx->waker), *old = NULL;
         edo_lock(&channel->lock);
         /* Relaxed: written under the lock. */
         uint64_t version = edo_load(&channel->version, relaxed);
         bool fresh = (version & ~(uint64_t)EDO_WATCH_ENDED) != self->asked;
         bool wait = !fresh && (version & EDO_WATCH_ENDED) == 0;
-        struct edo_waker *old =
-            edo_watch_wait(&self->waiter, &channel->waiting, wait ? spare : NULL);
+        if (wait)
+            edo_row_join(&channel->waiting, &self->waiter, &spare);
+        else
+            old = edo_row_leave(&self->waiter);
         edo_unlock(&channel->lock);
-        if (old != NULL)
-            edo_waker_forget(old);
+        edo_waker_forget(old);
+        edo_waker_forget(spare);
         if (wait)
             return EDO_PENDING;
-        edo_waker_forget(spare);
         edo_budget_spend(cx);
         if (!fresh)
             self->output = EDO_ECLOSED;

@@ -18,7 +18,7 @@ static void publish(struct edo_watch_ *channel)
     if (edo_list_empty(&channel->waiting))
         edo_unlock(&channel->lock);
     else
-        edo_watch_wake(channel, &channel->waiting);
+        edo_row_wake_all(&channel->waiting, &channel->lock);
 }
 
 /* Stores a value; `old`, unless it is NULL, gets the one before. */
@@ -137,7 +137,7 @@ void edo_watch_sender_drop_(struct edo_watch_sender *tx)
         /* Release: as a value. */
         edo_store(&channel->version, edo_load(&channel->version, relaxed) | EDO_WATCH_ENDED,
                   release);
-        edo_watch_wake(channel, &channel->waiting);
+        edo_row_wake_all(&channel->waiting, &channel->lock);
         edo_lock(&channel->lock);
     }
     edo_watch_put(channel);
@@ -148,20 +148,20 @@ static enum edo_poll edo_watch_closed_poll(struct edo_future *future, struct edo
     struct edo_watch_closed *self = (struct edo_watch_closed *)future;
     struct edo_watch_ *channel = self->channel;
     if (cx->walk == EDO_WALK_DROP)
-        edo_watch_leave(channel, &self->waiter);
+        edo_waiter_drop(&self->waiter, &channel->lock);
     if (cx->walk != EDO_WALK_POLL)
         return edo_walk_leaf(cx, "edo_watch_closed");
-    struct edo_waker *spare = edo_waker_keep(cx->waker);
+    struct edo_waker *spare = edo_waker_keep(cx->waker), *old = NULL;
     edo_lock(&channel->lock);
     bool ready = channel->receivers == 0;
-    struct edo_waker *old = edo_watch_wait(&self->waiter, &channel->watching, ready ? NULL : spare);
+    if (ready)
+        old = edo_row_leave(&self->waiter);
+    else
+        edo_row_join(&channel->watching, &self->waiter, &spare);
     edo_unlock(&channel->lock);
-    if (old != NULL)
-        edo_waker_forget(old);
-    if (!ready)
-        return EDO_PENDING;
+    edo_waker_forget(old);
     edo_waker_forget(spare);
-    return EDO_READY;
+    return ready ? EDO_READY : EDO_PENDING;
 }
 
 struct edo_watch_closed edo_watch_closed_(struct edo_watch_sender *tx)

@@ -63,26 +63,6 @@ static void unref(struct edo_shared_core_ *core)
     edo_free(core);
 }
 
-/* Unlocks. Each that waits now is woken once; those who come meanwhile are not. */
-static void wake_all_and_unlock(struct edo_shared_core_ *core)
-{
-    struct edo_wakes wakes;
-    struct edo_list woken, *node;
-    wakes.count = 0;
-    edo_list_init(&woken);
-    edo_list_splice(&woken, &core->waiters);
-    while ((node = edo_list_pop_front(&woken)) != NULL) {
-        edo_wakes_claim(&wakes, &edo_container_of(node, struct edo_shared_, node)->waker);
-        if (edo_wakes_full(&wakes)) {
-            edo_unlock(&core->lock);
-            edo_wakes_finish(&wakes);
-            edo_lock(&core->lock);
-        }
-    }
-    edo_unlock(&core->lock);
-    edo_wakes_finish(&wakes);
-}
-
 static void core_wake(struct edo_waker *waker)
 {
     struct edo_shared_core_ *core = core_of(waker);
@@ -91,7 +71,7 @@ static void core_wake(struct edo_waker *waker)
     if (core->polling)
         edo_unlock(&core->lock);
     else
-        wake_all_and_unlock(core);
+        edo_row_wake_all(&core->waiters, &core->lock);
 }
 
 static struct edo_waker *core_clone(struct edo_waker *waker)
@@ -170,26 +150,6 @@ static void release(struct edo_shared_ *self, struct edo_context *cx)
     unref(core);
 }
 
-/* Under the lock; what is returned is forgotten after it. */
-static struct edo_waker *unlink(struct edo_shared_ *self)
-{
-    struct edo_waker *waker = self->waker;
-    edo_list_remove(&self->node);
-    self->waker = NULL;
-    return waker;
-}
-
-static void leave(struct edo_shared_ *self)
-{
-    if (!self->entered)
-        return;
-    edo_lock(&self->core->lock);
-    struct edo_waker *waker = unlink(self);
-    edo_unlock(&self->core->lock);
-    if (waker != NULL)
-        edo_waker_forget(waker);
-}
-
 enum turn { MINE, NOT_YET, NOT_NEEDED };
 
 /* Takes the turn, or waits on the list. A waker that is not NULL has been kept. */
@@ -198,7 +158,7 @@ static enum turn take_turn(struct edo_shared_ *self, struct edo_waker **waker)
     struct edo_shared_core_ *core = self->core;
     enum turn turn = NOT_YET;
     edo_lock(&core->lock);
-    struct edo_waker *old = unlink(self);
+    struct edo_waker *old = edo_row_leave(&self->waiter);
     /* Relaxed: written under the lock. */
     if (edo_load(&core->done, relaxed) || core->panicked) {
         turn = NOT_NEEDED;
@@ -207,14 +167,10 @@ static enum turn take_turn(struct edo_shared_ *self, struct edo_waker **waker)
         core->polling = true;
         core->notified = false;
     } else {
-        self->entered = true;
-        self->waker = *waker;
-        *waker = NULL;
-        edo_list_push_back(&core->waiters, &self->node);
+        edo_row_join(&core->waiters, &self->waiter, waker);
     }
     edo_unlock(&core->lock);
-    if (old != NULL)
-        edo_waker_forget(old);
+    edo_waker_forget(old);
     return turn;
 }
 
@@ -236,14 +192,11 @@ static enum edo_poll drive(struct edo_future *future, struct edo_shared_ *self,
         /* Release: the output. */
         edo_store(&core->done, true, release);
     } else if (!core->notified) {
-        self->entered = true;
-        self->waker = *waker;
-        *waker = NULL;
-        edo_list_push_back(&core->waiters, &self->node);
+        edo_row_join(&core->waiters, &self->waiter, waker);
         edo_unlock(&core->lock);
         return EDO_PENDING;
     }
-    wake_all_and_unlock(core);
+    edo_row_wake_all(&core->waiters, &core->lock);
     if (poll == EDO_PENDING && cx->panic.name == NULL)
         edo_wake(outer);
     /* One that ended in a panic is ready for nobody. */
@@ -269,7 +222,7 @@ static void trace(struct edo_future *future, struct edo_shared_ *self, struct ed
     edo_lock(&core->lock);
     core->polling = false;
     if (core->notified)
-        wake_all_and_unlock(core);
+        edo_row_wake_all(&core->waiters, &core->lock);
     else
         edo_unlock(&core->lock);
 }
@@ -283,7 +236,7 @@ enum edo_poll edo_shared_poll(struct edo_future *future, struct edo_context *cx)
         return EDO_PENDING;
     }
     if (cx->walk == EDO_WALK_DROP) {
-        leave(self);
+        edo_waiter_drop(&self->waiter, &core->lock);
         if (future->state == HAS_PANICKED)
             edo_future_drop(inner_of(core), cx);
         release(self, cx);
@@ -294,14 +247,13 @@ enum edo_poll edo_shared_poll(struct edo_future *future, struct edo_context *cx)
     if (cx->panic.name != NULL)
         return EDO_PENDING;
     /* Acquire: the output. One that has entered may still be on the list. */
-    if (self->entered || !edo_load(&core->done, acquire)) {
+    if (self->waiter.waker != NULL || !edo_load(&core->done, acquire)) {
         struct edo_waker *spare = edo_waker_keep(cx->waker);
         enum turn turn = take_turn(self, &spare);
         enum edo_poll poll = turn == NOT_NEEDED ? EDO_READY : EDO_PENDING;
         if (turn == MINE)
             poll = drive(future, self, &spare, cx);
-        if (spare != NULL)
-            edo_waker_forget(spare);
+        edo_waker_forget(spare);
         if (turn == NOT_NEEDED && core->panicked)
             return edo_panic(cx, core->panic.name, core->panic.file, core->panic.line, "%s",
                              core->panic.message);

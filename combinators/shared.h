@@ -25,7 +25,7 @@
 
 #include "../error.h"
 #include "../future.h"
-#include "../internal/list.h"
+#include "../internal/row.h"
 #include "child.h"
 
 #ifdef __cplusplus
@@ -90,9 +90,7 @@ extern "C" {
 struct edo_shared_core_;
 struct edo_shared_ {
     struct edo_shared_core_ *core;
-    struct edo_list node;
-    struct edo_waker *waker;
-    bool entered; /* it has been on the list; the owner's */
+    struct edo_waiter waiter;
 };
 EDO_ASYNC_DECLARE(edo_shared);
 struct edo_shared_core_ *edo_shared_new_(size_t size, struct edo_output_ output);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A waker kept by whoever links a future in a list.
+/* A waker kept by whoever links a future in a list; a list of such futures is in row.h.
  *
  * A stable waker is kept as it is: the future is unlinked before its task goes, so the pointer is
  * good for as long as it is linked. Any other is cloned.
@@ -14,11 +14,19 @@ static inline struct edo_waker *edo_waker_keep(struct edo_waker *waker)
     return waker->ops->claim != NULL ? waker : edo_waker_clone(waker);
 }
 
-/* Ends what edo_waker_keep began. */
+/* Ends what edo_waker_keep began. NULL is fine. */
 static inline void edo_waker_forget(struct edo_waker *waker)
 {
-    if (waker->ops->claim == NULL)
+    if (waker != NULL && waker->ops->claim == NULL)
         edo_waker_drop(waker);
+}
+
+/* Before a lock under which a kept waker may be replaced: the other one, kept, or NULL when it is the same.
+ * Cloned before the lock, and what is left over is forgotten after it: both may be somebody else's code. */
+static inline struct edo_waker *edo_waker_spare(const struct edo_waker *kept,
+                                                struct edo_waker *waker)
+{
+    return kept != waker ? edo_waker_keep(waker) : NULL;
 }
 
 /* Replaces a kept waker by another; *kept may be NULL. */
@@ -28,8 +36,7 @@ static inline void edo_waker_rekeep(struct edo_waker **kept, struct edo_waker *w
         return;
     struct edo_waker *old = *kept;
     *kept = edo_waker_keep(waker);
-    if (old != NULL)
-        edo_waker_forget(old);
+    edo_waker_forget(old);
 }
 
 /* A wake in two halves, for one that is kept where a lock guards it. The first, under the lock, takes
@@ -51,9 +58,9 @@ static inline void edo_waker_finish(struct edo_waker *claimed)
     }
 }
 
-/* Claims under a lock, to be finished when it is let go. When full, the lock is let go in between; those
- * who are woken may then go, and take with them what the lock guards, unless the one who wakes keeps it.
- * 32 is Tokio's figure; the models make it 1, for such moments to come. */
+/* Claims under a lock, to be finished when it is let go. When full, the lock is let go in between, and
+ * something has to keep it meanwhile: row.h, rule 3. 32 is Tokio's figure; the models make it 1, for such
+ * moments to come. */
 #ifndef EDO_WAKES
 #define EDO_WAKES 32
 #endif
@@ -74,11 +81,10 @@ static inline void edo_wakes_add(struct edo_wakes *wakes, struct edo_waker *clai
         wakes->claimed[wakes->count++] = claimed;
 }
 
-/* Under the lock; *kept may be NULL, and is afterwards. */
-static inline void edo_wakes_claim(struct edo_wakes *wakes, struct edo_waker **kept)
+/* Under the lock: takes a kept waker over; NULL is fine. */
+static inline void edo_wakes_claim(struct edo_wakes *wakes, struct edo_waker *kept)
 {
-    edo_wakes_add(wakes, *kept != NULL ? edo_waker_claim(*kept) : NULL);
-    *kept = NULL;
+    edo_wakes_add(wakes, kept != NULL ? edo_waker_claim(kept) : NULL);
 }
 
 /* After the lock. */

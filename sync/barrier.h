@@ -15,8 +15,8 @@
 #define EDO_SYNC_BARRIER_H
 
 #include "../future.h"
-#include "../internal/list.h"
 #include "../internal/lock.h"
+#include "../internal/row.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -44,8 +44,7 @@ void edo_barrier_destroy(struct edo_barrier *barrier);
 struct edo_barrier_wait {
     EDO_FUTURE(bool);
     struct edo_barrier *barrier;
-    struct edo_list node;
-    struct edo_waker *waker;
+    struct edo_waiter waiter;
     bool released;
 };
 struct edo_barrier_wait edo_barrier_wait(struct edo_barrier *barrier);

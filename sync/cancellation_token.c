@@ -109,8 +109,6 @@ void edo_cancellation_token_cancel(struct edo_cancellation_token *token)
 {
     struct tree *tree = token->tree;
     struct edo_list doomed, waiters, *node;
-    struct edo_wakes wakes;
-    wakes.count = 0;
     edo_list_init(&doomed);
     edo_list_init(&waiters);
     edo_lock(&tree->lock);
@@ -125,17 +123,7 @@ void edo_cancellation_token_cancel(struct edo_cancellation_token *token)
         /* Release: what was written before the cancel; and that its children are cancelled. */
         edo_store(&token->cancelled, true, release);
     }
-    while ((node = edo_list_pop_front(&waiters)) != NULL) {
-        edo_wakes_add(&wakes,
-                      edo_waker_claim(edo_container_of(node, struct edo_cancelled, node)->waker));
-        if (edo_wakes_full(&wakes)) {
-            edo_unlock(&tree->lock);
-            edo_wakes_finish(&wakes);
-            edo_lock(&tree->lock);
-        }
-    }
-    edo_unlock(&tree->lock);
-    edo_wakes_finish(&wakes);
+    edo_row_drain(&waiters, &tree->lock);
 }
 
 bool edo_cancellation_token_is_cancelled(const struct edo_cancellation_token *token)
@@ -144,61 +132,37 @@ bool edo_cancellation_token_is_cancelled(const struct edo_cancellation_token *to
     return edo_load((atomic_bool *)(uintptr_t)&token->cancelled, acquire);
 }
 
-static void leave(struct edo_cancelled *self)
-{
-    struct tree *tree = self->token->tree;
-    edo_lock(&tree->lock);
-    bool linked = edo_list_linked(&self->node);
-    edo_list_remove(&self->node);
-    edo_unlock(&tree->lock);
-    if (linked)
-        edo_waker_forget(self->waker);
-}
-
-/* Enters the list, or stays there. True when it is cancelled. */
+/* Enters the row, or stays there. True when it is cancelled. */
 static bool enter(struct edo_cancelled *self, struct edo_waker *waker)
 {
     struct edo_cancellation_token *token = self->token;
-    /* Cloned before the lock, and dropped after it: both may be somebody else's code. */
-    struct edo_waker *spare = self->waker != waker ? edo_waker_keep(waker) : NULL, *old = NULL;
+    struct edo_waker *spare = edo_waker_spare(self->waiter.waker, waker), *old = NULL;
     edo_lock(&token->tree->lock);
     /* Relaxed: written under the lock. */
     bool cancelled = edo_load(&token->cancelled, relaxed);
-    if (cancelled) {
-        if (edo_list_linked(&self->node))
-            old = self->waker;
-        edo_list_remove(&self->node);
-    } else {
-        if (!self->entered)
-            edo_list_push_back(&token->waiters, &self->node);
-        self->entered = true;
-        if (spare != NULL) {
-            old = self->waker;
-            self->waker = spare;
-            spare = NULL;
-        }
-    }
+    if (cancelled)
+        old = edo_row_leave(&self->waiter);
+    else
+        edo_row_join(&token->waiters, &self->waiter, &spare);
     edo_unlock(&token->tree->lock);
-    if (spare != NULL)
-        edo_waker_forget(spare);
-    if (old != NULL)
-        edo_waker_forget(old);
+    edo_waker_forget(old);
+    edo_waker_forget(spare);
     return cancelled;
 }
 
 static enum edo_poll edo_cancelled_poll(struct edo_future *future, struct edo_context *cx)
 {
     struct edo_cancelled *self = (struct edo_cancelled *)future;
-    if (cx->walk == EDO_WALK_DROP && self->entered)
-        leave(self);
+    if (cx->walk == EDO_WALK_DROP && self->waiter.waker != NULL)
+        edo_waiter_drop(&self->waiter, &self->token->tree->lock);
     if (cx->walk != EDO_WALK_POLL)
         return edo_walk_leaf(cx, "edo_cancelled");
     bool cancelled = edo_cancellation_token_is_cancelled(self->token);
-    if (!self->entered && cancelled)
+    if (self->waiter.waker == NULL && cancelled)
         return EDO_READY;
     /* Polled again beside a child that goes on, as a rule: the waker is kept already, and is woken after
      * `cancelled` was written. The lock is the whole tree's. */
-    if (self->entered && self->waker == cx->waker && !cancelled)
+    if (self->waiter.waker == cx->waker && !cancelled)
         return EDO_PENDING;
     return enter(self, cx->waker) ? EDO_READY : EDO_PENDING;
 }

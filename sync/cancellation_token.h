@@ -22,7 +22,7 @@
 
 #include "../error.h"
 #include "../future.h"
-#include "../internal/list.h"
+#include "../internal/row.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -53,9 +53,7 @@ bool edo_cancellation_token_is_cancelled(const struct edo_cancellation_token *to
 struct edo_cancelled {
     EDO_FUTURE(void);
     struct edo_cancellation_token *token;
-    struct edo_list node;
-    struct edo_waker *waker;
-    uint32_t entered; /* the owner's: it has been on the list */
+    struct edo_waiter waiter;
 };
 struct edo_cancelled edo_cancelled(struct edo_cancellation_token *token);
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The lock guards the list, the permit, and `chosen` of each future on the list. A future that is on no
- * list, and chosen, is its owner's again. `waker` is written by the owner, under the lock while the
- * future is linked; who takes the future off the list to choose it takes the waker over as well.
+/* The lock guards the row, the permit, and `chosen` of each future in the row. One that has entered, and
+ * is in no row, has been notified; `chosen` says by whom.
  *
  * `rounds_` is also read without the lock, when a future is made. Relaxed: a call of notify_waiters
  * that happens after that counts up from what was read, or from more, and one that is concurrent may
@@ -12,7 +11,7 @@
 #include "../internal/sys.h"
 #include "../internal/waiter.h"
 
-enum { NOT_CHOSEN, BY_ONE, BY_LAST, BY_ALL };
+enum { BY_ALL, BY_ONE, BY_LAST };
 enum { ENTERED = 1 }; /* a future's state after its first poll, or enable */
 
 static _Atomic(uint64_t) *rounds(struct edo_notify *notify)
@@ -34,22 +33,19 @@ void edo_notify_destroy(struct edo_notify *notify)
     edo_lock_destroy(&notify->lock_);
 }
 
-/* Under the lock: takes it off the list. Returns what is to be finished after the lock; or NULL. */
-static struct edo_waker *choose(struct edo_list *node, uint32_t by)
-{
-    struct edo_notified *notified = edo_container_of(node, struct edo_notified, node);
-    edo_list_remove(node);
-    notified->chosen = by;
-    return notified->waker != NULL ? edo_waker_claim(notified->waker) : NULL;
-}
-
+/* Under the lock. Returns what is to be finished after it; or NULL. */
 static struct edo_waker *choose_one(struct edo_notify *notify, uint32_t by)
 {
-    if (edo_list_empty(&notify->waiters_)) {
+    struct edo_list *row = &notify->waiters_;
+    if (edo_list_empty(row)) {
         notify->permit_ = true;
         return NULL;
     }
-    return choose(by == BY_ONE ? notify->waiters_.next : notify->waiters_.prev, by);
+    struct edo_notified *notified =
+        edo_container_of(by == BY_ONE ? row->next : row->prev, struct edo_notified, waiter.node);
+    notified->chosen = by;
+    struct edo_waker *waker = edo_row_leave(&notified->waiter);
+    return waker != NULL ? edo_waker_claim(waker) : NULL;
 }
 
 static void notify_by(struct edo_notify *notify, uint32_t by)
@@ -72,58 +68,40 @@ void edo_notify_last(struct edo_notify *notify)
 
 void edo_notify_waiters(struct edo_notify *notify)
 {
-    /* Those who come while the lock is let go between two batches are not meant: those who are wait
-     * in a list of this call's. A future that is dropped meanwhile leaves that list; one that is polled
-     * stays, so that when all have completed this call is through with the lock. */
-    struct edo_list now;
-    struct edo_wakes wakes;
-    wakes.count = 0;
-    edo_list_init(&now);
     edo_lock(&notify->lock_);
     edo_fetch_add(rounds(notify), 1, relaxed);
-    edo_list_splice(&now, &notify->waiters_);
-    while (!edo_list_empty(&now)) {
-        edo_wakes_add(&wakes, choose(now.next, BY_ALL));
-        if (edo_wakes_full(&wakes) && !edo_list_empty(&now)) {
-            edo_unlock(&notify->lock_);
-            edo_wakes_finish(&wakes);
-            edo_lock(&notify->lock_);
-        }
-    }
-    edo_unlock(&notify->lock_);
-    edo_wakes_finish(&wakes);
+    edo_row_wake_all(&notify->waiters_, &notify->lock_);
 }
 
-/* Under the lock. */
-static void enter(struct edo_notified *self)
+/* Under the lock: enters, or stays. False: it has been notified. */
+static bool wait(struct edo_notified *self, struct edo_waker **spare)
 {
     struct edo_notify *notify = self->notify;
-    self->future_.state = ENTERED;
-    if (edo_load(rounds(notify), relaxed) != self->round) {
-        self->chosen = BY_ALL;
-    } else if (notify->permit_) {
-        notify->permit_ = false;
-        self->chosen = BY_ONE;
-    } else {
-        edo_list_push_back(&notify->waiters_, &self->node);
+    if (self->future_.state == EDO_STATE_FRESH) {
+        self->future_.state = ENTERED;
+        if (edo_load(rounds(notify), relaxed) != self->round)
+            return false;
+        if (notify->permit_) {
+            notify->permit_ = false;
+            self->chosen = BY_ONE;
+            return false;
+        }
+    } else if (!edo_waiter_linked(&self->waiter)) {
+        return false;
     }
+    edo_row_join(&notify->waiters_, &self->waiter, spare);
+    return true;
 }
 
 static void leave(struct edo_notified *self)
 {
     struct edo_notify *notify = self->notify;
-    struct edo_waker *claimed = NULL, *forgotten = NULL;
     edo_lock(&notify->lock_);
-    if (self->chosen == NOT_CHOSEN) {
-        edo_list_remove(&self->node);
-        forgotten = self->waker;
-    } else if (self->chosen != BY_ALL) {
-        claimed = choose_one(notify, self->chosen);
-    }
+    struct edo_waker *forgotten = edo_row_leave(&self->waiter);
+    struct edo_waker *claimed = self->chosen != BY_ALL ? choose_one(notify, self->chosen) : NULL;
     edo_unlock(&notify->lock_);
     edo_waker_finish(claimed);
-    if (forgotten != NULL)
-        edo_waker_forget(forgotten);
+    edo_waker_forget(forgotten);
 }
 
 bool edo_notified_enable(struct edo_notified *self)
@@ -132,12 +110,11 @@ bool edo_notified_enable(struct edo_notified *self)
     struct edo_context cx;
     edo_context_init(&cx, NULL);
     edo_future_check(&self->future_, &cx);
+    struct edo_waker *none = NULL;
     edo_lock(&self->notify->lock_);
-    if (self->future_.state == EDO_STATE_FRESH)
-        enter(self);
-    bool chosen = self->chosen != NOT_CHOSEN;
+    bool waits = wait(self, &none);
     edo_unlock(&self->notify->lock_);
-    return chosen;
+    return !waits;
 }
 
 static enum edo_poll edo_notified_poll(struct edo_future *future, struct edo_context *cx)
@@ -149,21 +126,12 @@ static enum edo_poll edo_notified_poll(struct edo_future *future, struct edo_con
         return edo_walk_leaf(cx, "edo_notified");
     if (edo_budget_spent(cx))
         return EDO_PENDING;
-    /* Cloned before the lock, and dropped after it: both may be somebody else's code. */
-    struct edo_waker *spare = self->waker != cx->waker ? edo_waker_keep(cx->waker) : NULL;
+    struct edo_waker *spare = edo_waker_spare(self->waiter.waker, cx->waker);
     edo_lock(&self->notify->lock_);
-    if (future->state == EDO_STATE_FRESH)
-        enter(self);
-    bool chosen = self->chosen != NOT_CHOSEN;
-    if (!chosen && spare != NULL) {
-        struct edo_waker *old = self->waker;
-        self->waker = spare;
-        spare = old;
-    }
+    bool waits = wait(self, &spare);
     edo_unlock(&self->notify->lock_);
-    if (spare != NULL)
-        edo_waker_forget(spare);
-    if (!chosen)
+    edo_waker_forget(spare);
+    if (waits)
         return EDO_PENDING;
     edo_budget_spend(cx);
     return EDO_READY;

@@ -21,8 +21,8 @@
 #define EDO_SYNC_NOTIFY_H
 
 #include "../future.h"
-#include "../internal/list.h"
 #include "../internal/lock.h"
+#include "../internal/row.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -59,8 +59,7 @@ void edo_notify_waiters(struct edo_notify *notify);
 struct edo_notified {
     EDO_FUTURE(void);
     struct edo_notify *notify;
-    struct edo_list node;
-    struct edo_waker *waker;
+    struct edo_waiter waiter;
     uint64_t round;
     uint32_t chosen;
 };

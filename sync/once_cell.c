@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The lock guards the list, `chosen` of each waiter on it, and the steps of the state:
+/* The lock guards the row, `chosen` of each waiter in it, and the steps of the state:
  *
  *     EMPTY    nobody is at it, and nobody waits
  *     BUSY     one future has the turn: only it writes the value
@@ -11,9 +11,6 @@
  *
  * The state is read without the lock to find it SET, which is stored with release for that acquire: the
  * value was written before. All else that is read of it is read under the lock.
- *
- * `waker` is written by the owner, under the lock while linked; who takes the node off the list takes
- * the waker over as well.
  */
 #include "once_cell.h"
 
@@ -62,24 +59,19 @@ int edo_once_cell_set_(struct edo_once_cell *cell, size_t offset, size_t size, c
     return found == EMPTY ? 0 : found == SET ? -EEXIST : -EBUSY;
 }
 
-/* Under the lock: takes the first off the list; NULL when there is none. */
-static struct edo_once_cell_waiter *next_waiter(struct edo_once_cell *cell)
-{
-    struct edo_list *node = edo_list_pop_front(&cell->waiters_);
-    return node != NULL ? edo_container_of(node, struct edo_once_cell_waiter, node) : NULL;
-}
-
 /* Under the lock, having the turn: hands it over. Returns what is to be finished after the lock, or
  * NULL. */
 static struct edo_waker *hand_over(struct edo_once_cell *cell)
 {
-    struct edo_once_cell_waiter *next = next_waiter(cell);
-    if (next == NULL) {
+    struct edo_list *node = edo_list_pop_front(&cell->waiters_);
+    if (node == NULL) {
         edo_store(state(cell), EMPTY, relaxed);
         return NULL;
     }
+    struct edo_once_cell_waiter *next =
+        edo_container_of(node, struct edo_once_cell_waiter, link.node);
     next->chosen = true;
-    return edo_waker_claim(next->waker);
+    return edo_waker_claim(next->link.waker);
 }
 
 static void give_up(struct edo_once_cell *cell)
@@ -90,77 +82,50 @@ static void give_up(struct edo_once_cell *cell)
     edo_waker_finish(claimed);
 }
 
-/* Having the turn. Nobody enters the list after this. */
+/* Having the turn. Nobody enters the row after this. */
 static void set_and_wake(struct edo_once_cell_waiter *self)
 {
     struct edo_once_cell *cell = self->cell;
-    struct edo_once_cell_waiter *waiter;
-    struct edo_wakes wakes;
-    wakes.count = 0;
     edo_copy((char *)cell + self->offset, self->value, self->size);
     edo_lock(&cell->lock_);
     edo_store(state(cell), SET, release);
-    while ((waiter = next_waiter(cell)) != NULL) {
-        edo_wakes_add(&wakes, edo_waker_claim(waiter->waker));
-        if (edo_wakes_full(&wakes)) {
-            edo_unlock(&cell->lock_);
-            edo_wakes_finish(&wakes);
-            edo_lock(&cell->lock_);
-        }
-    }
-    edo_unlock(&cell->lock_);
-    edo_wakes_finish(&wakes);
+    edo_row_drain(&cell->waiters_, &cell->lock_);
 }
 
-/* Leaves the list, or hands on the turn that it was chosen for. */
+/* Leaves the row, or hands on the turn that it was chosen for. */
 static void leave(struct edo_once_cell_waiter *self)
 {
     struct edo_once_cell *cell = self->cell;
-    struct edo_waker *claimed = NULL;
     edo_lock(&cell->lock_);
-    bool linked = edo_list_linked(&self->node);
-    edo_list_remove(&self->node);
-    if (self->chosen)
-        claimed = hand_over(cell);
+    struct edo_waker *forgotten = edo_row_leave(&self->link);
+    struct edo_waker *claimed = self->chosen ? hand_over(cell) : NULL;
     edo_unlock(&cell->lock_);
     edo_waker_finish(claimed);
-    if (linked)
-        edo_waker_forget(self->waker);
+    edo_waker_forget(forgotten);
 }
 
 enum turn { MINE, NOT_YET, NOT_NEEDED };
 
 /* Takes the turn, or waits for it. */
-static enum turn take_turn(struct edo_once_cell_waiter *self, bool comes, struct edo_waker *waker)
+static enum turn take_turn(struct edo_once_cell_waiter *self, struct edo_waker *waker)
 {
     struct edo_once_cell *cell = self->cell;
     enum turn turn = NOT_YET;
-    /* Cloned before the lock, and dropped after it: both may be somebody else's code. */
-    struct edo_waker *spare = self->waker != waker ? edo_waker_keep(waker) : NULL, *old = NULL;
+    struct edo_waker *spare = edo_waker_spare(self->link.waker, waker), *old = NULL;
     edo_lock(&cell->lock_);
     uint32_t found = edo_load(state(cell), relaxed);
     if (found == SET) {
         turn = NOT_NEEDED;
-        if (edo_list_linked(&self->node))
-            old = self->waker;
-        edo_list_remove(&self->node);
+        old = edo_row_leave(&self->link);
     } else if (found == EMPTY || self->chosen) {
         turn = MINE;
         edo_store(state(cell), BUSY, relaxed);
     } else {
-        if (comes)
-            edo_list_push_back(&cell->waiters_, &self->node);
-        if (spare != NULL) {
-            old = self->waker;
-            self->waker = spare;
-            spare = NULL;
-        }
+        edo_row_join(&cell->waiters_, &self->link, &spare);
     }
     edo_unlock(&cell->lock_);
-    if (spare != NULL)
-        edo_waker_forget(spare);
-    if (old != NULL)
-        edo_waker_forget(old);
+    edo_waker_forget(old);
+    edo_waker_forget(spare);
     return turn;
 }
 
@@ -183,7 +148,7 @@ static enum edo_poll advance(struct edo_future *future, struct edo_once_cell_wai
             return EDO_PENDING;
         if (future->state == EDO_STATE_FRESH && edo_load(state(self->cell), acquire) == SET)
             return found_set(self, cx);
-        enum turn turn = take_turn(self, future->state == EDO_STATE_FRESH, cx->waker);
+        enum turn turn = take_turn(self, cx->waker);
         future->state = turn == MINE ? INITIALISES : WAITS;
         if (turn != MINE)
             return turn == NOT_NEEDED ? found_set(self, cx) : EDO_PENDING;

@@ -17,8 +17,8 @@
 
 #include "../error.h"
 #include "../future.h"
-#include "../internal/list.h"
 #include "../internal/lock.h"
+#include "../internal/row.h"
 #include "../internal/typed.h"
 
 #ifdef __cplusplus
@@ -100,8 +100,7 @@ struct edo_once_cell_waiter {
     struct edo_future *child;
     const void *value;
     size_t offset, size; /* of the value in the cell */
-    struct edo_list node;
-    struct edo_waker *waker;
+    struct edo_waiter link;
     bool chosen;
 };
 struct edo_once_cell_get_or_init {

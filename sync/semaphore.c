@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The lock guards the row, and each waiter's state and waker while it is in the row; see
- * semaphore_internal.h for the word. */
+/* The lock guards the row, and each waiter's state while it is in the row; see semaphore_internal.h for
+ * the word. */
 #include "semaphore_internal.h"
 
 #include <errno.h>
@@ -8,7 +8,7 @@
 #include "../internal/park.h"
 #include "../internal/waiter.h"
 
-/* What a waiter is, beside 0: not in the row yet. Served, it is on a list until it is woken. */
+/* What a waiter is, beside 0: not in the row yet. Served, it is linked until it is woken. */
 enum { QUEUED = 1, GRANTED, REFUSED };
 
 int edo_semaphore_init(struct edo_semaphore *semaphore, size_t permits)
@@ -35,7 +35,8 @@ static struct edo_semaphore_waiter *serve_first(struct edo_semaphore *semaphore)
         return NULL;
     _Atomic(uint64_t) *word = edo_semaphore_word(semaphore);
     struct edo_list *node = semaphore->waiters_.next;
-    struct edo_semaphore_waiter *waiter = edo_container_of(node, struct edo_semaphore_waiter, node);
+    struct edo_semaphore_waiter *waiter =
+        edo_container_of(node, struct edo_semaphore_waiter, link.node);
     /* Relaxed: what was there when the row began was acquired by who began it, under the lock; what
      * came since came under it. */
     uint64_t now = edo_load(word, relaxed);
@@ -54,29 +55,16 @@ static struct edo_semaphore_waiter *serve_first(struct edo_semaphore *semaphore)
     return waiter;
 }
 
-/* With the lock, which it lets go. All who can be served are served at once, but each stays on the list of
- * this call's until it is taken off to be woken: so when all have completed, and there may be nobody left
- * who wants the semaphore, this call is through with the lock. */
+/* With the lock, which it lets go. All who can be served are served at once, but each is linked until it is
+ * taken off to be woken: when all have completed there may be nobody left who wants the semaphore. */
 static void serve(struct edo_semaphore *semaphore)
 {
-    struct edo_wakes wakes;
-    wakes.count = 0;
-    struct edo_list served, *node;
+    struct edo_list served;
     struct edo_semaphore_waiter *waiter;
     edo_list_init(&served);
     while ((waiter = serve_first(semaphore)) != NULL)
-        edo_list_push_back(&served, &waiter->node);
-    while ((node = edo_list_pop_front(&served)) != NULL) {
-        waiter = edo_container_of(node, struct edo_semaphore_waiter, node);
-        edo_wakes_add(&wakes, edo_waker_claim(waiter->waker));
-        if (edo_wakes_full(&wakes) && !edo_list_empty(&served)) {
-            edo_unlock(&semaphore->lock_);
-            edo_wakes_finish(&wakes);
-            edo_lock(&semaphore->lock_);
-        }
-    }
-    edo_unlock(&semaphore->lock_);
-    edo_wakes_finish(&wakes);
+        edo_list_push_back(&served, &waiter->link.node);
+    edo_row_drain(&served, &semaphore->lock_);
 }
 
 bool edo_semaphore_serve(struct edo_semaphore *semaphore, size_t n)
@@ -121,38 +109,29 @@ int edo_semaphore_try(struct edo_semaphore *semaphore, size_t n)
 int edo_semaphore_wait(struct edo_semaphore *semaphore, struct edo_semaphore_waiter *waiter,
                        struct edo_context *cx)
 {
-    /* Cloned before the lock, and dropped after it: both may be somebody else's code. */
-    struct edo_waker *spare = waiter->waker != cx->waker ? edo_waker_keep(cx->waker) : NULL;
+    struct edo_waker *spare = edo_waker_spare(waiter->link.waker, cx->waker);
     int error = -EAGAIN;
     edo_lock(&semaphore->lock_);
     if (waiter->state == 0) {
         error = take_or_queue(semaphore, waiter->count, true);
-        if (error == -EAGAIN) {
-            edo_list_push_back(&semaphore->waiters_, &waiter->node);
-            waiter->entered = true;
+        if (error == -EAGAIN)
             waiter->state = QUEUED;
-        }
-    } else if (!edo_list_linked(&waiter->node)) {
+    } else if (!edo_waiter_linked(&waiter->link)) {
         error = waiter->state == GRANTED ? 0 : EDO_ECLOSED;
     }
-    if (error == -EAGAIN && spare != NULL) {
-        struct edo_waker *old = waiter->waker;
-        waiter->waker = spare;
-        spare = old;
-    }
+    if (error == -EAGAIN)
+        edo_row_join(&semaphore->waiters_, &waiter->link, &spare);
     edo_unlock(&semaphore->lock_);
-    if (spare != NULL)
-        edo_waker_forget(spare);
+    edo_waker_forget(spare);
     return error;
 }
 
 void edo_semaphore_leave(struct edo_semaphore *semaphore, struct edo_semaphore_waiter *waiter)
 {
-    if (!waiter->entered)
+    if (waiter->link.waker == NULL)
         return;
     edo_lock(&semaphore->lock_);
-    struct edo_waker *forgotten = edo_list_linked(&waiter->node) ? waiter->waker : NULL;
-    edo_list_remove(&waiter->node);
+    struct edo_waker *forgotten = edo_row_leave(&waiter->link);
     /* Relaxed, both: they go on with the release sequence of who gave. */
     if (waiter->state == QUEUED && edo_list_empty(&semaphore->waiters_))
         edo_fetch_and(edo_semaphore_word(semaphore), ~(uint64_t)EDO_SEMAPHORE_WAITERS, relaxed);
@@ -160,8 +139,7 @@ void edo_semaphore_leave(struct edo_semaphore *semaphore, struct edo_semaphore_w
         edo_fetch_add(edo_semaphore_word(semaphore), waiter->count * EDO_SEMAPHORE_ONE, relaxed);
     /* Those behind it may have been waiting for this one only. */
     serve(semaphore);
-    if (forgotten != NULL)
-        edo_waker_forget(forgotten);
+    edo_waker_forget(forgotten);
 }
 
 enum edo_poll edo_semaphore_acquire_poll(struct edo_future *future, struct edo_context *cx)
@@ -173,7 +151,7 @@ enum edo_poll edo_semaphore_acquire_poll(struct edo_future *future, struct edo_c
         return edo_walk_leaf(cx, "edo_semaphore_acquire");
     if (edo_budget_spent(cx))
         return EDO_PENDING;
-    if (!self->waiter.entered &&
+    if (self->waiter.link.waker == NULL &&
         (self->waiter.count > EDO_SEMAPHORE_MAX || self->permit->count != 0))
         self->output = -EINVAL;
     else

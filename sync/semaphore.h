@@ -18,8 +18,8 @@
 
 #include "../error.h"
 #include "../future.h"
-#include "../internal/list.h"
 #include "../internal/lock.h"
+#include "../internal/row.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -56,11 +56,9 @@ struct edo_permit {
  * there at once. Cancel safety: dropped, it has acquired nothing: what it had been given goes to the
  * next. Its place in the row is lost. */
 struct edo_semaphore_waiter {
-    struct edo_list node;
-    struct edo_waker *waker;
+    struct edo_waiter link;
     size_t count;
-    uint32_t entered; /* the owner's: it has been in the row */
-    uint32_t state;   /* under the lock from then on */
+    uint32_t state; /* under the lock, once it has been in the row */
 };
 struct edo_semaphore_acquire {
     EDO_FUTURE(int);

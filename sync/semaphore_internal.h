@@ -51,7 +51,7 @@ int edo_semaphore_wait(struct edo_semaphore *semaphore, struct edo_semaphore_wai
 static inline int edo_semaphore_poll(struct edo_semaphore *semaphore,
                                      struct edo_semaphore_waiter *waiter, struct edo_context *cx)
 {
-    if (edo_likely(!waiter->entered) && edo_semaphore_take(semaphore, waiter->count))
+    if (edo_likely(waiter->link.waker == NULL) && edo_semaphore_take(semaphore, waiter->count))
         return 0;
     return edo_semaphore_wait(semaphore, waiter, cx);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The lock guards the list, `waking_`, and the steps of the state, which goes one way:
+/* The lock guards the row, `waking_`, and the steps of the state, which goes one way:
  *
  *     EMPTY    not set
  *     SET      the value is there; the thread that set it may still have the lock, or need it again
@@ -19,7 +19,6 @@
 #include "../internal/waiter.h"
 
 enum { EMPTY, SET, SETTLED };
-enum { ENTERED = 1 }; /* a future's state after its first poll */
 
 static _Atomic(uint32_t) *state(struct edo_set_once *once)
 {
@@ -45,27 +44,6 @@ const void *edo_set_once_get_(struct edo_set_once *once, size_t offset)
     return edo_load(state(once), acquire) == EMPTY ? NULL : (const char *)once + offset;
 }
 
-/* Lets the lock go. Nobody enters the list any more. */
-static void wake_all(struct edo_set_once *once)
-{
-    struct edo_list *node;
-    struct edo_wakes wakes;
-    wakes.count = 0;
-    while ((node = edo_list_pop_front(&once->waiters_)) != NULL) {
-        struct edo_set_once_wait *waiter = edo_container_of(node, struct edo_set_once_wait, node);
-        edo_wakes_add(&wakes, edo_waker_claim(waiter->waker));
-        if (edo_wakes_full(&wakes) && !edo_list_empty(&once->waiters_)) {
-            once->waking_ = true;
-            edo_unlock(&once->lock_);
-            edo_wakes_finish(&wakes);
-            edo_lock(&once->lock_);
-        }
-    }
-    once->waking_ = false;
-    edo_unlock(&once->lock_);
-    edo_wakes_finish(&wakes);
-}
-
 int edo_set_once_set_(struct edo_set_once *once, size_t offset, size_t size, const void *value)
 {
     if (edo_load(state(once), acquire) != EMPTY)
@@ -77,52 +55,37 @@ int edo_set_once_set_(struct edo_set_once *once, size_t offset, size_t size, con
     }
     edo_copy((char *)once + offset, value, size);
     edo_store(state(once), SET, release);
-    wake_all(once);
+    struct edo_wakes last;
+    once->waking_ = true;
+    edo_row_drain_locked(&once->waiters_, &once->lock_, &last);
+    once->waking_ = false;
+    edo_unlock(&once->lock_);
+    edo_wakes_finish(&last);
     return 0;
 }
 
-static void leave(struct edo_set_once_wait *self)
-{
-    edo_lock(&self->once->lock_);
-    bool linked = edo_list_linked(&self->node);
-    edo_list_remove(&self->node);
-    edo_unlock(&self->once->lock_);
-    if (linked)
-        edo_waker_forget(self->waker);
-}
-
-/* Enters the list, or stays there: until it is taken off, that is, so that when all have completed the
- * one who set it is through with the lock. True when it is set. */
+/* Enters the row, or stays there until it is taken off. True when it is set. */
 static bool enter(struct edo_set_once_wait *self, struct edo_waker *waker)
 {
     struct edo_set_once *once = self->once;
-    /* Cloned before the lock, and dropped after it: both may be somebody else's code. */
-    struct edo_waker *spare = self->waker != waker ? edo_waker_keep(waker) : NULL;
+    struct edo_waker *spare = edo_waker_spare(self->waiter.waker, waker);
     edo_lock(&once->lock_);
     bool set = edo_load(state(once), relaxed) != EMPTY;
-    if (!set && self->future_.state == EDO_STATE_FRESH) {
-        self->future_.state = ENTERED;
-        edo_list_push_back(&once->waiters_, &self->node);
-    }
-    bool waits = edo_list_linked(&self->node);
+    bool waits = !set || edo_waiter_linked(&self->waiter);
+    if (waits)
+        edo_row_join(&once->waiters_, &self->waiter, &spare);
     if (set && !once->waking_)
         edo_store(state(once), SETTLED, release);
-    if (waits && spare != NULL) {
-        struct edo_waker *old = self->waker;
-        self->waker = spare;
-        spare = old;
-    }
     edo_unlock(&once->lock_);
-    if (spare != NULL)
-        edo_waker_forget(spare);
+    edo_waker_forget(spare);
     return !waits;
 }
 
 static enum edo_poll edo_set_once_wait_poll(struct edo_future *future, struct edo_context *cx)
 {
     struct edo_set_once_wait *self = (struct edo_set_once_wait *)future;
-    if (cx->walk == EDO_WALK_DROP && future->state == ENTERED)
-        leave(self);
+    if (cx->walk == EDO_WALK_DROP)
+        edo_waiter_drop(&self->waiter, &self->once->lock_);
     if (cx->walk != EDO_WALK_POLL)
         return edo_walk_leaf(cx, "edo_set_once_wait");
     if (edo_budget_spent(cx))

@@ -17,8 +17,8 @@
 
 #include "../error.h"
 #include "../future.h"
-#include "../internal/list.h"
 #include "../internal/lock.h"
+#include "../internal/row.h"
 #include "../internal/typed.h"
 
 #ifdef __cplusplus
@@ -76,8 +76,7 @@ struct edo_set_once {
 struct edo_set_once_wait {
     EDO_FUTURE(void);
     struct edo_set_once *once;
-    struct edo_list node;
-    struct edo_waker *waker;
+    struct edo_waiter waiter;
 };
 #define edo_set_once_wait(once) edo_set_once_wait_(&(once)->core_)
 

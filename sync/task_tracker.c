@@ -32,37 +32,13 @@ void edo_task_tracker_destroy(struct edo_task_tracker *tracker)
     edo_lock_destroy(&tracker->lock_);
 }
 
-/* With the lock, which it lets go: closed and empty, so all who wait are through, whatever comes after.
- * One that is polled before it is taken off stays where it is: so when all have completed, this call is
- * through with the lock. */
-static void end_waits(struct edo_task_tracker *tracker)
-{
-    struct edo_wakes wakes;
-    wakes.count = 0;
-    struct edo_list now, *node;
-    edo_list_init(&now);
-    edo_list_splice(&now, &tracker->waiters_);
-    while ((node = edo_list_pop_front(&now)) != NULL) {
-        edo_wakes_add(
-            &wakes,
-            edo_waker_claim(edo_container_of(node, struct edo_task_tracker_wait, node)->waker));
-        if (edo_wakes_full(&wakes) && !edo_list_empty(&now)) {
-            edo_unlock(&tracker->lock_);
-            edo_wakes_finish(&wakes);
-            edo_lock(&tracker->lock_);
-        }
-    }
-    edo_unlock(&tracker->lock_);
-    edo_wakes_finish(&wakes);
-}
-
 bool edo_task_tracker_close(struct edo_task_tracker *tracker)
 {
     edo_lock(&tracker->lock_);
     /* Relaxed: who waits acquires what was released into the word before. */
     uint64_t old = edo_fetch_or(word_of(tracker), CLOSED, relaxed);
     if (old == 0)
-        end_waits(tracker);
+        edo_row_wake_all(&tracker->waiters_, &tracker->lock_);
     else
         edo_unlock(&tracker->lock_);
     return (old & CLOSED) == 0;
@@ -113,50 +89,28 @@ void edo_task_tracker_token_drop(struct edo_task_tracker_token *token)
     edo_lock(&tracker->lock_);
     /* Others may have come meanwhile, or it was reopened. */
     if (edo_fetch_sub(word, ONE, release) == (ONE | CLOSED))
-        end_waits(tracker);
+        edo_row_wake_all(&tracker->waiters_, &tracker->lock_);
     else
         edo_unlock(&tracker->lock_);
-}
-
-static void leave(struct edo_task_tracker_wait *self)
-{
-    edo_lock(&self->tracker->lock_);
-    bool linked = edo_list_linked(&self->node);
-    edo_list_remove(&self->node);
-    edo_unlock(&self->tracker->lock_);
-    if (linked)
-        edo_waker_forget(self->waker);
 }
 
 static enum edo_poll edo_task_tracker_wait_poll(struct edo_future *future, struct edo_context *cx)
 {
     struct edo_task_tracker_wait *self = (struct edo_task_tracker_wait *)future;
     struct edo_task_tracker *tracker = self->tracker;
-    if (cx->walk == EDO_WALK_TRACE)
+    if (cx->walk == EDO_WALK_DROP)
+        edo_waiter_drop(&self->waiter, &tracker->lock_);
+    if (cx->walk != EDO_WALK_POLL)
         return edo_walk_leaf(cx, "edo_task_tracker_wait");
-    if (cx->walk == EDO_WALK_DROP) {
-        if (self->entered)
-            leave(self);
-        return EDO_READY;
-    }
-    /* Cloned before the lock, and dropped after it: both may be somebody else's code. */
-    struct edo_waker *spare = self->waker != cx->waker ? edo_waker_keep(cx->waker) : NULL;
+    struct edo_waker *spare = edo_waker_spare(self->waiter.waker, cx->waker);
     edo_lock(&tracker->lock_);
-    /* Acquire: see above. One that has been taken off the list was through, whatever came later. */
+    /* Acquire: see above. One that has been taken off the row was through, whatever came later. */
     bool is_over = edo_load(word_of(tracker), acquire) == CLOSED;
-    bool ready = self->entered ? !edo_list_linked(&self->node) : is_over;
-    if (!ready && !self->entered) {
-        self->entered = true;
-        edo_list_push_back(&tracker->waiters_, &self->node);
-    }
-    if (!ready && spare != NULL) {
-        struct edo_waker *old = self->waker;
-        self->waker = spare;
-        spare = old;
-    }
+    bool ready = self->waiter.waker != NULL ? !edo_waiter_linked(&self->waiter) : is_over;
+    if (!ready)
+        edo_row_join(&tracker->waiters_, &self->waiter, &spare);
     edo_unlock(&tracker->lock_);
-    if (spare != NULL)
-        edo_waker_forget(spare);
+    edo_waker_forget(spare);
     return ready ? EDO_READY : EDO_PENDING;
 }
 

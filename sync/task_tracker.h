@@ -16,8 +16,8 @@
 #define EDO_SYNC_TASK_TRACKER_H
 
 #include "../future.h"
-#include "../internal/list.h"
 #include "../internal/lock.h"
+#include "../internal/row.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -52,9 +52,7 @@ bool edo_task_tracker_is_empty(const struct edo_task_tracker *tracker);
 struct edo_task_tracker_wait {
     EDO_FUTURE(void);
     struct edo_task_tracker *tracker;
-    struct edo_list node;
-    struct edo_waker *waker;
-    uint32_t entered; /* the owner's: it has been on the list */
+    struct edo_waiter waiter;
 };
 struct edo_task_tracker_wait edo_task_tracker_wait(struct edo_task_tracker *tracker);
 

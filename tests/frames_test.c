@@ -20,21 +20,21 @@
     FRAME(edo_or_else, 72)                    \
     FRAME(edo_async_send, 72)                 \
     FRAME(edo_async_recv, 72)                 \
-    FRAME(edo_broadcast_recv, 80)             \
-    FRAME(edo_broadcast_closed, 56)           \
+    FRAME(edo_broadcast_recv, 72)             \
+    FRAME(edo_broadcast_closed, 48)           \
     FRAME(edo_mpsc_send, 80)                  \
     FRAME(edo_mpsc_reserve, 80)               \
-    FRAME(edo_mpsc_closed, 64)                \
+    FRAME(edo_mpsc_closed, 48)                \
     FRAME(edo_mpsc_recv, 40)                  \
     FRAME(edo_mpsc_recv_many, 48)             \
     FRAME(edo_oneshot_recv, 40)               \
     FRAME(edo_oneshot_closed, 24)             \
-    FRAME(edo_watch_changed, 64)              \
-    FRAME(edo_watch_wait_for, 96)             \
-    FRAME(edo_watch_closed, 56)               \
+    FRAME(edo_watch_changed, 56)              \
+    FRAME(edo_watch_wait_for, 88)             \
+    FRAME(edo_watch_closed, 48)               \
     FRAME(edo_barrier_wait, 64)               \
-    FRAME(edo_cancelled, 56)                  \
-    FRAME(edo_run_until_cancelled, 88)        \
+    FRAME(edo_cancelled, 48)                  \
+    FRAME(edo_run_until_cancelled, 80)        \
     FRAME(edo_mutex_lock, 72)                 \
     FRAME(edo_notified, 64)                   \
     FRAME(edo_once_cell_get_or_init, 88)      \
@@ -43,7 +43,7 @@
     FRAME(edo_rwlock_write, 72)               \
     FRAME(edo_semaphore_acquire, 80)          \
     FRAME(edo_set_once_wait, 48)              \
-    FRAME(edo_task_tracker_wait, 56)          \
+    FRAME(edo_task_tracker_wait, 48)          \
     FRAME(edo_track, 32)                      \
     FRAME(edo_completion_wait, 40)            \
     FRAME(edo_join, 64)                       \
@@ -88,8 +88,8 @@
     FRAME(edo_stream_zip, 104)                \
     FRAME(edo_stream_mpsc, 96)                \
     FRAME(edo_stream_async, 128)              \
-    FRAME(edo_stream_broadcast, 136)          \
-    FRAME(edo_stream_watch, 120)              \
+    FRAME(edo_stream_broadcast, 128)          \
+    FRAME(edo_stream_watch, 112)              \
     FRAME(edo_stream_filter, 72)              \
     FRAME(edo_stream_take, 64)                \
     FRAME(edo_stream_inspect, 72)             \
@@ -111,7 +111,7 @@ FRAMES(IS_OF_SIZE)
 
 TASK_LOCAL(int, number);
 _Static_assert(sizeof(BOXED(int)) == 40, "BOXED(int): its size in docs/frames.md is another");
-_Static_assert(sizeof(SHARED(int)) == 64, "SHARED(int): its size in docs/frames.md is another");
+_Static_assert(sizeof(SHARED(int)) == 56, "SHARED(int): its size in docs/frames.md is another");
 _Static_assert(sizeof(struct number_scope) == 56,
                "scopes: their size in docs/frames.md is another");
 #endif
