@@ -11,8 +11,6 @@
 #include "sys.h"
 #include "thread.h"
 
-_Thread_local struct edo_thread edo_thread;
-
 struct parked {
     struct edo_waker waker;
     _Atomic(uint32_t) refs; /* the sleeper's, clones, claims */
