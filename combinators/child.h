@@ -6,16 +6,14 @@
 #ifndef EDO_COMBINATORS_CHILD_H
 #define EDO_COMBINATORS_CHILD_H
 
+#include <string.h>
 #include <sys/types.h>
 
 #include "../future.h"
 #include "../internal/typed.h"
 
-/* A function of the user's, which must be of that type, to be cast to another. */
-#define EDO_CHILD_FUNCTION_(function, ...)                                           \
-    (EDO_DEMAND_(__builtin_types_compatible_p(__typeof__(*(function)), __VA_ARGS__), \
-                 "the function's type does not go with the futures"),                \
-     (void (*)(void))(function))
+/* A function of the user's. */
+#define EDO_CHILD_FUNCTION_(function, ...) EDO_FUNCTION_OF_("futures", function, __VA_ARGS__)
 
 /* A future's output, seen from one that does not know its type. */
 struct edo_output_ {
@@ -39,7 +37,11 @@ static inline void *edo_output_at_(struct edo_future *future, struct edo_output_
 static inline ssize_t edo_output_integer_(struct edo_future *future, struct edo_output_ output)
 {
     const void *at = edo_output_at_(future, output);
-    return output.size == sizeof(int) ? *(const int *)at : *(const ssize_t *)at;
+    if (output.size == sizeof(int))
+        return *(const int *)at;
+    ssize_t wide; /* copied: it may be a long long, which is another type */
+    memcpy(&wide, at, sizeof wide);
+    return wide;
 }
 
 /* Polls it, unless its output is there already. */

@@ -21,7 +21,7 @@
 #ifndef EDO_COMBINATORS_DONE_H
 #define EDO_COMBINATORS_DONE_H
 
-#include "../future.h"
+#include "child.h"
 
 /* Whether it has completed, or was dropped. */
 #define edo_is_terminated(child) edo_future_done(&(child)->future_)
@@ -32,17 +32,12 @@
 
 /* Polls it until it completes; EDO_READY from then on, its output in it. Also when it was dropped: then
  * there is no output. */
-#define edo_maybe_done(child, cx) edo_maybe_done_(&(child)->future_, (cx))
+#define edo_maybe_done(child, cx) edo_child_poll_(&(child)->future_, (cx))
 
 /* Behind the macros. */
 static inline enum edo_poll edo_fuse_(struct edo_future *child, struct edo_context *cx)
 {
     return edo_future_done(child) ? EDO_PENDING : edo_future_poll(child, cx);
-}
-
-static inline enum edo_poll edo_maybe_done_(struct edo_future *child, struct edo_context *cx)
-{
-    return edo_future_done(child) ? EDO_READY : edo_future_poll(child, cx);
 }
 
 #endif

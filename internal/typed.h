@@ -41,6 +41,12 @@
                  "the value's type is not what the handle carries"),                             \
      (value))
 
+/* A function of the user's, which must be of that type, to be cast to another; `whose` it has to go with. */
+#define EDO_FUNCTION_OF_(whose, function, ...)                                       \
+    (EDO_DEMAND_(__builtin_types_compatible_p(__typeof__(*(function)), __VA_ARGS__), \
+                 "the function's type does not go with the " whose),                 \
+     (void (*)(void))(function))
+
 /* A value of the handle's type from a pointer to its kind. */
 #define EDO_MAKE_(kind, pointer, ...) ((EDO_TYPED_(kind, __VA_ARGS__))(void *)(pointer))
 

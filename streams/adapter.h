@@ -19,11 +19,8 @@
 /* The type of a stream's items. */
 #define EDO_ITEM_OF_(stream) EDO_CARRIED_(edo_stream, stream)
 
-/* A function of the user's, which must be of that type, to be cast to another. */
-#define EDO_FUNCTION_(function, ...)                                                 \
-    (EDO_DEMAND_(__builtin_types_compatible_p(__typeof__(*(function)), __VA_ARGS__), \
-                 "the function's type does not go with the items of the stream"),    \
-     (void (*)(void))(function))
+/* A function of the user's. */
+#define EDO_FUNCTION_(function, ...) EDO_FUNCTION_OF_("items of the stream", function, __VA_ARGS__)
 
 /* A predicate: whether an item is meant. What the item owns stays where it is. */
 typedef bool edo_stream_predicate_(void *arg, const void *item);

@@ -118,10 +118,7 @@ struct edo_streammap {
          (edo_streammap_drop_fn_ *)EDO_OF_KEYS_(function, void(__typeof__((place)->key) *)))
 
 /* Behind the macros. */
-#define EDO_OF_KEYS_(function, ...)                                                  \
-    (EDO_DEMAND_(__builtin_types_compatible_p(__typeof__(*(function)), __VA_ARGS__), \
-                 "the function's type does not go with the keys"),                   \
-     (void (*)(void))(function))
+#define EDO_OF_KEYS_(function, ...) EDO_FUNCTION_OF_("keys", function, __VA_ARGS__)
 #define EDO_STREAM_OF_MAP_(map_, stream)                                                         \
     (EDO_DEMAND_(__builtin_types_compatible_p(__typeof__(stream), __typeof__((map_)->type_[0])), \
                  "the items of the stream and of the map are of two types"),                     \

@@ -223,3 +223,54 @@ Test(stream_channel, a_lone_budget_is_shared_by_all_that_it_gives)
     edo_mpsc_receiver_drop(rx);
     bench_end(&bench);
 }
+
+/* The tour's subscriber: what is published, as a stream, filtered, cut and mapped. */
+static bool of_one_digit(void *arg, const char *const *text)
+{
+    (void)arg;
+    return (*text)[1] == '\0';
+}
+
+static void number_of(void *arg, const char **text, int *number)
+{
+    (void)arg;
+    *number = atoi(*text);
+}
+
+static int numbers_received(bool filter_first)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    BROADCAST_SENDER(const char *) tx;
+    BROADCAST_RECEIVER(const char *) rx;
+    cr_assert_eq(edo_broadcast(&tx, &rx, 8), 0);
+    static const char *const published[] = {"1", "two", "3", "four", "five", "6"};
+    for (int i = 0; i < 6; i++)
+        cr_assert_eq(edo_broadcast_send(tx, &(const char *){published[i]}), 1);
+    struct edo_stream_broadcast messages;
+    struct edo_stream_filter filter;
+    struct edo_stream_take take;
+    struct edo_stream_map map;
+    const char *text;
+    STREAM_REF(const char *) texts = edo_stream_broadcast(&messages, rx);
+    if (filter_first)
+        texts = edo_stream_filter(&filter, texts, of_one_digit, NULL);
+    texts = edo_stream_take(&take, texts, 3);
+    if (!filter_first)
+        texts = edo_stream_filter(&filter, texts, of_one_digit, NULL);
+    STREAM_REF(int) numbers = edo_stream_map(&map, texts, &text, int, number_of, NULL);
+    int n, all = 0;
+    while (next_of(&bench, numbers, &n) == EDO_STREAM_ITEM)
+        all = all * 10 + n;
+    cr_assert_eq(edo_stream_error(numbers), 0);
+    edo_broadcast_sender_drop(tx);
+    edo_broadcast_receiver_drop(rx);
+    bench_end(&bench);
+    return all;
+}
+
+Test(stream_channel, the_order_of_adapters_matters)
+{
+    cr_assert_eq(numbers_received(true), 136, "three of those with one digit");
+    cr_assert_eq(numbers_received(false), 13, "those with one digit of the first three");
+}
