@@ -6,12 +6,15 @@
 #include <stddef.h>
 
 struct edo_handle;
-struct edo_runtime;
+struct edo_task;
+struct edo_worker;
 
 /* One per thread. */
 struct edo_thread {
-    struct edo_handle *current;  /* entered */
-    struct edo_runtime *running; /* a turn of this runtime is on the stack */
+    struct edo_handle *current; /* entered: what SPAWN spawns on, and whose clock it is */
+    struct edo_handle *running; /* whose tasks, or root future, it polls: it must not block. Else NULL */
+    struct edo_worker *worker;  /* as which it runs tasks of a multi-thread runtime; NULL: it does not */
+    struct edo_task *task;      /* being polled */
 };
 extern _Thread_local struct edo_thread edo_thread;
 

@@ -81,7 +81,7 @@ static bool attached_turn(struct edo_driver *driver)
     struct edo_runtime *runtime = driver->runtime;
     struct edo_thread outer = edo_thread;
     edo_thread.current = runtime->handle;
-    edo_thread.running = runtime;
+    edo_thread.running = runtime->handle;
     edo_driver_fire(driver);
     bool more = edo_run_batch(runtime, NULL);
     edo_thread = outer;

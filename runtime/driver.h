@@ -1,17 +1,37 @@
 /* SPDX-License-Identifier: MIT */
-/* The driver: one libuv loop, the timer wheel, the clock, the descriptors. Owner's thread only. */
+/* The driver: one libuv loop, the timer wheel, the clock, the descriptors.
+ *
+ * A current-thread runtime has one, and its owner alone touches it. A multi-thread runtime has one for each
+ * worker; these are `shared`, and three things in them are locked, each for itself:
+ *   - the loop, and what libuv keeps there: `turn`, held while the loop turns or sleeps. Whoever else wants
+ *     something of the loop does not wait for that: edo_driver_enter tries, and edo_driver_submit leaves a
+ *     note for who has it;
+ *   - the wheel: `wheel_lock`, held for a few instructions;
+ *   - each registration: a lock of its own (registration.c).
+ * Taken in this order: turn, registration; turn, wheel. A shared driver's memory lives as long as its handle.
+ */
 #ifndef EDO_RUNTIME_DRIVER_H
 #define EDO_RUNTIME_DRIVER_H
 
 #include <uv.h>
 
 #include "../internal/list.h"
+#include "../internal/sys.h"
 #include "wheel.h"
 
 struct edo_runtime;
 
+/* What is to be done on a loop that somebody else has. Its owner's memory, until it is run. */
+struct edo_note {
+    struct edo_note *next;
+    void (*run)(struct edo_note *note);
+};
+
 struct edo_driver {
     struct edo_runtime *runtime; /* NULL when it is gone and requests are still under way */
+    bool shared;
+    struct edo_lock turn, wheel_lock; /* shared */
+    _Atomic(struct edo_note *) notes; /* shared: a Treiber stack, pushed to and taken whole */
     uv_loop_t *loop;             /* &own, or the host's */
     uv_loop_t own;
     uv_timer_t timer; /* the wheel's next */
@@ -22,7 +42,7 @@ struct edo_driver {
     uv_idle_t idle;
     bool attached;
     uint32_t open;     /* libuv handles not closed yet */
-    uint32_t requests; /* operations under way that hold paused time back */
+    _Atomic(uint32_t) requests; /* operations under way that hold paused time back */
     uint32_t watched;  /* registrations that libuv knows, those being closed included */
     bool lent;         /* somebody has the loop and may have handles on it */
     struct edo_list registrations;
@@ -31,6 +51,18 @@ struct edo_driver {
     uint64_t frozen; /* the time while paused, ns */
     int64_t shift;   /* what pausing has put the clock off by, ns */
 };
+
+/* The driver for what this thread polls: that of the worker or the runtime that it runs; for a thread that has
+ * entered a multi-thread runtime, one of that. NULL: there is none, or it has shut down. */
+struct edo_driver *edo_driver_here(void);
+
+/* Whether the caller may use the loop until edo_driver_leave: always, where the driver is not shared; else when
+ * nobody else has it at the moment, or it is the caller's own worker's. */
+bool edo_driver_enter(struct edo_driver *driver);
+void edo_driver_leave(struct edo_driver *driver);
+
+/* Has the note run, soon, by whoever has the loop, who is woken if it sleeps. Shared drivers only. Any thread. */
+void edo_driver_submit(struct edo_driver *driver, struct edo_note *note);
 
 /* Makes a driver on `host`, or on a loop of its own when NULL. 0, UV_ENOMEM, or libuv's error. */
 int edo_driver_new(struct edo_runtime *runtime, uv_loop_t *host, struct edo_driver **driver);

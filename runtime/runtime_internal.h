@@ -71,7 +71,6 @@ struct edo_runtime {
     uint32_t tick;                /* polls, for the intervals */
     uint32_t event_interval, global_queue_interval;
     bool closing;            /* tasks spawned now are dropped at once */
-    struct edo_task *polled; /* the task being polled */
     struct edo_context cx;
     struct edo_builder hooks; /* as built, name aside */
     char name[32];

@@ -178,14 +178,10 @@ static void drop_future(struct edo_task *task, struct edo_runtime *runtime, bool
 {
     struct edo_context cx;
     edo_context_init(&cx, &task->waker);
-    struct edo_task *outer = NULL;
-    if (runtime != NULL) {
-        outer = runtime->polled;
-        runtime->polled = task;
-    }
+    struct edo_task *outer = edo_thread.task;
+    edo_thread.task = task;
     edo_future_drop(edo_task_future(task), &cx);
-    if (runtime != NULL)
-        runtime->polled = outer;
+    edo_thread.task = outer;
     /* A panic in FINALLY is reported, unless it follows another. */
     if (cx.panic.name != NULL && !panicked) {
         panicked = true;
@@ -213,9 +209,9 @@ void edo_task_poll(struct edo_runtime *runtime, struct edo_task *task)
     cx->waker = &task->waker;
     cx->budget = EDO_BUDGET;
     cx->locals = NULL;
-    runtime->polled = task;
+    edo_thread.task = task;
     enum edo_poll poll = edo_future_poll(edo_task_future(task), cx);
-    runtime->polled = NULL;
+    edo_thread.task = NULL;
     if (edo_unlikely(cx->panic.name != NULL)) {
         char *report = panic_report(task, cx);
         cx->panic.name = NULL;
@@ -342,8 +338,7 @@ int edo_task_dump_(struct edo_task *task, FILE *file)
 
 uint64_t edo_current_task_id(void)
 {
-    struct edo_runtime *runtime = edo_thread.running;
-    return runtime != NULL && runtime->polled != NULL ? edo_task_id_(runtime->polled) : 0;
+    return edo_thread.task != NULL ? edo_task_id_(edo_thread.task) : 0;
 }
 
 struct edo_abort_handle *edo_abort_handle_(struct edo_task *task)

@@ -39,19 +39,7 @@ struct edo_task;
 #define EDO_SPAWN(...) EDO_SPAWN_ON((struct edo_handle *)NULL, __VA_ARGS__)
 
 /* SPAWN_ON(handle, future): the same, on the runtime behind a handle, from any thread. */
-#define EDO_SPAWN_ON(handle, ...)                                                             \
-    __extension__({                                                                           \
-        typedef __typeof__((__VA_ARGS__)) edo_frame_;                                         \
-        _Static_assert(_Alignof(edo_frame_) <= 16, "a frame is aligned to 16 bytes at most"); \
-        edo_frame_ edo_lost_;                                                                 \
-        struct edo_task *edo_task_ = edo_task_alloc_((handle), sizeof(edo_frame_));           \
-        edo_frame_ *edo_at_ = (edo_frame_ *)edo_task_frame_(edo_task_);                       \
-        if (edo_at_ == NULL)                                                                  \
-            edo_at_ = &edo_lost_;                                                             \
-        *edo_at_ = (__VA_ARGS__);                                                             \
-        edo_task_start_(edo_task_, &edo_at_->future_);                                        \
-        (__typeof__(edo_at_->output)(*)(struct edo_task *))(void *) edo_task_;                \
-    })
+#define EDO_SPAWN_ON(handle, ...) EDO_SPAWN_WITH_(edo_task_start_, handle, __VA_ARGS__)
 
 /* Why a handle is none: 0 for a task, UV_ENOMEM, EDO_ENORUNTIME, or UV_EINVAL for NULL. */
 #define edo_task_error(handle) edo_task_error_((struct edo_task *)(void *)(handle))
@@ -149,7 +137,21 @@ struct edo_unconstrained {
 /* The id of the task being polled on this thread; 0 outside. */
 uint64_t edo_current_task_id(void);
 
-/* Behind the macros. */
+/* Behind the macros. `start` takes the task over, with its future in place; or an error instead of a task, and
+ * drops the future. */
+#define EDO_SPAWN_WITH_(start, handle, ...)                                                   \
+    __extension__({                                                                           \
+        typedef __typeof__((__VA_ARGS__)) edo_frame_;                                         \
+        _Static_assert(_Alignof(edo_frame_) <= 16, "a frame is aligned to 16 bytes at most"); \
+        edo_frame_ edo_lost_;                                                                 \
+        struct edo_task *edo_task_ = edo_task_alloc_((handle), sizeof(edo_frame_));           \
+        edo_frame_ *edo_at_ = (edo_frame_ *)edo_task_frame_(edo_task_);                       \
+        if (edo_at_ == NULL)                                                                  \
+            edo_at_ = &edo_lost_;                                                             \
+        *edo_at_ = (__VA_ARGS__);                                                             \
+        start(edo_task_, &edo_at_->future_);                                                  \
+        (__typeof__(edo_at_->output)(*)(struct edo_task *))(void *) edo_task_;                \
+    })
 #define EDO_OUTPUT_OF_(handle) __typeof__((handle)((struct edo_task *)NULL))
 #define EDO_JOIN_CHECK_(type, value)                                                 \
     (sizeof(type) +                                                                  \

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/* Blocking work: what must not be done in a task, because it holds its thread up.
+ *
+ *     struct checksum {
+ *         FUTURE(int);
+ *         const char *path;
+ *         uint32_t sum;
+ *     };
+ *     ASYNC(checksum) { ASYNC_BEGIN; … read(2) … RETURN(0); ASYNC_END; }
+ *
+ *     handle = SPAWN_BLOCKING(NEW(checksum, .path = path));
+ *     AWAIT(self->join, edo_join(handle, &self->error));
+ *
+ * A runtime has threads for it, apart from those that run tasks: they come when they are needed, at most
+ * max_blocking_threads, and go when they were idle for thread_keep_alive. What finds none waits in a queue.
+ * Work for the CPU does not want that many threads: limit it with a semaphore.
+ */
+#ifndef EDO_RUNTIME_BLOCKING_H
+#define EDO_RUNTIME_BLOCKING_H
+
+#include "task.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* SPAWN_BLOCKING(future): moves the future to a thread where it may block, and returns its join handle. It is
+ * run there from its beginning to its end: where it awaits, the thread waits. It is a task in all else: aborted
+ * before it has begun, it is dropped and never runs; later, an abort does nothing. When the runtime is dropped,
+ * what has begun is waited for, and what has not is dropped. Inside, the runtime is entered: SPAWN and timers
+ * work, and a handle's edo_handle_block_on. On failure (edo_task_error: UV_ENOMEM, UV_EAGAIN when no thread
+ * can be had and none is there, EDO_ENORUNTIME, EDO_ESHUTDOWN) the future is dropped. Any thread. */
+#define EDO_SPAWN_BLOCKING(...) EDO_SPAWN_BLOCKING_ON((struct edo_handle *)NULL, __VA_ARGS__)
+
+/* SPAWN_BLOCKING_ON(handle, future): the same on the runtime behind a handle. */
+#define EDO_SPAWN_BLOCKING_ON(handle, ...) \
+    EDO_SPAWN_WITH_(edo_task_start_blocking_, handle, __VA_ARGS__)
+
+/* edo_call(function, argument): a future of what function(argument) returns. For functions that block:
+ * SPAWN_BLOCKING(edo_call(compress, &job)). */
+struct edo_call {
+    EDO_FUTURE(int);
+    int (*function)(void *argument);
+    void *argument;
+};
+struct edo_call edo_call(int (*function)(void *argument), void *argument);
+
+/* Calls function(argument) in the midst of a task, and has the worker's other tasks, sockets and timers go on
+ * on another thread meanwhile. For what is too short to be moved to a thread of its own, and for code that has
+ * to stay where it is. The task's own siblings, in a JOIN, do not go on. Returns 0 when it was called;
+ * UV_EINVAL, and it was not, on a current-thread runtime, in a local task, or where the runtime has no other
+ * thread and can get none (UV_EAGAIN). Outside of a runtime, and nested, it just calls. */
+int edo_block_in_place(void (*function)(void *argument), void *argument);
+
+void edo_task_start_blocking_(struct edo_task *task, struct edo_future *future);
+
+#ifndef EDO_NO_SHORT_NAMES
+#define SPAWN_BLOCKING    EDO_SPAWN_BLOCKING
+#define SPAWN_BLOCKING_ON EDO_SPAWN_BLOCKING_ON
+#endif
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
