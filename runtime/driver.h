@@ -90,13 +90,20 @@ void edo_driver_unlock_wheel(struct edo_driver *driver, uint64_t tick);
 /* Makes a driver on `host`, or on a loop of its own when NULL. 0, UV_ENOMEM, or libuv's error. */
 int edo_driver_new(struct edo_runtime *runtime, uv_loop_t *host, struct edo_driver **driver);
 
+/* The shared ones' parts of turning and firing (driver_shared.c). */
+void edo_driver_look(struct edo_driver *driver);
+void edo_driver_fire_shared(struct edo_driver *driver);
+
+/* A shared one's part of that: what is registered is orphaned, timers too; nothing comes after. `turn` is held. */
+void edo_driver_orphan_shared(struct edo_driver *driver);
+
 /* Takes a host's loop: detaches every registration and closes the handles, which are gone when the
  * host's loop has turned once more; frees the driver then. For a loop of its own: at once; with
  * requests under way it waits for them, or has a thread of its own wait when !wait. */
 void edo_driver_close(struct edo_driver *driver, bool wait);
 
-/* A look at an own loop; of a shared one, unless somebody else has it at the moment. Or, sleeps for I/O, the next timer or a signal when `sleep`. Then fires
- * timers. */
+/* One turn of an own loop; sleeps for I/O, the next timer or a signal when `sleep`. Then fires timers. Of a shared
+ * one, not to sleep: nothing is done when somebody else turns it at the moment. */
 void edo_driver_turn(struct edo_driver *driver, bool sleep);
 
 /* Whether a host's loop is to go on for our sake: while there are tasks. */

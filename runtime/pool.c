@@ -24,11 +24,18 @@ void edo_pool_notify(struct edo_pool *pool)
         edo_driver_wake(pool->workers[taken].driver);
 }
 
-void edo_pool_close(struct edo_pool *pool)
+static void stop(struct edo_pool *pool)
 {
     edo_store(&pool->closing, true, seq_cst);
     for (uint32_t i = 0; i < pool->count; i++)
         edo_driver_wake(pool->workers[i].driver);
+}
+
+void edo_pool_close(struct edo_pool *pool, uint64_t until)
+{
+    stop(pool);
+    if (until == UINT64_MAX)
+        edo_event_wait(&pool->ended);
 }
 
 bool edo_pool_adopt(struct edo_pool *pool, struct edo_task *task)
@@ -153,7 +160,7 @@ static int init_worker(struct edo_pool *pool, struct edo_worker *worker)
     return 0;
 }
 
-int edo_pool_new(struct edo_handle *handle, uint32_t workers, struct edo_pool **out)
+int edo_pool_new(struct edo_handle *handle, uint32_t workers)
 {
     /* Its parts that different threads write are on cache lines of their own. */
     void *block = edo_calloc(1, sizeof(struct edo_pool) + workers * sizeof(struct edo_worker) + LINE);
@@ -174,7 +181,7 @@ int edo_pool_new(struct edo_handle *handle, uint32_t workers, struct edo_pool **
     int error = edo_idle_init(&pool->idle, workers);
     for (uint32_t i = 0; i < workers && error == 0; i++)
         error = init_worker(pool, &pool->workers[i]);
-    *out = handle->pool = pool;
+    handle->pool = pool;
     if (error < 0) {
         for (uint32_t i = 0; i < pool->count; i++)
             edo_driver_close(pool->workers[i].driver, true);
@@ -186,7 +193,7 @@ int edo_pool_new(struct edo_handle *handle, uint32_t workers, struct edo_pool **
             continue;
         edo_handle_drop(handle);
         /* Those that run end, and this thread is one that leaves, as often as there are workers without. */
-        edo_pool_close(pool);
+        stop(pool);
         for (; i < workers; i++)
             edo_pool_leave(pool);
         edo_event_wait(&pool->ended);

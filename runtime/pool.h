@@ -3,6 +3,7 @@
 #ifndef EDO_RUNTIME_POOL_H
 #define EDO_RUNTIME_POOL_H
 
+#include "../internal/thread.h"
 #include "idle.h"
 #include "inject.h"
 #include "worker.h"
@@ -32,19 +33,20 @@ struct edo_pool {
     struct edo_worker workers[];
 };
 
+/* Whether this thread is a worker of that runtime. */
 static inline bool edo_worker_mine(const struct edo_pool *pool)
 {
     return edo_thread.worker != NULL && edo_thread.worker->pool == pool;
 }
 
-/* Makes the workers, and starts their threads. 0, UV_ENOMEM, UV_EAGAIN, or what libuv says. */
-int edo_pool_new(struct edo_handle *handle, uint32_t workers, struct edo_pool **pool);
+/* Makes the workers, and starts their threads; it is the handle's, also when that fails. 0, UV_ENOMEM, UV_EAGAIN, or what libuv says. */
+int edo_pool_new(struct edo_handle *handle, uint32_t workers);
 
 /* The handle's last reference is gone. */
 void edo_pool_free(struct edo_pool *pool);
 
-/* Has the workers stop. Any thread but a worker. */
-void edo_pool_close(struct edo_pool *pool);
+/* Has the workers stop, and waits until they have, or until that instant. Any thread but a worker. */
+void edo_pool_close(struct edo_pool *pool, uint64_t until);
 
 /* A thread runs tasks no more. */
 void edo_pool_leave(struct edo_pool *pool);

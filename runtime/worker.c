@@ -283,7 +283,7 @@ static void look_once_more(struct edo_pool *pool)
 }
 
 /* Sleeps in its loop, `limit` ns at most. Returns a task that this made ready. */
-static struct edo_task *sleep(struct edo_worker *worker, uint64_t limit)
+static struct edo_task *doze(struct edo_worker *worker, uint64_t limit)
 {
     worker->turning = true;
     edo_driver_sleep(worker->driver, limit);
@@ -307,7 +307,7 @@ static struct edo_task *park(struct edo_worker *worker)
     struct edo_task *task = NULL;
     bool watch = take_watch(worker);
     for (uint32_t quiet = 0; !edo_load(&pool->closing, acquire);) {
-        task = sleep(worker, watch ? WATCH_NS : UINT64_MAX);
+        task = doze(worker, watch ? WATCH_NS : UINT64_MAX);
         if (task == NULL && watch)
             task = look_after(worker);
         if (task != NULL || !edo_idle_sleeps(idle, worker->index))
@@ -323,9 +323,8 @@ static struct edo_task *park(struct edo_worker *worker)
         edo_store(&pool->watch, -1, release);
     edo_handle_hook(pool->handle, pool->handle->hooks.on_thread_unpark);
     begin_busy(worker);
-    if (edo_load(&pool->watch, relaxed) < 0)
-        edo_pool_wake(pool); /* somebody who sleeps takes the watch */
-    else if (edo_queue_length(&worker->queue) > 0)
+    /* Who is woken takes the watch when it finds nothing; or some of this. */
+    if (edo_load(&pool->watch, relaxed) < 0 || edo_queue_length(&worker->queue) > 0)
         edo_pool_notify(pool);
     return task;
 }

@@ -57,7 +57,4 @@ void edo_worker_run(struct edo_worker *worker);
  * all. `behind`: to its end, for a task that gives way. Any thread. */
 void edo_worker_schedule(struct edo_pool *pool, struct edo_task *task, bool behind);
 
-/* Whether this thread is a worker of that runtime. */
-static inline bool edo_worker_mine(const struct edo_pool *pool);
-
 #endif
