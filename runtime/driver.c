@@ -247,8 +247,12 @@ void edo_driver_close(struct edo_driver *driver, bool wait)
     }
     /* What only has to be closed is closed in one turn. */
     uv_run(&driver->own, UV_RUN_NOWAIT);
-    if (!wait && driver->requests > 0 && edo_thread_start_detached(run_out_thread, driver))
+    struct edo_thread_id thread;
+    if (!wait && driver->requests > 0 &&
+        edo_thread_start(&thread, NULL, run_out_thread, driver) == 0) {
+        edo_thread_detach(thread);
         return;
+    }
     run_out(driver);
 }
 
