@@ -114,6 +114,14 @@ struct edo_task *edo_task_new(struct edo_handle *handle, size_t frame_size);
 void edo_task_poll(struct edo_runtime *runtime, struct edo_task *task);   /* owner */
 void edo_task_cancel(struct edo_runtime *runtime, struct edo_task *task); /* owner */
 void edo_task_release(struct edo_task *task, uint32_t given); /* references and bits; any thread */
+/* The ends of a task: its future is done (EDO_STATE_DONE) or dropped; it is to be dropped here, after a panic
+ * with its report, or else cancelled; what the report of a panic is. `runtime` is NULL for a task that is not in
+ * its list. */
+void edo_task_finish(struct edo_runtime *runtime, struct edo_task *task, uint32_t kind, char *report);
+void edo_task_drop_future(struct edo_task *task, struct edo_runtime *runtime, bool panicked,
+                          char *report);
+char *edo_task_panic_report(struct edo_task *task, struct edo_context *cx);
+
 static inline struct edo_future *edo_task_future(struct edo_task *task)
 {
     return (struct edo_future *)(task + 1);

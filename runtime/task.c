@@ -111,7 +111,8 @@ void edo_task_release(struct edo_task *task, uint32_t given)
 }
 
 /* The future is done or dropped. runtime is NULL for a task that never reached one. */
-static void finish(struct edo_runtime *runtime, struct edo_task *task, uint32_t kind, char *report)
+void edo_task_finish(struct edo_runtime *runtime, struct edo_task *task, uint32_t kind,
+                     char *report)
 {
     if (kind != EDO_STATE_DONE)
         memcpy(edo_task_future(task), &(struct edo_outcome){report, kind},
@@ -152,7 +153,7 @@ static void report_frame(void *arg, int depth, const char *name, const char *fil
 }
 
 /* The message, and the chain of awaits before the frames are dropped. NULL: no memory. */
-static char *panic_report(struct edo_task *task, struct edo_context *cx)
+char *edo_task_panic_report(struct edo_task *task, struct edo_context *cx)
 {
     struct report report = {.length = 0};
     int n = snprintf(report.text, sizeof report.text, "%s", cx->panic.message);
@@ -173,8 +174,8 @@ static char *panic_report(struct edo_task *task, struct edo_context *cx)
 }
 
 /* Drops the future with a context of its own: it may happen inside another task's poll. */
-static void drop_future(struct edo_task *task, struct edo_runtime *runtime, bool panicked,
-                        char *report)
+void edo_task_drop_future(struct edo_task *task, struct edo_runtime *runtime, bool panicked,
+                          char *report)
 {
     struct edo_context cx;
     edo_context_init(&cx, &task->waker);
@@ -185,14 +186,14 @@ static void drop_future(struct edo_task *task, struct edo_runtime *runtime, bool
     /* A panic in FINALLY is reported, unless it follows another. */
     if (cx.panic.name != NULL && !panicked) {
         panicked = true;
-        report = panic_report(task, &cx);
+        report = edo_task_panic_report(task, &cx);
     }
-    finish(runtime, task, panicked ? EDO_OUTCOME_PANICKED : EDO_OUTCOME_CANCELLED, report);
+    edo_task_finish(runtime, task, panicked ? EDO_OUTCOME_PANICKED : EDO_OUTCOME_CANCELLED, report);
 }
 
 void edo_task_cancel(struct edo_runtime *runtime, struct edo_task *task)
 {
-    drop_future(task, runtime, false, NULL);
+    edo_task_drop_future(task, runtime, false, NULL);
 }
 
 void edo_task_poll(struct edo_runtime *runtime, struct edo_task *task)
@@ -213,11 +214,11 @@ void edo_task_poll(struct edo_runtime *runtime, struct edo_task *task)
     enum edo_poll poll = edo_future_poll(edo_task_future(task), cx);
     edo_thread.task = NULL;
     if (edo_unlikely(cx->panic.name != NULL)) {
-        char *report = panic_report(task, cx);
+        char *report = edo_task_panic_report(task, cx);
         cx->panic.name = NULL;
-        drop_future(task, runtime, true, report);
+        edo_task_drop_future(task, runtime, true, report);
     } else if (poll == EDO_READY) {
-        finish(runtime, task, EDO_STATE_DONE, NULL);
+        edo_task_finish(runtime, task, EDO_STATE_DONE, NULL);
     }
 }
 
@@ -264,7 +265,7 @@ void edo_task_start_(struct edo_task *task, struct edo_future *future)
         edo_adopt(task->home->runtime, task);
     } else if (!edo_handle_inject(task->home, task)) {
         edo_task_state_unlink(&task->state);
-        drop_future(task, NULL, false, NULL);
+        edo_task_drop_future(task, NULL, false, NULL);
     }
 }
 
