@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The half of a runtime that other threads hold: references, the inject list, the signal. */
+#include "blocking_pool.h"
 #include "runtime_internal.h"
 
 /* What the inject list points to when the runtime takes no more tasks. */
@@ -26,6 +27,7 @@ void edo_handle_unref(struct edo_handle *handle, int64_t n)
     if (edo_fetch_sub(&handle->refs, n, acq_rel) != n)
         return;
     EDO_COUNT(RUNTIMES, -1);
+    edo_blocking_pool_free(handle->blocking);
     edo_lock_destroy(&handle->lock);
     edo_free(handle);
 }

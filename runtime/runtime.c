@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "blocking_pool.h"
 #include "driver.h"
 #include "embed.h"
 #include "runtime_internal.h"
@@ -21,6 +22,9 @@ static int build(const struct edo_builder *builder, uv_loop_t *host, struct edo_
     runtime->handle = edo_handle_new(runtime);
     if (runtime->handle == NULL)
         goto no_handle;
+    runtime->handle->blocking = edo_blocking_pool_new(builder, runtime->handle);
+    if (runtime->handle->blocking == NULL)
+        goto no_driver;
     error = edo_driver_new(runtime, host, &runtime->driver);
     if (error < 0)
         goto no_driver;
@@ -158,18 +162,20 @@ int edo_block_on_(struct edo_runtime *runtime, struct edo_future *future)
 /* Shutdown, in this order:
  *  1. This thread becomes the owner, so that what tasks wake and spawn in their FINALLY is seen.
  *  2. No foreign wake or spawn gets in any more; every task is dropped (edo_drop_all).
- *  3. The async handle is taken from the signallers, under their lock, before it is closed.
- *  4. The driver orphans what outlives it (sockets still open, timers of foreign executors), and
+ *  3. Blocking work that has not begun is dropped, and that which has is waited for. Whom it waits for
+ *     has been dropped before: a task it joins, the sender of what it receives.
+ *  4. The async handle is taken from the signallers, under their lock, before it is closed.
+ *  5. The driver orphans what outlives it (sockets still open, timers of foreign executors), and
  *     closes its handles. What that woke belongs to nobody; what it spawned is dropped.
- *  5. The handle forgets the runtime: a late waker finds its task complete, a late spawn finds the
+ *  6. The handle forgets the runtime: a late waker finds its task complete, a late spawn finds the
  *     inject list closed. Only then the memory goes. */
-static void end(struct edo_runtime *runtime, bool wait)
+static void end(struct edo_runtime *runtime, uint64_t deadline)
 {
     if (runtime == NULL)
         return;
     struct edo_handle *handle = runtime->handle;
     struct edo_thread outer = edo_thread;
-    edo_assert(outer.running == NULL);
+    edo_assert(outer.running == NULL && (outer.task == NULL || outer.task->home != handle));
     /* Relaxed: this is the last use of the runtime, and the caller has ordered all others before it,
      * as before any free. */
     struct edo_thread *owner = NULL;
@@ -177,11 +183,13 @@ static void end(struct edo_runtime *runtime, bool wait)
         edo_assert(owner == &edo_thread && runtime->driver->attached);
     edo_thread = (struct edo_thread){.current = handle, .running = handle};
     edo_drop_all(runtime);
+    edo_blocking_pool_close(handle->blocking);
+    edo_blocking_pool_wait(handle->blocking, deadline);
     edo_lock(&handle->lock);
     handle->async = NULL;
     edo_unlock(&handle->lock);
     bool attached = runtime->driver->attached;
-    edo_driver_close(runtime->driver, wait);
+    edo_driver_close(runtime->driver, deadline);
     runtime->driver = NULL;
     edo_drop_all(runtime);
     if (attached)
@@ -196,12 +204,21 @@ static void end(struct edo_runtime *runtime, bool wait)
 
 void edo_runtime_drop(struct edo_runtime *runtime)
 {
-    end(runtime, true);
+    end(runtime, UINT64_MAX);
+}
+
+void edo_runtime_shutdown_timeout(struct edo_runtime *runtime, uint64_t ms)
+{
+    uint64_t ns, deadline;
+    if (__builtin_mul_overflow(ms, (uint64_t)1000000, &ns) ||
+        __builtin_add_overflow(edo_clock_ns(), ns, &deadline))
+        deadline = UINT64_MAX;
+    end(runtime, deadline);
 }
 
 void edo_runtime_shutdown_background(struct edo_runtime *runtime)
 {
-    end(runtime, false);
+    end(runtime, 0);
 }
 
 const char *edo_runtime_name(const struct edo_runtime *runtime)

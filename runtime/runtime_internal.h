@@ -23,7 +23,11 @@ struct edo_task {
     edo_task_state state;         /* task_state.h */
     uint32_t serial;              /* half of the id */
     struct edo_task *next;        /* run queue; NULL: not in it. Owner's thread */
-    struct edo_task *remote_next; /* inject list. Whoever set LINKED, until it is pushed */
+    union {
+        struct edo_task *remote_next; /* inject list. Whoever set LINKED, until it is pushed */
+        /* Of a blocking task: what its wakers wake. Written before its first poll, by the polling thread. */
+        struct edo_event *sleeper;
+    };
     struct edo_handle *home;      /* constant; the task holds a reference */
     struct edo_list owned;        /* among the runtime's tasks. Owner's thread */
     struct edo_waker *joiner;     /* see JOINER in task_state.h */
@@ -56,6 +60,7 @@ struct edo_handle {
     struct edo_lock lock;        /* guards `async` against closing */
     uv_async_t *async;           /* NULL when closed */
     struct edo_runtime *runtime; /* owner's thread; NULL when gone */
+    struct edo_blocking_pool *blocking; /* blocking_pool.h; lives as long as this */
     int64_t spare;               /* owner's thread: references taken and not given out */
 };
 
@@ -121,6 +126,15 @@ void edo_task_finish(struct edo_runtime *runtime, struct edo_task *task, uint32_
 void edo_task_drop_future(struct edo_task *task, struct edo_runtime *runtime, bool panicked,
                           char *report);
 char *edo_task_panic_report(struct edo_task *task, struct edo_context *cx);
+
+/* blocking.c */
+extern const struct edo_waker_ops edo_blocking_waker;
+
+/* Whether it was spawned by SPAWN_BLOCKING: it runs on a thread of the pool, whoever runs the runtime. */
+static inline bool edo_task_is_blocking(const struct edo_task *task)
+{
+    return task->waker.ops == &edo_blocking_waker;
+}
 
 static inline struct edo_future *edo_task_future(struct edo_task *task)
 {

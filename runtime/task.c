@@ -278,7 +278,8 @@ int edo_task_error_(struct edo_task *task)
 
 void edo_task_abort_(struct edo_task *task)
 {
-    if (task_error(task) == 0 && edo_task_state_abort(&task->state))
+    /* A blocking task is asked once whether it was aborted: before it begins, when nobody waits. */
+    if (task_error(task) == 0 && edo_task_state_abort(&task->state) && !edo_task_is_blocking(task))
         task_wake(&task->waker);
 }
 
@@ -314,7 +315,7 @@ int edo_task_trace_(struct edo_task *task, edo_trace_fn *trace, void *arg)
         return error;
     if (edo_task_state_complete(&task->state))
         return UV_ESRCH;
-    if (!edo_handle_mine(task->home))
+    if (!edo_handle_mine(task->home) || edo_task_is_blocking(task))
         return UV_EBUSY;
     struct edo_context cx;
     edo_context_init(&cx, &task->waker);
