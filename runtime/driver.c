@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "blocking_pool.h"
 #include "runtime_internal.h"
 #include "registration.h"
 #include "time_internal.h"
@@ -261,7 +262,27 @@ static void *run_out_thread(void *driver)
     return NULL;
 }
 
-void edo_driver_close(struct edo_driver *driver, bool wait)
+static void on_deadline(uv_timer_t *timer)
+{
+    (void)timer;
+}
+
+/* Turns an own loop until no request is under way, or the deadline has come. */
+static void run_until(struct edo_driver *driver, uint64_t deadline)
+{
+    uv_timer_t timer;
+    uv_timer_init(&driver->own, &timer);
+    for (uint64_t now; driver->requests > 0 && (now = edo_clock_ns()) < deadline;) {
+        uv_update_time(&driver->own);
+        uv_timer_start(&timer, on_deadline, (deadline - now + NS_PER_MS - 1) / NS_PER_MS, 0);
+        uv_run(&driver->own, UV_RUN_ONCE);
+    }
+    uv_close((uv_handle_t *)&timer, NULL);
+    /* It is on this stack: the loop lets go of it here. */
+    uv_run(&driver->own, UV_RUN_NOWAIT);
+}
+
+void edo_driver_close(struct edo_driver *driver, uint64_t deadline)
 {
     if (driver->shared) {
         edo_driver_orphan_shared(driver);
@@ -280,8 +301,14 @@ void edo_driver_close(struct edo_driver *driver, bool wait)
     }
     /* What only has to be closed is closed in one turn. */
     uv_run(&driver->own, UV_RUN_NOWAIT);
-    if (!wait && requests(driver) > 0 && edo_thread_start_detached(run_out_thread, driver))
+    if (deadline != 0 && deadline != UINT64_MAX && requests(driver) > 0)
+        run_until(driver, deadline);
+    struct edo_thread_id thread;
+    if (deadline != UINT64_MAX && requests(driver) > 0 &&
+        edo_thread_start(&thread, NULL, run_out_thread, driver) == 0) {
+        edo_thread_detach(thread);
         return;
+    }
     run_out(driver);
 }
 
@@ -343,7 +370,9 @@ void edo_driver_pause(struct edo_driver *driver)
 bool edo_driver_skip(struct edo_driver *driver)
 {
     uint64_t when;
-    if (!driver->paused || requests(driver) > 0 || !edo_wheel_next_deadline(&driver->wheel, &when))
+    if (!driver->paused || requests(driver) > 0 ||
+        edo_blocking_pool_busy(driver->handle->blocking) ||
+        !edo_wheel_next_deadline(&driver->wheel, &when))
         return false;
     if (when > UINT64_MAX / NS_PER_MS)
         return false; /* never */

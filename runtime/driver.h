@@ -99,8 +99,9 @@ void edo_driver_orphan_shared(struct edo_driver *driver);
 
 /* Takes a host's loop: detaches every registration and closes the handles, which are gone when the
  * host's loop has turned once more; frees the driver then. For a loop of its own: at once; with
- * requests under way it waits for them, or has a thread of its own wait when !wait. */
-void edo_driver_close(struct edo_driver *driver, bool wait);
+ * requests under way it waits for them until edo_clock_ns() is `deadline` (UINT64_MAX: never), and has a
+ * thread of its own wait for what is left. */
+void edo_driver_close(struct edo_driver *driver, uint64_t deadline);
 
 /* One turn of an own loop; sleeps for I/O, the next timer or a signal when `sleep`. Then fires timers. Of a shared
  * one, not to sleep: nothing is done when somebody else turns it at the moment. */

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The half of a runtime that other threads hold: references, the inject list, the signal. */
+#include <stdio.h>
+#include <string.h>
+
+#include "blocking_pool.h"
 #include "pool.h"
 #include "runtime_internal.h"
 
@@ -20,7 +24,22 @@ struct edo_handle *edo_handle_new(const struct edo_builder *builder)
     static _Atomic(uint64_t) last;
     handle->id = edo_fetch_add(&last, 1, relaxed) + 1;
     handle->hooks = *builder;
+    snprintf(handle->thread_name, sizeof handle->thread_name, "%s",
+             builder->thread_name != NULL ? builder->thread_name : "edo-worker");
     return handle;
+}
+
+int edo_handle_start_thread(struct edo_handle *handle, struct edo_thread_id *id,
+                            void *(*run)(void *), void *arg)
+{
+    char name[EDO_THREAD_NAME];
+    memcpy(name, handle->thread_name, sizeof name);
+    if (handle->hooks.thread_name_fn != NULL) {
+        handle->hooks.thread_name_fn(handle->hooks.hook_arg, name);
+        name[sizeof name - 1] = '\0';
+    }
+    struct edo_thread_options options = {name, handle->hooks.thread_stack_size};
+    return edo_thread_start(id, &options, run, arg);
 }
 
 void edo_handle_unref(struct edo_handle *handle, int64_t n)
@@ -31,6 +50,7 @@ void edo_handle_unref(struct edo_handle *handle, int64_t n)
     EDO_COUNT(RUNTIMES, -1);
     if (handle->pool != NULL)
         edo_pool_free(handle->pool);
+    edo_blocking_pool_free(handle->blocking);
     edo_lock_destroy(&handle->lock);
     edo_free(handle);
 }

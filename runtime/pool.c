@@ -12,6 +12,7 @@
  */
 #include "pool.h"
 
+#include "blocking_pool.h"
 #include "driver.h"
 #include "runtime_internal.h"
 
@@ -34,8 +35,14 @@ static void stop(struct edo_pool *pool)
 void edo_pool_close(struct edo_pool *pool, uint64_t until)
 {
     stop(pool);
-    if (until == UINT64_MAX)
-        edo_event_wait(&pool->ended);
+    bool ended = edo_event_wait_until(&pool->ended, until);
+    edo_blocking_pool_close(pool->handle->blocking);
+    edo_blocking_pool_wait(pool->handle->blocking, until);
+    for (uint32_t i = 0; i < pool->count; i++)
+        if (ended)
+            edo_thread_join(pool->workers[i].thread);
+        else
+            edo_thread_detach(pool->workers[i].thread);
 }
 
 bool edo_pool_adopt(struct edo_pool *pool, struct edo_task *task)
@@ -90,7 +97,7 @@ static void end(struct edo_pool *pool)
     edo_inject_close(&pool->inject);
     drop_tasks(pool);
     for (uint32_t i = 0; i < pool->count; i++)
-        edo_driver_close(pool->workers[i].driver, true);
+        edo_driver_close(pool->workers[i].driver, UINT64_MAX);
     drop_tasks(pool);
     int64_t spare = 0;
     for (uint32_t i = 0; i < pool->count; i++) {
@@ -184,20 +191,24 @@ int edo_pool_new(struct edo_handle *handle, uint32_t workers)
     handle->pool = pool;
     if (error < 0) {
         for (uint32_t i = 0; i < pool->count; i++)
-            edo_driver_close(pool->workers[i].driver, true);
+            edo_driver_close(pool->workers[i].driver, UINT64_MAX);
         return error;
     }
-    for (uint32_t i = 0; i < workers; i++) {
+    uint32_t started = 0;
+    for (; started < workers && error == 0; started += error == 0) {
         edo_handle_clone(handle);
-        if (edo_thread_start_detached(run_thread, &pool->workers[i]))
-            continue;
-        edo_handle_drop(handle);
-        /* Those that run end, and this thread is one that leaves, as often as there are workers without. */
-        stop(pool);
-        for (; i < workers; i++)
-            edo_pool_leave(pool);
-        edo_event_wait(&pool->ended);
-        return UV_EAGAIN;
+        error = edo_handle_start_thread(handle, &pool->workers[started].thread, run_thread,
+                                        &pool->workers[started]);
     }
-    return 0;
+    if (error == 0)
+        return 0;
+    edo_handle_drop(handle);
+    /* Those that run end; this thread leaves as often as there are workers without one. */
+    stop(pool);
+    for (uint32_t i = started; i < workers; i++)
+        edo_pool_leave(pool);
+    edo_event_wait(&pool->ended);
+    for (uint32_t i = 0; i < started; i++)
+        edo_thread_join(pool->workers[i].thread);
+    return error;
 }

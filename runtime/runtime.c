@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "../internal/park.h"
+#include "blocking_pool.h"
 #include "driver.h"
 #include "embed.h"
 #include "pool.h"
@@ -68,6 +69,9 @@ static int build(const struct edo_builder *builder, uv_loop_t *host, struct edo_
     runtime->handle = edo_handle_new(builder);
     if (runtime->handle == NULL)
         goto no_handle;
+    runtime->handle->blocking = edo_blocking_pool_new(builder, runtime->handle);
+    if (runtime->handle->blocking == NULL)
+        goto no_runtime;
     snprintf(runtime->name, sizeof runtime->name, "%s", builder->name ? builder->name : "edo");
     if (builder->flavor == EDO_MULTI_THREAD)
         error = edo_pool_new(runtime->handle,
@@ -206,16 +210,18 @@ int edo_block_on_(struct edo_runtime *runtime, struct edo_future *future)
 /* Shutdown, in this order:
  *  1. This thread becomes the owner, so that what tasks wake and spawn in their FINALLY is seen.
  *  2. No foreign wake or spawn gets in any more; every task is dropped (edo_drop_all).
- *  3. The async handle is taken from the signallers, under their lock, before it is closed.
- *  4. The driver orphans what outlives it (sockets still open, timers of foreign executors), and
+ *  3. Blocking work that has not begun is dropped, and that which has is waited for. Whom it waits for
+ *     has been dropped before: a task it joins, the sender of what it receives.
+ *  4. The async handle is taken from the signallers, under their lock, before it is closed.
+ *  5. The driver orphans what outlives it (sockets still open, timers of foreign executors), and
  *     closes its handles. What that woke belongs to nobody; what it spawned is dropped.
- *  5. The handle forgets the runtime: a late waker finds its task complete, a late spawn finds the
+ *  6. The handle forgets the runtime: a late waker finds its task complete, a late spawn finds the
  *     inject list closed. Only then the memory goes. */
-static void end_current(struct edo_runtime *runtime, bool wait)
+static void end_current(struct edo_runtime *runtime, uint64_t deadline)
 {
     struct edo_handle *handle = runtime->handle;
     struct edo_thread outer = edo_thread;
-    edo_assert(outer.running == NULL);
+    edo_assert(outer.running == NULL && (outer.task == NULL || outer.task->home != handle));
     /* Relaxed: this is the last use of the runtime, and the caller has ordered all others before it,
      * as before any free. */
     struct edo_thread *owner = NULL;
@@ -223,11 +229,13 @@ static void end_current(struct edo_runtime *runtime, bool wait)
         edo_assert(owner == &edo_thread && runtime->driver->attached);
     edo_thread = (struct edo_thread){.current = handle, .running = handle};
     edo_drop_all(runtime);
+    edo_blocking_pool_close(handle->blocking);
+    edo_blocking_pool_wait(handle->blocking, deadline);
     edo_lock(&handle->lock);
     handle->async = NULL;
     edo_unlock(&handle->lock);
     bool attached = runtime->driver->attached;
-    edo_driver_close(runtime->driver, wait);
+    edo_driver_close(runtime->driver, deadline);
     runtime->driver = NULL;
     edo_drop_all(runtime);
     if (attached)
@@ -247,7 +255,7 @@ static void end(struct edo_runtime *runtime, uint64_t until)
         return;
     struct edo_handle *handle = runtime->handle;
     if (handle->pool == NULL) {
-        end_current(runtime, until == UINT64_MAX);
+        end_current(runtime, until);
         return;
     }
     edo_assert(edo_thread.running != handle);

@@ -142,11 +142,11 @@ void edo_task_release(struct edo_task *task, uint32_t given)
     edo_handle_take_back(home);
 }
 
-/* A task that never reached a list is in none. */
+/* A task that never reached a list is in none, and a blocking one. */
 static void leave_list(struct edo_task *task)
 {
     if (task->home->pool != NULL) {
-        if (task->born == NULL)
+        if (edo_task_is_blocking(task) || task->born == NULL)
             return;
         edo_lock(&task->born->lock);
         edo_list_remove(&task->owned);
@@ -160,7 +160,7 @@ static void leave_list(struct edo_task *task)
 }
 
 /* The future is done or dropped. */
-static void finish(struct edo_task *task, uint32_t kind, char *report)
+void edo_task_finish(struct edo_task *task, uint32_t kind, char *report)
 {
     if (kind != EDO_STATE_DONE)
         memcpy(edo_task_future(task), &(struct edo_outcome){report, kind},
@@ -202,7 +202,7 @@ static void report_frame(void *arg, int depth, const char *name, const char *fil
 }
 
 /* The message, and the chain of awaits before the frames are dropped. NULL: no memory. */
-static char *panic_report(struct edo_task *task, struct edo_context *cx)
+char *edo_task_panic_report(struct edo_task *task, struct edo_context *cx)
 {
     struct report report = {.length = 0};
     int n = snprintf(report.text, sizeof report.text, "%s", cx->panic.message);
@@ -223,7 +223,7 @@ static char *panic_report(struct edo_task *task, struct edo_context *cx)
 }
 
 /* Drops the future with a context of its own: it may happen inside another task's poll. */
-static void drop_future(struct edo_task *task, bool panicked, char *report)
+void edo_task_drop_future(struct edo_task *task, bool panicked, char *report)
 {
     struct edo_context cx;
     edo_context_init(&cx, &task->waker);
@@ -234,14 +234,14 @@ static void drop_future(struct edo_task *task, bool panicked, char *report)
     /* A panic in FINALLY is reported, unless it follows another. */
     if (cx.panic.name != NULL && !panicked) {
         panicked = true;
-        report = panic_report(task, &cx);
+        report = edo_task_panic_report(task, &cx);
     }
-    finish(task, panicked ? EDO_OUTCOME_PANICKED : EDO_OUTCOME_CANCELLED, report);
+    edo_task_finish(task, panicked ? EDO_OUTCOME_PANICKED : EDO_OUTCOME_CANCELLED, report);
 }
 
 void edo_task_cancel(struct edo_task *task)
 {
-    drop_future(task, false, NULL);
+    edo_task_drop_future(task, false, NULL);
 }
 
 bool edo_task_poll(struct edo_task *task, struct edo_context *cx)
@@ -262,13 +262,13 @@ bool edo_task_poll(struct edo_task *task, struct edo_context *cx)
     if (edo_unlikely(id != 0 && hooks->on_after_task_poll != NULL))
         hooks->on_after_task_poll(hooks->hook_arg, id);
     if (edo_unlikely(cx->panic.name != NULL)) {
-        char *report = panic_report(task, cx);
+        char *report = edo_task_panic_report(task, cx);
         cx->panic.name = NULL;
-        drop_future(task, true, report);
+        edo_task_drop_future(task, true, report);
         return true;
     }
     if (poll == EDO_READY)
-        finish(task, EDO_STATE_DONE, NULL);
+        edo_task_finish(task, EDO_STATE_DONE, NULL);
     return poll == EDO_READY;
 }
 
@@ -317,13 +317,13 @@ void edo_task_start_(struct edo_task *task, struct edo_future *future)
     if (home->pool != NULL) {
         if (!edo_pool_adopt(home->pool, task)) {
             task->born = NULL;
-            drop_future(task, false, NULL);
+            edo_task_drop_future(task, false, NULL);
         }
     } else if (!(edo_task_state_peek(&task->state) & EDO_TASK_LINKED)) {
         edo_adopt(home->runtime, task);
     } else if (!edo_handle_inject(home, task)) {
         edo_task_state_unlink(&task->state);
-        drop_future(task, false, NULL);
+        edo_task_drop_future(task, false, NULL);
     }
 }
 
@@ -336,7 +336,8 @@ int edo_task_error_(struct edo_task *task)
 
 void edo_task_abort_(struct edo_task *task)
 {
-    if (task_error(task) == 0 && edo_task_state_abort(&task->state))
+    /* A blocking task is asked once whether it was aborted: before it begins, when nobody waits. */
+    if (task_error(task) == 0 && edo_task_state_abort(&task->state) && !edo_task_is_blocking(task))
         edo_wake(&task->waker);
 }
 
@@ -372,7 +373,7 @@ int edo_task_trace_(struct edo_task *task, edo_trace_fn *trace, void *arg)
         return error;
     if (edo_task_state_complete(&task->state))
         return UV_ESRCH;
-    if (task->home->pool != NULL || !edo_handle_mine(task->home))
+    if (task->home->pool != NULL || !edo_handle_mine(task->home) || edo_task_is_blocking(task))
         return UV_EBUSY;
     struct edo_context cx;
     edo_context_init(&cx, &task->waker);

@@ -23,6 +23,7 @@ struct edo_worker {
     struct edo_pool *pool;
     struct edo_driver *driver;
     uint32_t index;
+    struct edo_thread_id thread; /* the first that is this worker */
 
     /* Its thread's. */
     bool searching;
