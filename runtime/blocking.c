@@ -114,14 +114,3 @@ struct edo_call edo_call(int (*function)(void *argument), void *argument)
 {
     return EDO_NEW_RETURNED(edo_call, .function = function, .argument = argument);
 }
-
-int edo_block_in_place(void (*function)(void *argument), void *argument)
-{
-    /* Nobody's tasks wait for this thread: it runs blocking work, or none. */
-    if (edo_thread.running == NULL) {
-        function(argument);
-        return 0;
-    }
-    /* A current-thread runtime's thread is that of its loop, which nobody else may turn. */
-    return UV_EINVAL;
-}

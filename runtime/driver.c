@@ -146,6 +146,7 @@ static int new(struct edo_handle *handle, struct edo_runtime *runtime, uv_loop_t
     edo_lock_init(&driver->turn);
     edo_lock_init(&driver->wheel_lock);
     edo_lock_init(&driver->signal);
+    edo_event_init(&driver->event);
     driver->attached = host != NULL;
     driver->loop = host != NULL ? host : &driver->own;
     edo_list_init(&driver->registrations);
@@ -204,6 +205,7 @@ void edo_driver_free(struct edo_driver *driver)
     edo_lock_destroy(&driver->turn);
     edo_lock_destroy(&driver->wheel_lock);
     edo_lock_destroy(&driver->signal);
+    edo_event_destroy(&driver->event);
     edo_free(driver);
 }
 

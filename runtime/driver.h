@@ -35,7 +35,8 @@ struct edo_driver {
     bool closed; /* under `signal`: no signals any more; under wheel_lock: no timers; under turn: no notes */
     struct edo_lock turn, wheel_lock, signal;
     _Atomic(struct edo_note *) notes; /* a Treiber stack, pushed to and taken whole */
-    _Atomic(uint32_t) sleeping;       /* driver.c */
+    _Atomic(uint32_t) sleeping;       /* driver_shared.c */
+    struct edo_event event;           /* ends it, with nothing on the loop */
     uint64_t sleeps_until;            /* the tick for which it is armed; 0: it does not sleep. wheel_lock */
     uint64_t limit;                   /* of the present sleep, ns of the clock */
     uv_loop_t *loop;             /* &own, or the host's */

@@ -157,6 +157,7 @@ static int init_worker(struct edo_pool *pool, struct edo_worker *worker)
         edo_random(&worker->random, sizeof worker->random);
     worker->random |= 1;
     worker->serial = worker->index << 22;
+    edo_init(&worker->handed, 0);
     edo_init(&worker->turns, 0);
     edo_init(&worker->seen, 0);
     edo_init(&worker->lifo, NULL);

@@ -38,6 +38,7 @@ struct edo_worker {
     int64_t spare;   /* references to the handle, taken and not given out */
 
     /* Anybody's. */
+    _Atomic(uint32_t) handed; /* to whoever comes: block_in_place.c */
     _Atomic(uint32_t) turns; /* of its loop, by its own thread */
     _Atomic(uint32_t) seen;  /* turns, when the watch last came by; the watch's */
     struct edo_lock lock;    /* guards `tasks` */
