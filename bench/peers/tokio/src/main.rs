@@ -106,12 +106,12 @@ fn main() {
         usage("which workload, on which runtime?");
     }
     let (workload, flavor) = (arguments[1].as_str(), arguments[2].as_str());
-    let given: usize = match arguments.get(3).map(|n| n.parse()) {
-        None => 0,
-        Some(Ok(n)) => n,
+    let given: Option<usize> = match arguments.get(3).map(|n| n.parse()) {
+        None => None,
+        Some(Ok(n)) => Some(n),
         Some(Err(_)) => usage("N is no number"),
     };
-    let n = |default: usize| if given == 0 { default } else { given };
+    let n = |default| given.filter(|&n| n > 0).unwrap_or(default);
     let on = match runtime(flavor) {
         Some(runtime) => Runner(runtime),
         None => usage("there is no such runtime"),
@@ -145,7 +145,7 @@ fn main() {
         "semaphore" => on.root(turns::semaphore(n(200_000))),
         "notify" => on.root(turns::notify(n(1_000_000))),
         "echo_inproc" => on.root(echo::clients(n(5_000))),
-        "echo_server" => on.root(echo::server(n(7777))),
+        "echo_server" => on.root(echo::server(given.unwrap_or(7777))),
         _ => usage("there is no such workload"),
     };
     let (ops, ns) = (cost.ops as f64, cost.ns as f64);
