@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The half of a runtime that other threads hold: references, the inject list, the signal. */
+#include "../internal/row.h"
 #include "runtime_internal.h"
 
 /* What the inject list points to when the runtime takes no more tasks. */
@@ -17,6 +18,7 @@ struct edo_handle *edo_handle_new(struct edo_runtime *runtime)
     edo_init(&handle->refs, 1);
     edo_lock_init(&handle->lock);
     handle->runtime = runtime;
+    edo_list_init(&handle->waiters);
     return handle;
 }
 
@@ -99,7 +101,7 @@ void edo_handle_signal(struct edo_handle *handle)
     edo_lock(&handle->lock);
     if (handle->async != NULL)
         uv_async_send(handle->async);
-    edo_unlock(&handle->lock);
+    edo_row_wake_all(&handle->waiters, &handle->lock);
 }
 
 struct edo_handle *edo_handle_current(void)

@@ -57,6 +57,10 @@ struct edo_handle {
     uv_async_t *async;           /* NULL when closed */
     struct edo_runtime *runtime; /* owner's thread; NULL when gone */
     int64_t spare;               /* owner's thread: references taken and not given out */
+    /* Of a local set (local_set.c): the thread that it belongs to, constant; and who runs it, and waits,
+     * under `lock`. NULL and empty for a runtime's. */
+    struct edo_thread *thread;
+    struct edo_list waiters;
 };
 
 struct edo_driver; /* driver.h */
@@ -98,7 +102,7 @@ void edo_handle_unref(struct edo_handle *handle, int64_t n);
 bool edo_handle_inject(struct edo_handle *handle, struct edo_task *task); /* false: closed */
 struct edo_task *edo_handle_take(struct edo_handle *handle, bool close);  /* in order of arrival */
 bool edo_handle_pending(struct edo_handle *handle);
-void edo_handle_signal(struct edo_handle *handle); /* wakes the owner from its sleep */
+void edo_handle_signal(struct edo_handle *handle); /* wakes the owner, or who runs the set */
 
 /* scheduler.c: owner's thread. */
 void edo_schedule(struct edo_runtime *runtime, struct edo_task *task);
