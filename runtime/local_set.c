@@ -37,11 +37,12 @@ int edo_local_set_new(struct edo_local_set **out)
     if (set == NULL)
         return UV_ENOMEM;
     struct edo_runtime *scheduler = &set->scheduler;
-    scheduler->handle = edo_handle_new(scheduler);
+    scheduler->handle = edo_handle_new(&(const struct edo_builder){.name = NULL});
     if (scheduler->handle == NULL) {
         edo_free(set);
         return UV_ENOMEM;
     }
+    scheduler->handle->runtime = scheduler;
     scheduler->handle->thread = &edo_thread;
     edo_list_init(&scheduler->tasks);
     scheduler->event_interval = 61;
