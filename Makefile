@@ -220,11 +220,11 @@ bench-compare: build/bench/edo-bench  ## the same beside Tokio's, in turn; COMPA
 	$(Q)bench/peers/tokio/build.sh build/bench/peers/tokio || true
 	$(Q)bench/compare.py $(COMPARE)
 
-bench-servers: build/bench/edo-bench build/bench/loadgen build/examples/mini_redis  ## servers under a load from outside, beside others; COMPARE='--flavor ct,mt2 echo'
+bench-servers: build/bench/edo-bench build/bench/loadgen build/examples/mini_redis  ## servers under a load, beside others; COMPARE='--flavor ct,mt2 echo'
 	$(Q)bench/peers/tokio/build.sh build/bench/peers/tokio || true
 	$(Q)bench/servers.py $(COMPARE)
 
-check-instructions: build/bench/edo-bench  ## whether an operation takes more instructions than bench/instructions.baseline says
+check-instructions: build/bench/edo-bench  ## do operations take more instructions than bench/instructions.baseline says?
 	$(Q)bench/instructions.py
 
 instructions-baseline: build/bench/edo-bench  ## write that file
