@@ -148,10 +148,11 @@ NEEDS := $(if $(filter test,$(MAKECMDGOALS)),install-deps-test) \
 	$(if $(filter run,$(MAKECMDGOALS)),install-deps-run) \
 	$(if $(filter bench-compare,$(MAKECMDGOALS)),install-deps-compare) \
 	$(if $(filter bench-servers,$(MAKECMDGOALS)),install-deps-servers) \
+	$(if $(filter check-instructions instructions-baseline,$(MAKECMDGOALS)),install-deps-instructions) \
 	$(if $(filter fuzz,$(MAKECMDGOALS)),install-deps-fuzz) \
 	$(if $(filter format,$(MAKECMDGOALS)),install-deps-format) \
 	$(if $(filter model mutants,$(MAKECMDGOALS)),install-deps-model) \
-	$(if $(filter check check-% format-check,$(MAKECMDGOALS)),install-deps-check)
+	$(if $(filter check check-% format-check,$(filter-out check-instructions,$(MAKECMDGOALS))),install-deps-check)
 
 # A flavor's flags are kept in a file that changes with them, so that its objects do too.
 define object-rules
@@ -203,7 +204,7 @@ $(foreach e,$(EXAMPLES),$(eval $(call program-rule,asan,build/asan/$e,$(call exa
 $(eval $(call program-rule,bench,build/bench/edo-bench,$(BENCH) $(LIB)))
 $(eval $(call program-rule,bench,build/bench/loadgen,bench/loadgen.c))
 
-.PHONY: all examples run bench bench-compare bench-servers
+.PHONY: all examples run bench bench-compare bench-servers check-instructions instructions-baseline
 all: build/libedo.a build/libedo.so  ## the library: build/libedo.a and build/libedo.so (the default)
 
 examples: $(EXAMPLES:%=build/%)  ## build/examples/*
@@ -219,9 +220,15 @@ bench-compare: build/bench/edo-bench  ## the same beside Tokio's, in turn; COMPA
 	$(Q)bench/peers/tokio/build.sh build/bench/peers/tokio || true
 	$(Q)bench/compare.py $(COMPARE)
 
-bench-servers: build/bench/edo-bench build/bench/loadgen build/examples/mini_redis  ## servers under a load from outside, beside others; COMPARE='--flavor ct,mt2 echo'
+bench-servers: build/bench/edo-bench build/bench/loadgen build/examples/mini_redis  ## servers under a load, beside others; COMPARE='--flavor ct,mt2 echo'
 	$(Q)bench/peers/tokio/build.sh build/bench/peers/tokio || true
 	$(Q)bench/servers.py $(COMPARE)
+
+check-instructions: build/bench/edo-bench  ## do operations take more instructions than bench/instructions.baseline says?
+	$(Q)bench/instructions.py
+
+instructions-baseline: build/bench/edo-bench  ## write that file
+	$(Q)bench/instructions.py --renew
 
 # ---- Tests ---------------------------------------------------------------------------------------
 
@@ -406,7 +413,7 @@ check-install: all
 	$(call install-recipe,,$(CURDIR)/build/stage)
 	$(Q)scripts/check-install.sh build/stage
 
-INSTALL_DEPS := $(addprefix install-deps-,run compare servers test check model fuzz format)
+INSTALL_DEPS := $(addprefix install-deps-,run compare servers instructions test check model fuzz format)
 .PHONY: $(INSTALL_DEPS)
 $(INSTALL_DEPS):
 	$(Q)scripts/install-deps.sh $(@:install-deps-%=%)

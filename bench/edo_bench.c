@@ -155,7 +155,7 @@ int main(int argc, char **argv)
             workload = &workloads[i];
     if (workload == NULL)
         return usage("no such workload: ", argv[1]);
-    struct edo_builder builder = {.name = workload->name};
+    struct edo_builder builder = {.name = workload->name, .rng_seed = 1};
     if (!flavor(argv[2], &builder))
         return usage("there is no such runtime: ", argv[2]);
     struct bench bench = {.n = workload->n, .ms = UINT64_MAX};

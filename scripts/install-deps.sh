@@ -3,7 +3,7 @@
 # Installs what a job of the Makefile needs and this machine lacks, through apt; says so first.
 # Looks for the headers and commands themselves, so that what came from elsewhere counts too.
 #
-#     scripts/install-deps.sh run|compare|servers|test|check|model|fuzz|format
+#     scripts/install-deps.sh run|compare|servers|instructions|test|check|model|fuzz|format
 #
 # `compare` and `servers` go on, status 0, without what they cannot have: there is less to
 # compare with then.
@@ -43,7 +43,7 @@ need_crate() { # crate, package
 }
 
 need_header uv.h libuv1-dev
-case ${1:?run, compare, servers, test, check, model, fuzz or format} in
+case ${1:?run, compare, servers, instructions, test, check, model, fuzz or format} in
 run) ;;
 compare | servers)
     trap 'exit 0' EXIT
@@ -53,6 +53,10 @@ compare | servers)
     need_crate tokio-stream librust-tokio-stream-dev
     need_crate futures-util librust-futures-util-dev
     [ "$1" = compare ] || need_command redis-benchmark redis-tools
+    ;;
+instructions)
+    need_command python3 python3
+    need_command valgrind valgrind
     ;;
 test)
     need_header criterion/criterion.h libcriterion-dev
