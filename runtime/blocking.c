@@ -90,7 +90,7 @@ struct edo_task *edo_task_start_blocking_(struct edo_task *task, struct edo_futu
     }
     task->waker.ops = &edo_blocking_waker;
     /* On no inject list, whoever spawns it; nobody has it yet. */
-    edo_task_state_init(&task->state, false);
+    edo_task_state_init(&task->state, false, edo_task_name_(task) != NULL);
     int error = edo_blocking_pool_submit(task->home->blocking, task);
     if (error == 0)
         return task;

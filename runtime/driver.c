@@ -85,6 +85,8 @@ static bool attached_turn(struct edo_driver *driver)
     edo_thread.running = runtime->handle;
     edo_driver_fire(driver);
     bool more = edo_run_batch(runtime, NULL);
+    if (edo_unlikely(runtime->failed))
+        edo_drop_all(runtime);
     edo_thread = outer;
     return more;
 }
@@ -134,8 +136,8 @@ static void on_check(uv_check_t *check)
     attached_turn(driver);
 }
 
-static int new(struct edo_handle *handle, struct edo_runtime *runtime, uv_loop_t *host,
-               struct edo_driver **out)
+static int new (struct edo_handle *handle, struct edo_runtime *runtime, uv_loop_t *host,
+                struct edo_driver **out)
 {
     struct edo_driver *driver = edo_calloc(1, sizeof *driver);
     if (driver == NULL)
@@ -192,12 +194,12 @@ no_async:
 
 int edo_driver_new(struct edo_runtime *runtime, uv_loop_t *host, struct edo_driver **driver)
 {
-    return new(runtime->handle, runtime, host, driver);
+    return new (runtime->handle, runtime, host, driver);
 }
 
 int edo_driver_new_shared(struct edo_handle *handle, struct edo_driver **driver)
 {
-    return new(handle, NULL, NULL, driver);
+    return new (handle, NULL, NULL, driver);
 }
 
 void edo_driver_free(struct edo_driver *driver)
@@ -212,7 +214,8 @@ void edo_driver_free(struct edo_driver *driver)
 /* On a host's loop: freed with its last handle and request. */
 static void free_if_gone(struct edo_driver *driver)
 {
-    if (driver->attached && driver->runtime == NULL && driver->open == 0 && edo_load(&driver->requests, relaxed) == 0)
+    if (driver->attached && driver->runtime == NULL && driver->open == 0 &&
+        edo_load(&driver->requests, relaxed) == 0)
         edo_driver_free(driver);
 }
 

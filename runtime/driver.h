@@ -32,14 +32,15 @@ struct edo_driver {
     struct edo_handle *handle;
     /* Of a shared one. */
     bool shared;
-    bool closed; /* under `signal`: no signals any more; under wheel_lock: no timers; under turn: no notes */
+    bool
+        closed; /* under `signal`: no signals any more; under wheel_lock: no timers; under turn: no notes */
     struct edo_lock turn, wheel_lock, signal;
     _Atomic(struct edo_note *) notes; /* a Treiber stack, pushed to and taken whole */
     _Atomic(uint32_t) sleeping;       /* driver_shared.c */
     struct edo_event event;           /* ends it, with nothing on the loop */
-    uint64_t sleeps_until;            /* the tick for which it is armed; 0: it does not sleep. wheel_lock */
-    uint64_t limit;                   /* of the present sleep, ns of the clock */
-    uv_loop_t *loop;             /* &own, or the host's */
+    uint64_t sleeps_until; /* the tick for which it is armed; 0: it does not sleep. wheel_lock */
+    uint64_t limit;        /* of the present sleep, ns of the clock */
+    uv_loop_t *loop;       /* &own, or the host's */
     uv_loop_t own;
     uv_timer_t timer; /* the wheel's next */
     uv_async_t async; /* foreign wakes */
@@ -48,10 +49,10 @@ struct edo_driver {
     uv_check_t check;
     uv_idle_t idle;
     bool attached;
-    uint32_t open;     /* libuv handles not closed yet */
+    uint32_t open;              /* libuv handles not closed yet */
     _Atomic(uint32_t) requests; /* operations under way that hold paused time back */
-    uint32_t watched;  /* registrations that libuv knows, those being closed included */
-    bool lent;         /* somebody has the loop and may have handles on it */
+    uint32_t watched;           /* registrations that libuv knows, those being closed included */
+    bool lent;                  /* somebody has the loop and may have handles on it */
     struct edo_list registrations;
     struct edo_wheel wheel;
     bool paused;

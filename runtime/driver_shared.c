@@ -161,7 +161,8 @@ static void sleep_on_event(struct edo_driver *driver, uint64_t when)
     uint32_t awake = AWAKE;
     if (edo_cas(&driver->sleeping, &awake, WAITING, seq_cst, relaxed) &&
         edo_load(&driver->notes, seq_cst) == NULL)
-        edo_event_wait_until(&driver->event, when > UINT64_MAX / NS_PER_MS ? UINT64_MAX : when * NS_PER_MS);
+        edo_event_wait_until(&driver->event,
+                             when > UINT64_MAX / NS_PER_MS ? UINT64_MAX : when * NS_PER_MS);
 }
 
 void edo_driver_sleep(struct edo_driver *driver, uint64_t limit)

@@ -57,9 +57,10 @@ enum {
 typedef _Atomic(uint32_t) edo_task_state;
 
 /* A new task: the runtime's reference and the join handle's. */
-static inline void edo_task_state_init(edo_task_state *state, bool linked)
+static inline void edo_task_state_init(edo_task_state *state, bool linked, bool named)
 {
-    edo_init(state, EDO_TASK_HANDLE | 2 * EDO_TASK_REF | (linked ? EDO_TASK_LINKED : 0));
+    edo_init(state, EDO_TASK_HANDLE | 2 * EDO_TASK_REF | (linked ? EDO_TASK_LINKED : 0) |
+                        (named ? EDO_TASK_NAMED : 0));
 }
 
 /* Relaxed: for bits that this thread set itself, or as a hint. */
