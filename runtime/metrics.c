@@ -7,23 +7,23 @@
 #include "pool.h"
 #include "runtime_internal.h"
 
-static uint64_t read(_Atomic(uint64_t) *counter)
+static uint64_t value(_Atomic(uint64_t) *counter)
 {
     return edo_load(counter, relaxed);
 }
 
 static void add(struct edo_worker_metrics *metrics, struct edo_counts *counts)
 {
-    metrics->polls += read(&counts->polls);
-    metrics->budget_yields += read(&counts->budget_yields);
-    metrics->parks += read(&counts->parks);
-    metrics->busy_ns += read(&counts->busy_ns);
-    metrics->local_schedules += read(&counts->local_schedules);
-    metrics->steals += read(&counts->steals);
-    metrics->steal_operations += read(&counts->steal_operations);
-    metrics->overflows += read(&counts->overflows);
+    metrics->polls += value(&counts->polls);
+    metrics->budget_yields += value(&counts->budget_yields);
+    metrics->parks += value(&counts->parks);
+    metrics->busy_ns += value(&counts->busy_ns);
+    metrics->local_schedules += value(&counts->local_schedules);
+    metrics->steals += value(&counts->steals);
+    metrics->steal_operations += value(&counts->steal_operations);
+    metrics->overflows += value(&counts->overflows);
     for (int i = 0; i < EDO_HISTOGRAM_BUCKETS; i++)
-        metrics->poll_time[i] += read(&counts->poll_time[i]);
+        metrics->poll_time[i] += value(&counts->poll_time[i]);
 }
 
 static void add_worker(struct edo_worker_metrics *metrics, struct edo_worker *worker)
@@ -52,14 +52,14 @@ void edo_handle_metrics(struct edo_handle *handle, struct edo_metrics *metrics)
     memset(metrics, 0, sizeof *metrics);
     metrics->workers = pool != NULL ? pool->count : 1;
     /* Ended first: what ends meanwhile was spawned before. */
-    uint64_t ended = read(&handle->counts.ended) + read(&handle->remote_ended);
+    uint64_t ended = value(&handle->counts.ended) + value(&handle->remote_ended);
     for (uint32_t i = 0; pool != NULL && i < pool->count; i++)
-        ended += read(&pool->workers[i].counts.ended);
-    metrics->spawned_tasks = read(&handle->counts.spawned) + read(&handle->remote_spawned);
+        ended += value(&pool->workers[i].counts.ended);
+    metrics->spawned_tasks = value(&handle->counts.spawned) + value(&handle->remote_spawned);
     for (uint32_t i = 0; pool != NULL && i < pool->count; i++)
-        metrics->spawned_tasks += read(&pool->workers[i].counts.spawned);
+        metrics->spawned_tasks += value(&pool->workers[i].counts.spawned);
     metrics->alive_tasks = metrics->spawned_tasks > ended ? metrics->spawned_tasks - ended : 0;
-    metrics->remote_schedules = read(&handle->remote_schedules);
+    metrics->remote_schedules = value(&handle->remote_schedules);
     add(&metrics->total, &handle->counts);
     if (pool != NULL) {
         metrics->injected = edo_load(&pool->inject.length, relaxed);
