@@ -151,6 +151,13 @@ static inline bool edo_task_state_notify(edo_task_state *state, bool claim)
     return !(old & EDO_TASK_WOKEN);
 }
 
+/* The thread of a blocking task was told of a wake: whether there was one since this was asked last, or the first
+ * poll began. A read-modify-write, which cannot miss it; acquires what was written before. */
+static inline bool edo_task_state_woken(edo_task_state *state)
+{
+    return edo_fetch_and(state, ~(uint32_t)EDO_TASK_WOKEN, acquire) & EDO_TASK_WOKEN;
+}
+
 /* The outcome is in place. Returns the word as it was. From now on whoever has the task on the
  * inject list may release the runtime's reference, so the completing thread gets one of its own,
  * under which it looks at the task for the last time. */
