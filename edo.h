@@ -46,6 +46,8 @@
 #include "runtime/strerror.h"
 #include "runtime/runtime.h"
 #include "runtime/task.h"
+#include "runtime/blocking.h"
+#include "runtime/local_set.h"
 #include "runtime/join_set.h"
 #include "runtime/time.h"
 #include "runtime/stream_time.h"
