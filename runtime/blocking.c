@@ -90,10 +90,13 @@ struct edo_task *edo_task_start_blocking_(struct edo_task *task, struct edo_futu
     }
     task->waker.ops = &edo_blocking_waker;
     /* On no inject list, whoever spawns it; nobody has it yet. */
-    edo_task_state_init(&task->state, false, edo_task_name_(task) != NULL);
+    edo_task_state_unlink(&task->state);
     int error = edo_blocking_pool_submit(task->home->blocking, task);
     if (error == 0)
         return task;
+    /* There will be no handle: who has put a waker there learns it from the error. */
+    if (error != EDO_ESHUTDOWN)
+        edo_task_state_joiner(&task->state, false);
     edo_blocking_cancel(task);
     if (error == EDO_ESHUTDOWN)
         return task;
