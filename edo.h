@@ -47,6 +47,8 @@
 #include "runtime/runtime.h"
 #include "runtime/task.h"
 #include "runtime/blocking.h"
+#include "runtime/local_set.h"
+#include "runtime/join_set.h"
 #include "runtime/time.h"
 #include "runtime/stream_time.h"
 #include "runtime/embed.h"

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../internal/row.h"
 #include "blocking_pool.h"
 #include "pool.h"
 #include "runtime_internal.h"
@@ -21,6 +22,7 @@ struct edo_handle *edo_handle_new(const struct edo_builder *builder)
     EDO_COUNT(RUNTIMES, 1);
     edo_init(&handle->refs, 1);
     edo_lock_init(&handle->lock);
+    edo_list_init(&handle->waiters);
     static _Atomic(uint64_t) last;
     handle->id = edo_fetch_add(&last, 1, relaxed) + 1;
     handle->hooks = *builder;
@@ -151,7 +153,7 @@ void edo_handle_signal(struct edo_handle *handle)
     edo_lock(&handle->lock);
     if (handle->async != NULL)
         uv_async_send(handle->async);
-    edo_unlock(&handle->lock);
+    edo_row_wake_all(&handle->waiters, &handle->lock);
 }
 
 struct edo_handle *edo_handle_current(void)

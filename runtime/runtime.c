@@ -197,7 +197,7 @@ int edo_block_on_(struct edo_runtime *runtime, struct edo_future *future)
     if (!edo_cas(&handle->owner, &nobody, &edo_thread, acquire, relaxed))
         return refuse(future, UV_EBUSY);
     struct edo_thread outer = edo_thread;
-    edo_thread = (struct edo_thread){.current = handle, .running = handle};
+    edo_thread = (struct edo_thread){.current = handle, .local = outer.local, .running = handle};
     edo_handle_hook(handle, handle->hooks.on_thread_start);
     struct edo_task *task = edo_task_new(handle, sizeof(struct root));
     int error = task != NULL ? run(runtime, task, future) : refuse(future, UV_ENOMEM);

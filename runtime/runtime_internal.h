@@ -63,6 +63,10 @@ struct edo_handle {
     struct edo_runtime *runtime; /* owner's thread; NULL when gone */
     struct edo_blocking_pool *blocking; /* blocking_pool.h; lives as long as this */
     int64_t spare;               /* owner's thread: references taken and not given out */
+    /* Of a local set (local_set.c): the thread that it belongs to, constant; and who runs it, and waits,
+     * under `lock`. NULL and empty for a runtime's. */
+    struct edo_thread *thread;
+    struct edo_list waiters;
     /* Constant. */
     struct edo_pool *pool; /* multi-thread; all above but refs is the current-thread runtime's */
     uint64_t id;
@@ -111,7 +115,7 @@ void edo_handle_unref(struct edo_handle *handle, int64_t n);
 bool edo_handle_inject(struct edo_handle *handle, struct edo_task *task); /* false: closed */
 struct edo_task *edo_handle_take(struct edo_handle *handle, bool close);  /* in order of arrival */
 bool edo_handle_pending(struct edo_handle *handle);
-void edo_handle_signal(struct edo_handle *handle); /* wakes the owner from its sleep */
+void edo_handle_signal(struct edo_handle *handle); /* wakes the owner, or who runs the set */
 /* A thread of the runtime, named and sized as built. 0, or as edo_thread_start. Any thread. */
 int edo_handle_start_thread(struct edo_handle *handle, struct edo_thread_id *id,
                             void *(*run)(void *), void *arg);

@@ -8,11 +8,16 @@
 #include "runtime_internal.h"
 
 /* Errors as pointers, as the kernel has them: the last page is nobody's. */
+static bool is_error(const void *pointer)
+{
+    return (uintptr_t)pointer >= (uintptr_t)-8191;
+}
+
 static int task_error(const struct edo_task *task)
 {
     if (task == NULL)
         return UV_EINVAL;
-    return (uintptr_t)task >= (uintptr_t)-8191 ? (int)(intptr_t)task : 0;
+    return is_error(task) ? (int)(intptr_t)task : 0;
 }
 
 /* LINKED was set by this thread, which has a reference. */
@@ -280,6 +285,8 @@ struct edo_task *edo_task_alloc_(struct edo_handle *handle, size_t frame_size)
         handle = edo_thread.current;
     if (handle == NULL)
         return (struct edo_task *)(intptr_t)EDO_ENORUNTIME;
+    if (is_error(handle))
+        return (struct edo_task *)handle;
     struct edo_task *task = edo_task_new(handle, frame_size);
     return task != NULL ? task : (struct edo_task *)(intptr_t)UV_ENOMEM;
 }
@@ -373,7 +380,8 @@ int edo_task_trace_(struct edo_task *task, edo_trace_fn *trace, void *arg)
         return error;
     if (edo_task_state_complete(&task->state))
         return UV_ESRCH;
-    if (task->home->pool != NULL || !edo_handle_mine(task->home) || edo_task_is_blocking(task))
+    bool here = edo_handle_mine(task->home) || task->home->thread == &edo_thread;
+    if (task->home->pool != NULL || !here || edo_task_is_blocking(task))
         return UV_EBUSY;
     struct edo_context cx;
     edo_context_init(&cx, &task->waker);

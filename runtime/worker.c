@@ -75,7 +75,22 @@ static void push_behind(struct edo_worker *worker, struct edo_task *task)
 {
     if (edo_unlikely(!edo_queue_push(&worker->queue, task)))
         overflow(worker, task);
+}
+
+/* The running task goes on: somebody else may want what it pushed. */
+static void push_and_notify(struct edo_worker *worker, struct edo_task *task)
+{
+    push_behind(worker, task);
     if (!worker->turning)
+        edo_pool_notify(worker->pool);
+}
+
+/* The running task gives way. With nothing else there this worker takes it again at once. */
+static void push_yielding(struct edo_worker *worker, struct edo_task *task)
+{
+    bool alone = edo_queue_length(&worker->queue) == 0;
+    push_behind(worker, task);
+    if (!alone)
         edo_pool_notify(worker->pool);
 }
 
@@ -90,14 +105,14 @@ static void push(struct edo_worker *worker, struct edo_task *task)
 {
     /* What the loop wakes runs in the order in which it does. */
     if (edo_unlikely(worker->lifo_off || worker->turning)) {
-        push_behind(worker, task);
+        push_and_notify(worker, task);
     } else if (edo_load(&worker->lifo, relaxed) == NULL) {
         /* It stays empty: nobody else fills it. Released to the watch. */
         edo_store(&worker->lifo, task, release);
     } else {
         struct edo_task *before = swap_lifo(worker, task);
         if (before != NULL)
-            push_behind(worker, before);
+            push_and_notify(worker, before);
     }
 }
 
@@ -112,7 +127,7 @@ void edo_worker_schedule(struct edo_pool *pool, struct edo_task *task, bool behi
         return; /* all tasks are being dropped */
     count(&worker->counts.local_schedules, 1);
     if (behind)
-        push_behind(worker, task);
+        push_yielding(worker, task);
     else
         push(worker, task);
 }
