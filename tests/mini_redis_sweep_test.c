@@ -299,6 +299,29 @@ static void app_end(void *data)
     server_free(&(*(struct app **)data)->server);
 }
 
+/* A signal has come, or will. */
+static void stopper_begin(void *data, void *frame, struct edo_runtime *runtime)
+{
+    struct scene *scene = data;
+    struct stopper *stopper = frame;
+    int ends[2];
+    (void)runtime;
+    make_server(scene);
+    cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
+    scene->peer = signal_socket = ends[0];
+    stopper->fd = ends[1];
+    stopper->stop = scene->server.stop;
+    on_signal(SIGINT);
+}
+
+static void stopper_ended(void *data, const void *frame, bool completed)
+{
+    struct scene *scene = data;
+    (void)frame;
+    cr_assert_eq(edo_cancellation_token_is_cancelled(scene->server.stop), completed);
+    close(scene->peer);
+}
+
 Test(mini_redis_sweep, the_program)
 {
     for (int demo = 0; demo < 2; demo++) {
@@ -306,5 +329,7 @@ Test(mini_redis_sweep, the_program)
         SWEEP(NEW(app), .real_time = true, .lasting = true, .data_size = sizeof(struct app *),
               .begin = app_begin, .suspended = app_suspended, .ended = app_ended, .end = app_end);
     }
+    SWEEP(NEW(stopper), .real_time = true, .data_size = sizeof(struct scene),
+          .begin = stopper_begin, .ended = stopper_ended, .end = free_server);
     sweep_covered("examples/mini_redis/main.c");
 }

@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "demo.h"
 #include "server.h"
@@ -174,6 +176,59 @@ static void fit_clients(struct limits *limits)
         limits->clients = room;
 }
 
+/* A handler may be called on any thread, in the midst of anything, and may not do much. It writes to a
+ * socket, whose other end a task reads. */
+static int signal_socket = -1;
+
+static void on_signal(int signum)
+{
+    int saved = errno;
+    (void)signum;
+    (void)!write(signal_socket, "", 1);
+    errno = saved;
+}
+
+/* The task's end of it, or a negative error. */
+static int watch_signals(void)
+{
+    static const int signals[] = {SIGINT, SIGTERM};
+    int ends[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) < 0)
+        return -errno;
+    signal_socket = ends[0];
+    for (int i = 0; i < 2; i++)
+        sigaction(signals[i], &(struct sigaction){.sa_handler = on_signal, .sa_flags = SA_RESTART},
+                  NULL);
+    return ends[1];
+}
+
+/* Stops the server when a signal has come. */
+struct stopper {
+    FUTURE(int);
+    int fd;
+    struct edo_cancellation_token *stop;
+    struct edo_tcp *conn;
+    char byte;
+    struct edo_read read;
+};
+
+ASYNC(stopper)
+{
+    ASYNC_BEGIN;
+    self->output = edo_tcp_from_fd(self->fd, &self->conn);
+    if (self->output < 0)
+        RETURN(self->output);
+    AWAIT(self->read, edo_read(self->conn, &self->byte, 1));
+    edo_cancellation_token_cancel(self->stop);
+    RETURN(0);
+ASYNC_FINALLY:
+    if (self->conn != NULL)
+        edo_tcp_close(self->conn);
+    else
+        close(self->fd);
+    ASYNC_END;
+}
+
 struct app {
     FUTURE(int);
     struct options *options;
@@ -181,6 +236,7 @@ struct app {
     struct edo_tcp_listener *listener;
     struct edo_addr addr;
     char text[EDO_ADDR_TEXT];
+    int signals; /* the end of the socket that is read; 0: none */
     struct serve serve;
     struct demo demo;
 };
@@ -222,6 +278,9 @@ ASYNC(app)
         RETURN(error);
     printf("listening on %s\n", edo_addr_format(&self->addr, self->text));
     fflush(stdout);
+    if (self->signals > 0)
+        edo_task_detach(SPAWN(NEW(stopper, .fd = self->signals, .stop = self->server.stop)));
+    self->signals = 0;
     self->serve = NEW(serve, .server = &self->server, .listener = self->listener);
     self->listener = NULL;
     if (self->options->demo) {
@@ -234,58 +293,23 @@ ASYNC(app)
     report(&self->server);
 ASYNC_FINALLY:
     edo_tcp_listener_close(self->listener);
+    if (self->signals > 0)
+        close(self->signals);
     ASYNC_END;
-}
-
-/* A thread that waits for signals, which are blocked in all others: those of the runtime too, that are
- * started later. */
-struct watch {
-    sigset_t signals;
-    pthread_t thread;
-    struct edo_cancellation_token *stop;
-};
-
-static void *watch_signals(void *arg)
-{
-    const struct watch *watch = arg;
-    int signum;
-    sigwait(&watch->signals, &signum);
-    edo_cancellation_token_cancel(watch->stop);
-    return NULL;
-}
-
-static int watch_begin(struct watch *watch, struct edo_cancellation_token *stop)
-{
-    watch->stop = stop;
-    sigemptyset(&watch->signals);
-    sigaddset(&watch->signals, SIGINT);
-    sigaddset(&watch->signals, SIGTERM);
-    pthread_sigmask(SIG_BLOCK, &watch->signals, NULL);
-    return -pthread_create(&watch->thread, NULL, watch_signals, watch);
-}
-
-static void watch_end(struct watch *watch)
-{
-    pthread_kill(watch->thread, SIGTERM); /* it may be waiting still */
-    pthread_join(watch->thread, NULL);
 }
 
 static int run(struct app *app)
 {
     const struct options *options = app->options;
     struct edo_runtime *runtime;
-    struct watch watch;
-    int error = watch_begin(&watch, app->server.stop);
+    int error =
+        edo_runtime_new(&runtime, .name = "mini-redis", .thread_name = "mini-redis",
+                        .flavor = options->multi_thread ? EDO_MULTI_THREAD : EDO_CURRENT_THREAD,
+                        .worker_threads = options->workers);
     if (error < 0)
         return error;
-    error = edo_runtime_new(&runtime, .name = "mini-redis", .thread_name = "mini-redis",
-                            .flavor = options->multi_thread ? EDO_MULTI_THREAD : EDO_CURRENT_THREAD,
-                            .worker_threads = options->workers);
-    if (error == 0) {
-        error = edo_block_on(runtime, app);
-        edo_runtime_drop(runtime);
-    }
-    watch_end(&watch);
+    error = edo_block_on(runtime, app);
+    edo_runtime_drop(runtime);
     return error < 0 ? error : app->output;
 }
 
@@ -303,7 +327,8 @@ int main(int argc, char **argv)
     *app = NEW(app, .options = &options);
     int error = server_init(&app->server, &options.limits);
     if (error == 0) {
-        error = run(app);
+        app->signals = watch_signals();
+        error = app->signals < 0 ? app->signals : run(app);
         server_free(&app->server);
     }
     if (error < 0)
