@@ -55,9 +55,10 @@ TEST_SCRIPTS := $(wildcard tests/*.sh)
 STRESS := $(wildcard tests/stress/*.c)
 SOAKS := $(basename $(wildcard tests/soak/*.c))
 FUZZERS := $(basename $(wildcard tests/fuzz/*_fuzz.c))
-BENCH := $(wildcard bench/*.c)
+# loadgen is a program of its own: a load for servers, without Edo.
+BENCH := $(filter-out bench/loadgen.c,$(wildcard bench/*.c))
 
-SOURCES := $(LIB) $(wildcard docs/*.c examples/*.c examples/*/*.c) $(BENCH) \
+SOURCES := $(LIB) $(wildcard docs/*.c examples/*.c examples/*/*.c) $(wildcard bench/*.c) \
 	$(TESTS) $(STRESS) $(wildcard tests/support/*.c tests/soak/*.c tests/fuzz/*.c tests/model/*.c tests/model/models/*.c)
 # Not tests/compile_fail: two awaits on one line are meant there.
 FORMATTED := $(SOURCES) $(HEADERS) $(wildcard examples/*.h examples/*/*.h bench/*.h tests/*.h tests/support/*.h tests/stress/*.h tests/fuzz/*.h tests/model/*.h)
@@ -147,6 +148,7 @@ objects = $(patsubst %.c,build/obj/$1/%.o,$2)
 NEEDS := $(if $(filter test,$(MAKECMDGOALS)),install-deps-test) \
 	$(if $(filter run,$(MAKECMDGOALS)),install-deps-run) \
 	$(if $(filter bench-compare,$(MAKECMDGOALS)),install-deps-compare) \
+	$(if $(filter bench-servers,$(MAKECMDGOALS)),install-deps-servers) \
 	$(if $(filter fuzz,$(MAKECMDGOALS)),install-deps-fuzz) \
 	$(if $(filter format,$(MAKECMDGOALS)),install-deps-format) \
 	$(if $(filter model mutants,$(MAKECMDGOALS)),install-deps-model) \
@@ -200,8 +202,9 @@ $(foreach e,$(EXAMPLES),$(eval $(call program-rule,release,build/$e,$(call examp
 $(foreach e,$(EXAMPLES),$(eval $(call program-rule,asan,build/asan/$e,$(call example-sources,$e) $(LIB))))
 
 $(eval $(call program-rule,bench,build/bench/edo-bench,$(BENCH) $(LIB)))
+$(eval $(call program-rule,bench,build/bench/loadgen,bench/loadgen.c))
 
-.PHONY: all examples run bench bench-compare
+.PHONY: all examples run bench bench-compare bench-servers
 all: build/libedo.a build/libedo.so  ## the library: build/libedo.a and build/libedo.so (the default)
 
 examples: $(EXAMPLES:%=build/%)  ## build/examples/*
@@ -213,9 +216,13 @@ bench: build/bench/edo-bench  ## build/bench/edo-bench WORKLOAD FLAVOR [N]
 	@echo "build/bench/edo-bench --list names the workloads"
 
 # Without the peer there are Edo's numbers alone, and a line of what to get.
-bench-compare: build/bench/edo-bench  ## the same beside Tokio's, in turn; COMPARE='--pairs 9 select2'
+bench-compare: build/bench/edo-bench  ## the same beside Tokio's, in turn; COMPARE='--flavor ct,mt2 select2'
 	$(Q)bench/peers/tokio/build.sh build/bench/peers/tokio || true
 	$(Q)bench/compare.py $(COMPARE)
+
+bench-servers: build/bench/edo-bench build/bench/loadgen build/examples/mini_redis  ## servers under a load from outside, beside others; COMPARE='--flavor ct,mt2 echo'
+	$(Q)bench/peers/tokio/build.sh build/bench/peers/tokio || true
+	$(Q)bench/servers.py $(COMPARE)
 
 # ---- Tests ---------------------------------------------------------------------------------------
 
@@ -409,7 +416,7 @@ check-install: all
 	$(call install-recipe,,$(CURDIR)/build/stage)
 	$(Q)scripts/check-install.sh build/stage
 
-INSTALL_DEPS := $(addprefix install-deps-,run compare test check model fuzz format)
+INSTALL_DEPS := $(addprefix install-deps-,run compare servers test check model fuzz format)
 .PHONY: $(INSTALL_DEPS)
 $(INSTALL_DEPS):
 	$(Q)scripts/install-deps.sh $(@:install-deps-%=%)

@@ -46,6 +46,7 @@
 #include "runtime/strerror.h"
 #include "runtime/runtime.h"
 #include "runtime/task.h"
+#include "runtime/blocking.h"
 #include "runtime/time.h"
 #include "runtime/stream_time.h"
 #include "runtime/embed.h"
