@@ -10,7 +10,7 @@
 #include "registration.h"
 #include "time_internal.h"
 
-enum { NS_PER_MS = 1000000 };
+enum { NS_PER_MS = 1000000, IO_EVENTS_MAX = 1024 };
 
 /* libuv aborts when its table of descriptors cannot grow. So it is grown here, once, where a failure
  * can still be told, to hold every descriptor we may get. */
@@ -108,6 +108,7 @@ static void on_prepare(uv_prepare_t *prepare)
 {
     struct edo_driver *driver = prepare->data;
     struct edo_handle *handle = driver->runtime->handle;
+    driver->io_events = 0;
     bool more = attached_turn(driver);
     if (!more) {
         edo_store(&handle->parked, true, seq_cst);
@@ -134,12 +135,37 @@ static void on_check(uv_check_t *check)
     attached_turn(driver);
 }
 
+struct edo_driver *edo_driver_here(void)
+{
+    struct edo_runtime *runtime = edo_runtime_mine();
+    return runtime != NULL ? runtime->driver : NULL;
+}
+
+bool edo_driver_enter(struct edo_driver *driver)
+{
+    (void)driver;
+    return true;
+}
+
+void edo_driver_leave(struct edo_driver *driver)
+{
+    (void)driver;
+}
+
+bool edo_driver_submit(struct edo_driver *driver, struct edo_note *note)
+{
+    (void)driver, (void)note;
+    return false;
+}
+
 int edo_driver_new(struct edo_runtime *runtime, uv_loop_t *host, struct edo_driver **out)
 {
     struct edo_driver *driver = edo_calloc(1, sizeof *driver);
     if (driver == NULL)
         return UV_ENOMEM;
     driver->runtime = runtime;
+    driver->handle = runtime->handle;
+    driver->io_events_max = IO_EVENTS_MAX;
     driver->attached = host != NULL;
     driver->loop = host != NULL ? host : &driver->own;
     edo_list_init(&driver->registrations);
@@ -269,6 +295,7 @@ void edo_driver_turn(struct edo_driver *driver, bool sleep)
 {
     if (sleep)
         edo_driver_arm(driver);
+    driver->io_events = 0;
     /* With nothing on the loop but our timer and signal there is nothing to look at: a foreign wake
      * is on the inject list, and timers are fired here. That saves an epoll_wait per event_interval
      * polls. */

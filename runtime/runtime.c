@@ -25,6 +25,8 @@ static int build(const struct edo_builder *builder, uv_loop_t *host, struct edo_
     if (error < 0)
         goto no_driver;
     runtime->handle->async = &runtime->driver->async;
+    if (builder->max_io_events_per_tick > 0)
+        runtime->driver->io_events_max = builder->max_io_events_per_tick;
     edo_list_init(&runtime->tasks);
     runtime->event_interval = builder->event_interval ? builder->event_interval : 61;
     runtime->global_queue_interval =
