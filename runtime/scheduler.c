@@ -113,6 +113,8 @@ bool edo_runnable(struct edo_runtime *runtime)
 void edo_drop_all(struct edo_runtime *runtime)
 {
     runtime->closing = true;
+    if (runtime->driver != NULL)
+        runtime->driver->closing = true;
     for (struct edo_task *task; (task = pop(runtime)) != NULL;) {
         uint32_t state = edo_task_state_peek(&task->state);
         if ((state & EDO_TASK_COMPLETE) && !(state & EDO_TASK_LINKED))
