@@ -23,10 +23,15 @@
 #include "pool.h"
 #include "runtime_internal.h"
 
+/* A second; in models, a moment. */
+#ifndef EDO_WATCH_ROUNDS
+#define EDO_WATCH_ROUNDS 250
+#endif
+
 enum {
     LIFO_POLLS = 3,
     WATCH_NS = 4000000,
-    WATCH_ROUNDS = 250, /* without anybody awake, before the watch is given up */
+    WATCH_ROUNDS = EDO_WATCH_ROUNDS, /* without anybody awake, before the watch is given up */
 };
 
 static uint32_t next_random(struct edo_worker *worker)
