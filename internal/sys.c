@@ -155,6 +155,10 @@ void edo_unlock(struct edo_lock *lock)
     pthread_mutex_unlock(&lock->mutex_);
 }
 
+bool edo_try_lock(struct edo_lock *lock)
+{
+    return pthread_mutex_trylock(&lock->mutex_) == 0;
+}
 /* An event is a futex word. The waiter alone takes SET and puts WAITS; the setter replaces either, and has
  * the kernel wake a waiter only if there was one. Its last touch of the word is the exchange: the kernel
  * takes the address alone, which may be somebody else's by then, or nobody's; that wakes somebody for nothing

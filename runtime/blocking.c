@@ -50,7 +50,7 @@ const struct edo_waker_ops edo_blocking_waker = {blocking_wake, blocking_clone, 
 
 void edo_blocking_cancel(struct edo_task *task)
 {
-    edo_task_drop_future(task, NULL, false, NULL);
+    edo_task_drop_future(task, false, NULL);
 }
 
 void edo_blocking_run(struct edo_task *task, struct edo_context *cx, struct edo_event *event)
@@ -76,9 +76,9 @@ void edo_blocking_run(struct edo_task *task, struct edo_context *cx, struct edo_
     if (edo_unlikely(cx->panic.name != NULL)) {
         char *report = edo_task_panic_report(task, cx);
         cx->panic.name = NULL;
-        edo_task_drop_future(task, NULL, true, report);
+        edo_task_drop_future(task, true, report);
     } else {
-        edo_task_finish(NULL, task, EDO_STATE_DONE, NULL);
+        edo_task_finish(task, EDO_STATE_DONE, NULL);
     }
 }
 
@@ -90,10 +90,13 @@ struct edo_task *edo_task_start_blocking_(struct edo_task *task, struct edo_futu
     }
     task->waker.ops = &edo_blocking_waker;
     /* On no inject list, whoever spawns it; nobody has it yet. */
-    edo_task_state_init(&task->state, false);
+    edo_task_state_unlink(&task->state);
     int error = edo_blocking_pool_submit(task->home->blocking, task);
     if (error == 0)
         return task;
+    /* There will be no handle: who has put a waker there learns it from the error. */
+    if (error != EDO_ESHUTDOWN)
+        edo_task_state_joiner(&task->state, false);
     edo_blocking_cancel(task);
     if (error == EDO_ESHUTDOWN)
         return task;
@@ -113,15 +116,4 @@ static enum edo_poll edo_call_poll(struct edo_future *future, struct edo_context
 struct edo_call edo_call(int (*function)(void *argument), void *argument)
 {
     return EDO_NEW_RETURNED(edo_call, .function = function, .argument = argument);
-}
-
-int edo_block_in_place(void (*function)(void *argument), void *argument)
-{
-    /* Nobody's tasks wait for this thread: it runs blocking work, or none. */
-    if (edo_thread.running == NULL) {
-        function(argument);
-        return 0;
-    }
-    /* A current-thread runtime's thread is that of its loop, which nobody else may turn. */
-    return UV_EINVAL;
 }

@@ -25,8 +25,6 @@
  */
 #include "blocking_pool.h"
 
-#include <string.h>
-
 enum { MAX_THREADS = 512, KEEP_ALIVE_MS = 10000, NS_PER_MS = 1000000 };
 
 struct worker {
@@ -41,7 +39,6 @@ struct worker {
 struct edo_blocking_pool {
     struct edo_handle *handle;
     struct edo_builder options; /* its name aside */
-    char thread_name[EDO_THREAD_NAME];
     uint32_t max, seed;
     uint64_t keep_alive; /* ns */
 
@@ -71,8 +68,6 @@ struct edo_blocking_pool *edo_blocking_pool_new(const struct edo_builder *builde
         return NULL;
     pool->handle = handle;
     pool->options = *builder;
-    snprintf(pool->thread_name, sizeof pool->thread_name, "%s",
-             builder->thread_name != NULL ? builder->thread_name : "edo-worker");
     pool->max = builder->max_blocking_threads != 0 ? builder->max_blocking_threads : MAX_THREADS;
     pool->keep_alive =
         (builder->thread_keep_alive != 0 ? builder->thread_keep_alive : KEEP_ALIVE_MS) *
@@ -270,12 +265,6 @@ static int start(struct edo_blocking_pool *pool, struct worker *worker)
         worker->pool = pool;
         edo_event_init(&worker->event);
     }
-    char name[EDO_THREAD_NAME];
-    memcpy(name, pool->thread_name, sizeof name);
-    if (pool->options.thread_name_fn != NULL) {
-        pool->options.thread_name_fn(pool->options.hook_arg, name);
-        name[sizeof name - 1] = '\0';
-    }
     edo_handle_clone(pool->handle);
     if (fresh) {
         edo_lock(&pool->lock);
@@ -284,8 +273,7 @@ static int start(struct edo_blocking_pool *pool, struct worker *worker)
         edo_unlock(&pool->lock);
     }
     struct edo_thread_id id;
-    struct edo_thread_options options = {name, pool->options.thread_stack_size};
-    int error = edo_thread_start(&id, &options, run_worker, worker);
+    int error = edo_handle_start_thread(pool->handle, &id, run_worker, worker);
     if (error < 0) {
         edo_lock(&pool->lock);
         worker->spare = pool->spare;
