@@ -68,10 +68,11 @@ HELPER int join_here(JOIN_HANDLE(int) handle)
     return join.output < 0 ? join.output : output;
 }
 
+/* Of whichever kind this run is for, unless it is paused. */
 HELPER struct edo_runtime *runtime_with(struct edo_builder builder)
 {
     struct edo_runtime *runtime;
-    cr_assert_eq(edo_builder_build(&builder, &runtime), 0);
+    cr_assert_eq(test_runtime_build(&builder, &runtime), 0);
     return runtime;
 }
 
@@ -87,7 +88,7 @@ HELPER void await_census(const struct baseline *start)
 {
     for (;;) {
         struct edo_census now = edo_census_now();
-        if (memcmp(&now, &start->census, sizeof now) == 0)
+        if (memcmp(&now, &start->census, sizeof now) == 0 && fd_count() == start->fds)
             return;
         sched_yield();
     }

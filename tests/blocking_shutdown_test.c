@@ -278,7 +278,7 @@ Test(blocking_shutdown, work_spawned_by_a_dropped_task_is_done_or_dropped)
     struct edo_runtime *runtime = runtime_with((struct edo_builder){.max_blocking_threads = 1});
     edo_task_detach(SPAWN_ON(edo_runtime_handle(runtime), NEW(spawns_in_finally, .log = &log)));
     struct once future = NEW(once);
-    cr_assert_eq(edo_block_on(runtime, &future), 0);
+    cr_assert_eq(test_block_on(runtime, &future), 0);
     edo_runtime_drop(runtime);
     cr_assert_eq(log.finals, 2);
     check_baseline(&start);
@@ -412,8 +412,11 @@ ASYNC(request)
 Test(blocking_shutdown, a_request_under_way_is_waited_for_until_the_time_limit)
 {
     struct baseline start = baseline();
-    struct edo_runtime *runtime = runtime_with((struct edo_builder){0});
-    struct request request = NEW(request, .runtime = runtime);
+    struct edo_runtime *runtime;
+    cr_assert_eq(edo_runtime_new(&runtime), 0);
+    /* Static: libuv's threads look at it, and nothing tells when they have. */
+    static struct request request;
+    request = NEW(request, .runtime = runtime);
     uv_sem_init(&request.go, 0);
     cr_assert_eq(edo_block_on(runtime, &request), 0);
     uint64_t begun = edo_clock_ns();
@@ -422,9 +425,5 @@ Test(blocking_shutdown, a_request_under_way_is_waited_for_until_the_time_limit)
     for (int i = 0; i < 4; i++)
         uv_sem_post(&request.go);
     await_census(&start);
-    /* The loop's descriptors are closed by then, or a moment later. */
-    while (fd_count() != start.fds)
-        sched_yield();
     check_baseline(&start);
-    uv_sem_destroy(&request.go);
 }

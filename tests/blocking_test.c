@@ -465,11 +465,15 @@ ASYNC(panicking)
 
 Test(blocking, a_panic_ends_its_task_alone_and_the_handle_reports_it)
 {
+    struct baseline start = baseline();
     struct log_of_jobs log = {0};
-    cr_assert_eq(
-        RUN_WITH(((struct edo_builder){.max_blocking_threads = 1}), NEW(panicking, .log = &log)),
-        0);
+    struct edo_runtime *runtime = runtime_with((struct edo_builder){.max_blocking_threads = 1});
+    struct panicking future = NEW(panicking, .log = &log);
+    cr_assert_eq(test_block_on(runtime, &future), 0);
+    cr_assert_eq(future.output, 0);
+    edo_runtime_drop(runtime);
     cr_assert_eq(log.finals, 2);
+    check_baseline(&start);
 }
 
 struct panics_at_the_end {
@@ -585,7 +589,7 @@ ASYNC(in_place_here)
 
 Test(blocking, in_place_is_refused_where_there_is_no_other_thread)
 {
-    cr_assert_eq(RUN(NEW(in_place_here)), 1);
+    cr_assert_eq(RUN_ALONE(NEW(in_place_here)), 1);
 }
 
 Test(blocking, in_place_outside_of_a_runtime_just_calls)
@@ -693,7 +697,7 @@ Test(blocking, without_memory_it_is_dropped_and_the_handle_says_so)
     /* The task; the thread's record; what the thread is started with. */
     for (int n = 1; n <= 4; n++) {
         struct log_of_jobs log = {0};
-        cr_assert_eq(RUN(NEW(starved, .n = n, .log = &log)), n < 4 ? UV_ENOMEM : 0, "%d", n);
+        cr_assert_eq(RUN_ALONE(NEW(starved, .n = n, .log = &log)), n < 4 ? UV_ENOMEM : 0, "%d", n);
         cr_assert_eq(log.finals, 1);
         cr_assert_eq(log.begun, n == 4);
     }
