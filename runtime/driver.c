@@ -11,7 +11,7 @@
 #include "registration.h"
 #include "time_internal.h"
 
-enum { NS_PER_MS = 1000000 };
+enum { NS_PER_MS = 1000000, IO_EVENTS_MAX = 1024 };
 
 /* libuv aborts when its table of descriptors cannot grow. So it is grown here, once, where a failure
  * can still be told, to hold every descriptor we may get. */
@@ -85,6 +85,8 @@ static bool attached_turn(struct edo_driver *driver)
     edo_thread.running = runtime->handle;
     edo_driver_fire(driver);
     bool more = edo_run_batch(runtime, NULL);
+    if (edo_unlikely(runtime->failed))
+        edo_drop_all(runtime);
     edo_thread = outer;
     return more;
 }
@@ -109,6 +111,7 @@ static void on_prepare(uv_prepare_t *prepare)
 {
     struct edo_driver *driver = prepare->data;
     struct edo_handle *handle = driver->runtime->handle;
+    driver->io_events = 0;
     bool more = attached_turn(driver);
     if (!more) {
         edo_store(&handle->parked, true, seq_cst);
@@ -134,8 +137,8 @@ static void on_check(uv_check_t *check)
     attached_turn(driver);
 }
 
-static int new(struct edo_handle *handle, struct edo_runtime *runtime, uv_loop_t *host,
-               struct edo_driver **out)
+static int make(struct edo_handle *handle, struct edo_runtime *runtime, uv_loop_t *host,
+                struct edo_driver **out)
 {
     struct edo_driver *driver = edo_calloc(1, sizeof *driver);
     if (driver == NULL)
@@ -143,6 +146,9 @@ static int new(struct edo_handle *handle, struct edo_runtime *runtime, uv_loop_t
     driver->handle = handle;
     driver->runtime = runtime;
     driver->shared = runtime == NULL;
+    driver->io_events_max = handle->hooks.max_io_events_per_tick > 0
+                                ? handle->hooks.max_io_events_per_tick
+                                : IO_EVENTS_MAX;
     edo_lock_init(&driver->turn);
     edo_lock_init(&driver->wheel_lock);
     edo_lock_init(&driver->signal);
@@ -192,12 +198,12 @@ no_async:
 
 int edo_driver_new(struct edo_runtime *runtime, uv_loop_t *host, struct edo_driver **driver)
 {
-    return new(runtime->handle, runtime, host, driver);
+    return make(runtime->handle, runtime, host, driver);
 }
 
 int edo_driver_new_shared(struct edo_handle *handle, struct edo_driver **driver)
 {
-    return new(handle, NULL, NULL, driver);
+    return make(handle, NULL, NULL, driver);
 }
 
 void edo_driver_free(struct edo_driver *driver)
@@ -212,7 +218,8 @@ void edo_driver_free(struct edo_driver *driver)
 /* On a host's loop: freed with its last handle and request. */
 static void free_if_gone(struct edo_driver *driver)
 {
-    if (driver->attached && driver->runtime == NULL && driver->open == 0 && edo_load(&driver->requests, relaxed) == 0)
+    if (driver->attached && driver->runtime == NULL && driver->open == 0 &&
+        edo_load(&driver->requests, relaxed) == 0)
         edo_driver_free(driver);
 }
 
@@ -254,7 +261,9 @@ static void run_out(struct edo_driver *driver)
         uv_run(&driver->own, UV_RUN_DEFAULT);
         uv_walk(&driver->own, close_stray, NULL);
     }
-    if (!driver->shared)
+    if (driver->shared)
+        edo_unlock(&driver->turn);
+    else
         edo_driver_free(driver);
 }
 
@@ -287,6 +296,7 @@ static void run_until(struct edo_driver *driver, uint64_t deadline)
 void edo_driver_close(struct edo_driver *driver, uint64_t deadline)
 {
     if (driver->shared) {
+        edo_lock(&driver->turn);
         edo_driver_orphan_shared(driver);
     } else {
         edo_registration_orphan_all(&driver->registrations);
@@ -335,6 +345,7 @@ void edo_driver_turn(struct edo_driver *driver, bool sleep)
     }
     if (sleep)
         edo_driver_arm(driver);
+    driver->io_events = 0;
     /* With nothing on the loop but our timer and signal there is nothing to look at: a foreign wake
      * is on the inject list, and timers are fired here. That saves an epoll_wait per event_interval
      * polls. */

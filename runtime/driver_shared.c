@@ -92,22 +92,18 @@ static void take_notes(struct edo_driver *driver)
         run_notes(edo_exchange(&driver->notes, NULL, acquire));
 }
 
-void edo_driver_submit(struct edo_driver *driver, struct edo_note *note)
+bool edo_driver_submit(struct edo_driver *driver, struct edo_note *note)
 {
     struct edo_note *head = edo_load(&driver->notes, relaxed);
     do {
-        if (head == CLOSED) {
-            /* What it is about has been orphaned by then: it finds that out. */
-            edo_lock(&driver->turn);
-            note->run(note);
-            edo_unlock(&driver->turn);
-            return;
-        }
+        if (head == CLOSED)
+            return (void)edo_load(&driver->notes, acquire), false;
         note->next = head;
     } while (!edo_cas_weak(&driver->notes, &head, note, seq_cst, relaxed));
     uint32_t sleeping = edo_load(&driver->sleeping, seq_cst);
     if (sleeping == SLEEPING || sleeping == WAITING)
         edo_driver_wake(driver);
+    return true;
 }
 
 void edo_driver_look(struct edo_driver *driver)
@@ -116,8 +112,10 @@ void edo_driver_look(struct edo_driver *driver)
         return;
     take_notes(driver);
     /* As in edo_driver_turn: with nothing there, there is nothing to look at. */
-    if (driver->watched > 0 || edo_load(&driver->requests, relaxed) > 0)
+    if (driver->watched > 0 || edo_load(&driver->requests, relaxed) > 0) {
+        driver->io_events = 0;
         uv_run(driver->loop, UV_RUN_NOWAIT);
+    }
     edo_unlock(&driver->turn);
     edo_driver_fire(driver);
 }
@@ -151,6 +149,7 @@ static void sleep_in_loop(struct edo_driver *driver, uint64_t now, uint64_t when
         uv_timer_stop(&driver->timer);
     else
         uv_timer_start(&driver->timer, on_timer, when > now ? when - now : 0, 0);
+    driver->io_events = 0;
     uv_run(driver->loop, sleeps ? UV_RUN_ONCE : UV_RUN_NOWAIT);
 }
 
@@ -161,7 +160,8 @@ static void sleep_on_event(struct edo_driver *driver, uint64_t when)
     uint32_t awake = AWAKE;
     if (edo_cas(&driver->sleeping, &awake, WAITING, seq_cst, relaxed) &&
         edo_load(&driver->notes, seq_cst) == NULL)
-        edo_event_wait_until(&driver->event, when > UINT64_MAX / NS_PER_MS ? UINT64_MAX : when * NS_PER_MS);
+        edo_event_wait_until(&driver->event,
+                             when > UINT64_MAX / NS_PER_MS ? UINT64_MAX : when * NS_PER_MS);
 }
 
 void edo_driver_sleep(struct edo_driver *driver, uint64_t limit)
@@ -235,7 +235,9 @@ void edo_driver_orphan_shared(struct edo_driver *driver)
     driver->closed = true;
     edo_unlock(&driver->signal);
     edo_unlock(&driver->wheel_lock);
+    driver->closing = true;
+    struct edo_note *notes = edo_exchange(&driver->notes, CLOSED, acq_rel);
     edo_registration_orphan_all(&driver->registrations);
-    run_notes(edo_exchange(&driver->notes, CLOSED, acq_rel));
+    run_notes(notes);
     fire(driver, UINT64_MAX, true);
 }
