@@ -226,7 +226,7 @@ ASYNC_FINALLY:
 
 Test(join_set, one_is_typed_by_the_output_of_its_tasks)
 {
-    RUN(NEW(typed));
+    RUN_ALONE(NEW(typed));
 }
 
 SCENE(ids, JOIN_SET(int) set; uint64_t first; uint64_t second; uint64_t id; int value;
@@ -737,7 +737,7 @@ ASYNC_FINALLY:
 
 Test(join_set, without_memory_the_future_is_dropped_and_the_set_as_it_was)
 {
-    RUN(NEW(out_of_memory));
+    RUN_ALONE(NEW(out_of_memory));
 }
 
 SCENE(refused, JOIN_SET(int) set; struct edo_handle * gone; int value;
@@ -972,16 +972,16 @@ static void side_stop(struct side *side)
     edo_notify_destroy(&side->stop);
 }
 
-/* Runs it beside them: what they have in hand is looked at when they have stopped. */
-#define RUN_BESIDE(...)                                               \
-    __extension__({                                                   \
-        struct edo_runtime *runtime_;                                 \
-        cr_assert_eq(edo_runtime_new(&runtime_), 0);                  \
-        __typeof__((__VA_ARGS__)) future_under_test_ = (__VA_ARGS__); \
-        cr_assert_eq(edo_block_on(runtime_, &future_under_test_), 0); \
-        edo_runtime_drop(runtime_);                                   \
-        future_under_test_.output;                                    \
-    })
+/* A future in a runtime that is built so. */
+static void run_in(const struct edo_builder *builder, struct edo_future *future)
+{
+    struct edo_runtime *runtime;
+    cr_assert_eq(edo_builder_build(builder, &runtime), 0);
+    cr_assert_eq(edo_block_on_(runtime, future), 0);
+    edo_runtime_drop(runtime);
+}
+
+static const struct edo_builder plain;
 
 enum { SIDES = 2, TASKS = 2000 };
 
@@ -1031,7 +1031,8 @@ Test(join_set, tasks_end_on_other_threads)
     struct side sides[SIDES];
     for (int i = 0; i < SIDES; i++)
         side_start(&sides[i]);
-    RUN_BESIDE(NEW(spread, .sides = sides));
+    struct spread spread = NEW(spread, .sides = sides);
+    run_in(&plain, &spread.future_);
     for (int i = 0; i < SIDES; i++)
         side_stop(&sides[i]);
     check_baseline(&start);
@@ -1090,10 +1091,11 @@ Test(join_set, one_is_let_go_of_while_tasks_end_on_other_threads)
     for (int i = 0; i < SIDES; i++)
         side_start(&sides[i]);
     finals_begin();
-    int spawned = RUN_BESIDE(NEW(rounds, .sides = sides, .rounds = 2000));
+    struct rounds rounds = NEW(rounds, .sides = sides, .rounds = 2000);
+    run_in(&plain, &rounds.future_);
     for (int i = 0; i < SIDES; i++)
         side_stop(&sides[i]);
-    cr_assert_eq(finals_now(), spawned, "each ended, one way or another");
+    cr_assert_eq(finals_now(), rounds.output, "each ended, one way or another");
     check_baseline(&start);
 }
 
@@ -1232,7 +1234,11 @@ ASYNC_FINALLY:
 
 Test(join_set, it_has_blocking_tasks)
 {
-    cr_assert_eq(RUN_WITH(((struct edo_builder){.max_blocking_threads = 3}), NEW(blocking)), 380);
+    struct baseline start = baseline();
+    struct blocking blocking = NEW(blocking);
+    run_in(&(const struct edo_builder){.max_blocking_threads = 3}, &blocking.future_);
+    cr_assert_eq(blocking.output, 380);
+    check_baseline(&start);
 }
 
 /* Where no thread can be had, the set is as it was. */
@@ -1264,15 +1270,23 @@ ASYNC_FINALLY:
 
 Test(join_set, blocking_work_that_is_refused_is_not_in_it)
 {
-    RUN(NEW(no_thread));
+    RUN_ALONE(NEW(no_thread));
 }
 
 /* The runtime of many threads. */
 
 static const uint32_t crews[] = {1, 2, 8};
-#define RUN_BY(workers, ...)                                                                  \
-    RUN_WITH(((struct edo_builder){.flavor = EDO_MULTI_THREAD, .worker_threads = (workers)}), \
-             __VA_ARGS__)
+/* With the census as it was afterwards. */
+#define RUN_BY(workers, ...)                                                                      \
+    __extension__({                                                                               \
+        struct baseline start_ = baseline();                                                      \
+        __typeof__((__VA_ARGS__)) by_ = (__VA_ARGS__);                                            \
+        run_in(                                                                                   \
+            &(const struct edo_builder){.flavor = EDO_MULTI_THREAD, .worker_threads = (workers)}, \
+            &by_.future_);                                                                        \
+        check_baseline(&start_);                                                                  \
+        by_.output;                                                                               \
+    })
 
 Test(join_set, workers_end_tasks_beside_the_one_who_joins)
 {
