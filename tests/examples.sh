@@ -53,6 +53,12 @@ timer: tick 3
 idle: 100 turns
 closed: 0' embed
 expect "the tree's sum is 15" recursive
+expect '/
+/tea
+no page /tea/blue
+/tea/black
+/tea/green
+has sencha; 1 left' join_set
 sorted 'stopping
 worker 1 has put nothing down half done
 worker 2 has put nothing down half done

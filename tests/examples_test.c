@@ -10,6 +10,7 @@ int run_delay(int argc, char **argv);
 int run_mini_tokio(void);
 int run_embed(void);
 int run_recursive(int argc, char **argv);
+int run_join_set(int argc, char **argv);
 int run_graceful(int argc, char **argv);
 int run_sharded_map(void);
 int run_actors(int argc, char **argv);
@@ -33,6 +34,9 @@ int run_actors(int argc, char **argv);
 #undef main
 #define main run_recursive
 #include "examples/recursive.c"
+#undef main
+#define main run_join_set
+#include "examples/join_set.c"
 #undef main
 #define main run_graceful
 #include "examples/graceful.c"
@@ -93,6 +97,11 @@ Test(examples, embed)
 Test(examples, recursive)
 {
     CHECK(run_recursive(1, arguments));
+}
+
+Test(examples, join_set)
+{
+    CHECK(run_join_set(1, arguments));
 }
 
 Test(examples, graceful)

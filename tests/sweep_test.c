@@ -16,6 +16,7 @@ int sweep_echo_server(int argc, char **argv);
 int sweep_echo_client(int argc, char **argv);
 int sweep_embed(void);
 int sweep_recursive(int argc, char **argv);
+int sweep_join_set(int argc, char **argv);
 int sweep_graceful(int argc, char **argv);
 int sweep_sharded_map(void);
 int sweep_manager_task(int argc, char **argv);
@@ -45,6 +46,9 @@ int sweep_manager_task(int argc, char **argv);
 #undef main
 #define main sweep_recursive
 #include "examples/recursive.c"
+#undef main
+#define main sweep_join_set
+#include "examples/join_set.c"
 #undef main
 #define main sweep_graceful
 #include "examples/graceful.c"
@@ -92,6 +96,12 @@ Test(sweep, recursive)
 {
     SWEEP(NEW(show_sum));
     sweep_covered("examples/recursive.c");
+}
+
+Test(sweep, join_set)
+{
+    SWEEP(NEW(crawl, .word = "sencha"));
+    sweep_covered("examples/join_set.c");
 }
 
 /* A raw peer, which gets back a prefix of what it sent, and then the end. */
