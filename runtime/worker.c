@@ -271,10 +271,11 @@ static struct edo_task *look_after(struct edo_worker *worker)
         worker->turning = false;
         if (edo_load(&other->lifo, relaxed) != NULL)
             task = swap_lifo(other, NULL);
-        if (task == NULL)
+        /* What the loop has woken is in our queue, and a thief's is empty. */
+        if (task == NULL && (task = take_own(worker)) == NULL)
             task = steal_from(worker, other);
     }
-    return task != NULL ? task : take_own(worker);
+    return task;
 }
 
 static void begin_busy(struct edo_worker *worker)
