@@ -6,11 +6,12 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "blocking_pool.h"
 #include "runtime_internal.h"
 #include "registration.h"
 #include "time_internal.h"
 
-enum { NS_PER_MS = 1000000 };
+enum { NS_PER_MS = 1000000, IO_EVENTS_MAX = 1024 };
 
 /* libuv aborts when its table of descriptors cannot grow. So it is grown here, once, where a failure
  * can still be told, to hold every descriptor we may get. */
@@ -84,6 +85,8 @@ static bool attached_turn(struct edo_driver *driver)
     edo_thread.running = runtime->handle;
     edo_driver_fire(driver);
     bool more = edo_run_batch(runtime, NULL);
+    if (edo_unlikely(runtime->failed))
+        edo_drop_all(runtime);
     edo_thread = outer;
     return more;
 }
@@ -108,6 +111,7 @@ static void on_prepare(uv_prepare_t *prepare)
 {
     struct edo_driver *driver = prepare->data;
     struct edo_handle *handle = driver->runtime->handle;
+    driver->io_events = 0;
     bool more = attached_turn(driver);
     if (!more) {
         edo_store(&handle->parked, true, seq_cst);
@@ -133,8 +137,8 @@ static void on_check(uv_check_t *check)
     attached_turn(driver);
 }
 
-static int new(struct edo_handle *handle, struct edo_runtime *runtime, uv_loop_t *host,
-               struct edo_driver **out)
+static int make(struct edo_handle *handle, struct edo_runtime *runtime, uv_loop_t *host,
+                struct edo_driver **out)
 {
     struct edo_driver *driver = edo_calloc(1, sizeof *driver);
     if (driver == NULL)
@@ -142,9 +146,13 @@ static int new(struct edo_handle *handle, struct edo_runtime *runtime, uv_loop_t
     driver->handle = handle;
     driver->runtime = runtime;
     driver->shared = runtime == NULL;
+    driver->io_events_max = handle->hooks.max_io_events_per_tick > 0
+                                ? handle->hooks.max_io_events_per_tick
+                                : IO_EVENTS_MAX;
     edo_lock_init(&driver->turn);
     edo_lock_init(&driver->wheel_lock);
     edo_lock_init(&driver->signal);
+    edo_event_init(&driver->event);
     driver->attached = host != NULL;
     driver->loop = host != NULL ? host : &driver->own;
     edo_list_init(&driver->registrations);
@@ -190,12 +198,12 @@ no_async:
 
 int edo_driver_new(struct edo_runtime *runtime, uv_loop_t *host, struct edo_driver **driver)
 {
-    return new(runtime->handle, runtime, host, driver);
+    return make(runtime->handle, runtime, host, driver);
 }
 
 int edo_driver_new_shared(struct edo_handle *handle, struct edo_driver **driver)
 {
-    return new(handle, NULL, NULL, driver);
+    return make(handle, NULL, NULL, driver);
 }
 
 void edo_driver_free(struct edo_driver *driver)
@@ -203,13 +211,15 @@ void edo_driver_free(struct edo_driver *driver)
     edo_lock_destroy(&driver->turn);
     edo_lock_destroy(&driver->wheel_lock);
     edo_lock_destroy(&driver->signal);
+    edo_event_destroy(&driver->event);
     edo_free(driver);
 }
 
 /* On a host's loop: freed with its last handle and request. */
 static void free_if_gone(struct edo_driver *driver)
 {
-    if (driver->attached && driver->runtime == NULL && driver->open == 0 && edo_load(&driver->requests, relaxed) == 0)
+    if (driver->attached && driver->runtime == NULL && driver->open == 0 &&
+        edo_load(&driver->requests, relaxed) == 0)
         edo_driver_free(driver);
 }
 
@@ -251,7 +261,9 @@ static void run_out(struct edo_driver *driver)
         uv_run(&driver->own, UV_RUN_DEFAULT);
         uv_walk(&driver->own, close_stray, NULL);
     }
-    if (!driver->shared)
+    if (driver->shared)
+        edo_unlock(&driver->turn);
+    else
         edo_driver_free(driver);
 }
 
@@ -261,9 +273,30 @@ static void *run_out_thread(void *driver)
     return NULL;
 }
 
-void edo_driver_close(struct edo_driver *driver, bool wait)
+static void on_deadline(uv_timer_t *timer)
+{
+    (void)timer;
+}
+
+/* Turns an own loop until no request is under way, or the deadline has come. */
+static void run_until(struct edo_driver *driver, uint64_t deadline)
+{
+    uv_timer_t timer;
+    uv_timer_init(&driver->own, &timer);
+    for (uint64_t now; driver->requests > 0 && (now = edo_clock_ns()) < deadline;) {
+        uv_update_time(&driver->own);
+        uv_timer_start(&timer, on_deadline, (deadline - now + NS_PER_MS - 1) / NS_PER_MS, 0);
+        uv_run(&driver->own, UV_RUN_ONCE);
+    }
+    uv_close((uv_handle_t *)&timer, NULL);
+    /* It is on this stack: the loop lets go of it here. */
+    uv_run(&driver->own, UV_RUN_NOWAIT);
+}
+
+void edo_driver_close(struct edo_driver *driver, uint64_t deadline)
 {
     if (driver->shared) {
+        edo_lock(&driver->turn);
         edo_driver_orphan_shared(driver);
     } else {
         edo_registration_orphan_all(&driver->registrations);
@@ -280,8 +313,14 @@ void edo_driver_close(struct edo_driver *driver, bool wait)
     }
     /* What only has to be closed is closed in one turn. */
     uv_run(&driver->own, UV_RUN_NOWAIT);
-    if (!wait && requests(driver) > 0 && edo_thread_start_detached(run_out_thread, driver))
+    if (deadline != 0 && deadline != UINT64_MAX && requests(driver) > 0)
+        run_until(driver, deadline);
+    struct edo_thread_id thread;
+    if (deadline != UINT64_MAX && requests(driver) > 0 &&
+        edo_thread_start(&thread, NULL, run_out_thread, driver) == 0) {
+        edo_thread_detach(thread);
         return;
+    }
     run_out(driver);
 }
 
@@ -306,6 +345,7 @@ void edo_driver_turn(struct edo_driver *driver, bool sleep)
     }
     if (sleep)
         edo_driver_arm(driver);
+    driver->io_events = 0;
     /* With nothing on the loop but our timer and signal there is nothing to look at: a foreign wake
      * is on the inject list, and timers are fired here. That saves an epoll_wait per event_interval
      * polls. */
@@ -343,7 +383,9 @@ void edo_driver_pause(struct edo_driver *driver)
 bool edo_driver_skip(struct edo_driver *driver)
 {
     uint64_t when;
-    if (!driver->paused || requests(driver) > 0 || !edo_wheel_next_deadline(&driver->wheel, &when))
+    if (!driver->paused || requests(driver) > 0 ||
+        edo_blocking_pool_busy(driver->handle->blocking) ||
+        !edo_wheel_next_deadline(&driver->wheel, &when))
         return false;
     if (when > UINT64_MAX / NS_PER_MS)
         return false; /* never */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What is different in a driver that several threads have to do with: the driver of a worker.
  *
- * `sleeping` is the worker's sleep: AWAKE, SLEEPING, or WOKEN, a wake that the next sleep finds. Who wants it
+ * `sleeping` is the worker's sleep: AWAKE, SLEEPING in its loop, WAITING on an event, or WOKEN, a wake that the next sleep finds. Who wants it
  * awake exchanges WOKEN in, and signals when it slept. Whoever leaves something for it to see (a note, a
  * timer that is earlier than those it sleeps for) does that first and looks at `sleeping` then; the worker
  * writes SLEEPING first, and looks for what was left then; sequentially consistent, so one of them sees the
@@ -14,7 +14,7 @@
 #include "runtime_internal.h"
 #include "time_internal.h"
 
-enum { AWAKE, SLEEPING, WOKEN };
+enum { AWAKE, SLEEPING, WAITING, WOKEN };
 enum { NS_PER_MS = 1000000 };
 
 /* What `notes` is when the driver is closed. */
@@ -39,7 +39,10 @@ struct edo_driver *edo_driver_here(void)
 
 void edo_driver_wake(struct edo_driver *driver)
 {
-    if (edo_exchange(&driver->sleeping, WOKEN, seq_cst) != SLEEPING)
+    uint32_t old = edo_exchange(&driver->sleeping, WOKEN, seq_cst);
+    if (old == WAITING)
+        edo_event_set(&driver->event);
+    if (old != SLEEPING)
         return;
     edo_lock(&driver->signal);
     if (!driver->closed)
@@ -89,21 +92,18 @@ static void take_notes(struct edo_driver *driver)
         run_notes(edo_exchange(&driver->notes, NULL, acquire));
 }
 
-void edo_driver_submit(struct edo_driver *driver, struct edo_note *note)
+bool edo_driver_submit(struct edo_driver *driver, struct edo_note *note)
 {
     struct edo_note *head = edo_load(&driver->notes, relaxed);
     do {
-        if (head == CLOSED) {
-            /* What it is about has been orphaned by then: it finds that out. */
-            edo_lock(&driver->turn);
-            note->run(note);
-            edo_unlock(&driver->turn);
-            return;
-        }
+        if (head == CLOSED)
+            return (void)edo_load(&driver->notes, acquire), false;
         note->next = head;
     } while (!edo_cas_weak(&driver->notes, &head, note, seq_cst, relaxed));
-    if (edo_load(&driver->sleeping, seq_cst) == SLEEPING)
+    uint32_t sleeping = edo_load(&driver->sleeping, seq_cst);
+    if (sleeping == SLEEPING || sleeping == WAITING)
         edo_driver_wake(driver);
+    return true;
 }
 
 void edo_driver_look(struct edo_driver *driver)
@@ -112,8 +112,10 @@ void edo_driver_look(struct edo_driver *driver)
         return;
     take_notes(driver);
     /* As in edo_driver_turn: with nothing there, there is nothing to look at. */
-    if (driver->watched > 0 || edo_load(&driver->requests, relaxed) > 0)
+    if (driver->watched > 0 || edo_load(&driver->requests, relaxed) > 0) {
+        driver->io_events = 0;
         uv_run(driver->loop, UV_RUN_NOWAIT);
+    }
     edo_unlock(&driver->turn);
     edo_driver_fire(driver);
 }
@@ -123,33 +125,54 @@ static void on_timer(uv_timer_t *timer)
     uv_stop(timer->loop);
 }
 
-/* Has the loop wake up for the next timer, or at the end of `limit` ns. */
-static void arm(struct edo_driver *driver, uint64_t limit)
+/* The tick at which to wake, for the next timer or at the end of `limit` ns. */
+static uint64_t wake_at(struct edo_driver *driver, uint64_t now, uint64_t limit)
 {
-    uint64_t now = edo_driver_now(driver), when;
+    uint64_t when;
     edo_lock(&driver->wheel_lock);
     if (!edo_wheel_next(&driver->wheel, &when))
         when = UINT64_MAX;
     driver->sleeps_until = when;
     edo_unlock(&driver->wheel_lock);
-    if (limit != UINT64_MAX && when > (now + limit) / NS_PER_MS)
-        when = (now + limit) / NS_PER_MS;
+    uint64_t end = limit == UINT64_MAX ? UINT64_MAX : (now + limit) / NS_PER_MS;
+    return when < end ? when : end;
+}
+
+/* With something on the loop. */
+static void sleep_in_loop(struct edo_driver *driver, uint64_t now, uint64_t when)
+{
+    uint32_t awake = AWAKE;
+    bool sleeps = edo_cas(&driver->sleeping, &awake, SLEEPING, seq_cst, relaxed) &&
+                  edo_load(&driver->notes, seq_cst) == NULL;
     now /= NS_PER_MS;
     if (when == UINT64_MAX)
         uv_timer_stop(&driver->timer);
     else
         uv_timer_start(&driver->timer, on_timer, when > now ? when - now : 0, 0);
+    driver->io_events = 0;
+    uv_run(driver->loop, sleeps ? UV_RUN_ONCE : UV_RUN_NOWAIT);
+}
+
+/* With nothing there an event does, in fewer system calls on both sides. `turn` stays taken, so that whoever wants
+ * to put something on the loop leaves a note, and wakes us. */
+static void sleep_on_event(struct edo_driver *driver, uint64_t when)
+{
+    uint32_t awake = AWAKE;
+    if (edo_cas(&driver->sleeping, &awake, WAITING, seq_cst, relaxed) &&
+        edo_load(&driver->notes, seq_cst) == NULL)
+        edo_event_wait_until(&driver->event,
+                             when > UINT64_MAX / NS_PER_MS ? UINT64_MAX : when * NS_PER_MS);
 }
 
 void edo_driver_sleep(struct edo_driver *driver, uint64_t limit)
 {
     edo_lock(&driver->turn);
     take_notes(driver);
-    arm(driver, limit);
-    uint32_t awake = AWAKE;
-    bool sleeps = edo_cas(&driver->sleeping, &awake, SLEEPING, seq_cst, relaxed) &&
-                  edo_load(&driver->notes, seq_cst) == NULL;
-    uv_run(driver->loop, sleeps ? UV_RUN_ONCE : UV_RUN_NOWAIT);
+    uint64_t now = edo_driver_now(driver), when = wake_at(driver, now, limit);
+    if (driver->watched > 0 || edo_load(&driver->requests, relaxed) > 0)
+        sleep_in_loop(driver, now, when);
+    else
+        sleep_on_event(driver, when);
     /* Acquires what was done before the wake. */
     edo_exchange(&driver->sleeping, AWAKE, acquire);
     edo_lock(&driver->wheel_lock);
@@ -212,7 +235,9 @@ void edo_driver_orphan_shared(struct edo_driver *driver)
     driver->closed = true;
     edo_unlock(&driver->signal);
     edo_unlock(&driver->wheel_lock);
+    driver->closing = true;
+    struct edo_note *notes = edo_exchange(&driver->notes, CLOSED, acq_rel);
     edo_registration_orphan_all(&driver->registrations);
-    run_notes(edo_exchange(&driver->notes, CLOSED, acq_rel));
+    run_notes(notes);
     fire(driver, UINT64_MAX, true);
 }

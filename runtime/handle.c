@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* The half of a runtime that other threads hold: references, the inject list, the signal. */
+#include <stdio.h>
+#include <string.h>
+
 #include "../internal/row.h"
+#include "blocking_pool.h"
 #include "pool.h"
 #include "runtime_internal.h"
 
@@ -22,7 +26,24 @@ struct edo_handle *edo_handle_new(const struct edo_builder *builder)
     static _Atomic(uint64_t) last;
     handle->id = edo_fetch_add(&last, 1, relaxed) + 1;
     handle->hooks = *builder;
+    handle->observed = builder->poll_time.buckets > 0 || builder->on_before_task_poll != NULL ||
+                       builder->on_after_task_poll != NULL;
+    snprintf(handle->thread_name, sizeof handle->thread_name, "%s",
+             builder->thread_name != NULL ? builder->thread_name : "edo-worker");
     return handle;
+}
+
+int edo_handle_start_thread(struct edo_handle *handle, struct edo_thread_id *id,
+                            void *(*run)(void *), void *arg)
+{
+    char name[EDO_THREAD_NAME];
+    memcpy(name, handle->thread_name, sizeof name);
+    if (handle->hooks.thread_name_fn != NULL) {
+        handle->hooks.thread_name_fn(handle->hooks.hook_arg, name);
+        name[sizeof name - 1] = '\0';
+    }
+    struct edo_thread_options options = {name, handle->hooks.thread_stack_size};
+    return edo_thread_start(id, &options, run, arg);
 }
 
 void edo_handle_unref(struct edo_handle *handle, int64_t n)
@@ -33,6 +54,7 @@ void edo_handle_unref(struct edo_handle *handle, int64_t n)
     EDO_COUNT(RUNTIMES, -1);
     if (handle->pool != NULL)
         edo_pool_free(handle->pool);
+    edo_blocking_pool_free(handle->blocking);
     edo_lock_destroy(&handle->lock);
     edo_free(handle);
 }
@@ -43,6 +65,13 @@ static int64_t *spare(struct edo_handle *handle)
     if (handle->pool != NULL)
         return edo_worker_mine(handle->pool) ? &edo_thread.worker->spare : NULL;
     return edo_handle_mine(handle) ? &handle->spare : NULL;
+}
+
+struct edo_counts *edo_handle_counts(struct edo_handle *handle)
+{
+    if (handle->pool != NULL)
+        return edo_worker_mine(handle->pool) ? &edo_thread.worker->counts : NULL;
+    return edo_handle_mine(handle) ? &handle->counts : NULL;
 }
 
 void edo_handle_give(struct edo_handle *handle)
@@ -90,6 +119,7 @@ void edo_handle_drop(struct edo_handle *handle)
 bool edo_handle_inject(struct edo_handle *handle, struct edo_task *task)
 {
     struct edo_task *head = edo_load(&handle->inject, relaxed);
+    edo_fetch_add(&handle->remote_schedules, 1, relaxed);
     do {
         /* Acquire: the owner may have looked at a task of which the caller now frees the last. */
         if (head == INJECT_CLOSED)

@@ -12,6 +12,7 @@
  */
 #include "pool.h"
 
+#include "blocking_pool.h"
 #include "driver.h"
 #include "runtime_internal.h"
 
@@ -34,15 +35,20 @@ static void stop(struct edo_pool *pool)
 void edo_pool_close(struct edo_pool *pool, uint64_t until)
 {
     stop(pool);
-    if (until == UINT64_MAX)
-        edo_event_wait(&pool->ended);
+    bool ended = edo_event_wait_until(&pool->ended, until);
+    edo_blocking_pool_close(pool->handle->blocking);
+    edo_blocking_pool_wait(pool->handle->blocking, until);
+    for (uint32_t i = 0; i < pool->count; i++)
+        if (ended)
+            edo_thread_join(pool->workers[i].thread);
+        else
+            edo_thread_detach(pool->workers[i].thread);
 }
 
 bool edo_pool_adopt(struct edo_pool *pool, struct edo_task *task)
 {
     struct edo_worker *worker = edo_worker_mine(pool) ? edo_thread.worker : NULL;
-    struct edo_worker *list =
-        worker != NULL ? worker : &pool->workers[task->serial % pool->count];
+    struct edo_worker *list = worker != NULL ? worker : &pool->workers[task->serial % pool->count];
     task->born = list;
     edo_lock(&list->lock);
     /* Whoever ends the pool takes this lock after `closing` was set, so it finds the task, or it is seen. */
@@ -80,7 +86,8 @@ static void end(struct edo_pool *pool)
 {
     struct edo_thread outer = edo_thread;
     struct edo_worker *worker = &pool->workers[0];
-    edo_thread = (struct edo_thread){.current = pool->handle, .running = pool->handle, .worker = worker};
+    edo_thread =
+        (struct edo_thread){.current = pool->handle, .running = pool->handle, .worker = worker};
     worker->retired = true;
     for (uint32_t i = 0; i < pool->count; i++) {
         edo_store(&pool->workers[i].lifo, NULL, relaxed);
@@ -90,7 +97,7 @@ static void end(struct edo_pool *pool)
     edo_inject_close(&pool->inject);
     drop_tasks(pool);
     for (uint32_t i = 0; i < pool->count; i++)
-        edo_driver_close(pool->workers[i].driver, true);
+        edo_driver_close(pool->workers[i].driver, UINT64_MAX);
     drop_tasks(pool);
     int64_t spare = 0;
     for (uint32_t i = 0; i < pool->count; i++) {
@@ -150,6 +157,7 @@ static int init_worker(struct edo_pool *pool, struct edo_worker *worker)
         edo_random(&worker->random, sizeof worker->random);
     worker->random |= 1;
     worker->serial = worker->index << 22;
+    edo_init(&worker->handed, 0);
     edo_init(&worker->turns, 0);
     edo_init(&worker->seen, 0);
     edo_init(&worker->lifo, NULL);
@@ -163,7 +171,8 @@ static int init_worker(struct edo_pool *pool, struct edo_worker *worker)
 int edo_pool_new(struct edo_handle *handle, uint32_t workers)
 {
     /* Its parts that different threads write are on cache lines of their own. */
-    void *block = edo_calloc(1, sizeof(struct edo_pool) + workers * sizeof(struct edo_worker) + LINE);
+    void *block =
+        edo_calloc(1, sizeof(struct edo_pool) + workers * sizeof(struct edo_worker) + LINE);
     if (block == NULL)
         return UV_ENOMEM;
     struct edo_pool *pool = (void *)(((uintptr_t)block + LINE) & ~(uintptr_t)(LINE - 1));
@@ -184,20 +193,24 @@ int edo_pool_new(struct edo_handle *handle, uint32_t workers)
     handle->pool = pool;
     if (error < 0) {
         for (uint32_t i = 0; i < pool->count; i++)
-            edo_driver_close(pool->workers[i].driver, true);
+            edo_driver_close(pool->workers[i].driver, UINT64_MAX);
         return error;
     }
-    for (uint32_t i = 0; i < workers; i++) {
+    uint32_t started = 0;
+    for (; started < workers && error == 0; started += error == 0) {
         edo_handle_clone(handle);
-        if (edo_thread_start_detached(run_thread, &pool->workers[i]))
-            continue;
-        edo_handle_drop(handle);
-        /* Those that run end, and this thread is one that leaves, as often as there are workers without. */
-        stop(pool);
-        for (; i < workers; i++)
-            edo_pool_leave(pool);
-        edo_event_wait(&pool->ended);
-        return UV_EAGAIN;
+        error = edo_handle_start_thread(handle, &pool->workers[started].thread, run_thread,
+                                        &pool->workers[started]);
     }
-    return 0;
+    if (error == 0)
+        return 0;
+    edo_handle_drop(handle);
+    /* Those that run end; this thread leaves as often as there are workers without one. */
+    stop(pool);
+    for (uint32_t i = started; i < workers; i++)
+        edo_pool_leave(pool);
+    edo_event_wait(&pool->ended);
+    for (uint32_t i = 0; i < started; i++)
+        edo_thread_join(pool->workers[i].thread);
+    return error;
 }

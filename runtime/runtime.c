@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "../internal/park.h"
+#include "blocking_pool.h"
 #include "driver.h"
 #include "embed.h"
 #include "pool.h"
@@ -68,6 +69,9 @@ static int build(const struct edo_builder *builder, uv_loop_t *host, struct edo_
     runtime->handle = edo_handle_new(builder);
     if (runtime->handle == NULL)
         goto no_handle;
+    runtime->handle->blocking = edo_blocking_pool_new(builder, runtime->handle);
+    if (runtime->handle->blocking == NULL)
+        goto no_runtime;
     snprintf(runtime->name, sizeof runtime->name, "%s", builder->name ? builder->name : "edo");
     if (builder->flavor == EDO_MULTI_THREAD)
         error = edo_pool_new(runtime->handle,
@@ -118,7 +122,10 @@ static void park(struct edo_runtime *runtime)
         return;
     }
     edo_handle_hook(handle, handle->hooks.on_thread_park);
+    edo_count_up(&handle->counts.parks, 1);
+    edo_count_up(&handle->counts.busy_ns, edo_clock_ns() - runtime->busy_since);
     edo_driver_turn(runtime->driver, true);
+    runtime->busy_since = edo_clock_ns();
     edo_handle_hook(handle, handle->hooks.on_thread_unpark);
     edo_store(&handle->parked, false, relaxed);
 }
@@ -154,9 +161,13 @@ static int refuse(struct edo_future *future, int error)
 static int run(struct edo_runtime *runtime, struct edo_task *task, struct edo_future *future)
 {
     *(struct root *)edo_task_future(task) = EDO_NEW(root, .inner = future);
+    edo_count_up(&runtime->handle->counts.spawned, 1);
     edo_adopt(runtime, task);
+    runtime->busy_since = edo_clock_ns();
     for (;;) {
         bool more = edo_run_batch(runtime, task);
+        if (edo_unlikely(runtime->failed))
+            edo_drop_all(runtime);
         if (edo_task_state_peek(&task->state) & EDO_TASK_COMPLETE)
             break;
         if (more)
@@ -164,9 +175,12 @@ static int run(struct edo_runtime *runtime, struct edo_task *task, struct edo_fu
         else
             park(runtime);
     }
+    edo_count_up(&runtime->handle->counts.busy_ns, edo_clock_ns() - runtime->busy_since);
     uint32_t kind = ((struct edo_outcome *)edo_task_future(task))->kind;
     edo_task_detach_(task);
-    return kind == EDO_STATE_DONE ? 0 : kind == EDO_OUTCOME_PANICKED ? EDO_EPANIC : UV_ECANCELED;
+    if (kind == EDO_STATE_DONE)
+        return 0;
+    return kind == EDO_OUTCOME_PANICKED || runtime->failed ? EDO_EPANIC : UV_ECANCELED;
 }
 
 int edo_handle_block_on_(struct edo_handle *handle, struct edo_future *future)
@@ -195,7 +209,7 @@ int edo_block_on_(struct edo_runtime *runtime, struct edo_future *future)
     struct edo_thread outer = edo_thread;
     edo_thread = (struct edo_thread){.current = handle, .local = outer.local, .running = handle};
     edo_handle_hook(handle, handle->hooks.on_thread_start);
-    struct edo_task *task = edo_task_new(handle, sizeof(struct root));
+    struct edo_task *task = edo_task_new(handle, NULL, sizeof(struct root));
     int error = task != NULL ? run(runtime, task, future) : refuse(future, UV_ENOMEM);
     edo_handle_hook(handle, handle->hooks.on_thread_stop);
     edo_thread = outer;
@@ -206,16 +220,18 @@ int edo_block_on_(struct edo_runtime *runtime, struct edo_future *future)
 /* Shutdown, in this order:
  *  1. This thread becomes the owner, so that what tasks wake and spawn in their FINALLY is seen.
  *  2. No foreign wake or spawn gets in any more; every task is dropped (edo_drop_all).
- *  3. The async handle is taken from the signallers, under their lock, before it is closed.
- *  4. The driver orphans what outlives it (sockets still open, timers of foreign executors), and
+ *  3. Blocking work that has not begun is dropped, and that which has is waited for. Whom it waits for
+ *     has been dropped before: a task it joins, the sender of what it receives.
+ *  4. The async handle is taken from the signallers, under their lock, before it is closed.
+ *  5. The driver orphans what outlives it (sockets still open, timers of foreign executors), and
  *     closes its handles. What that woke belongs to nobody; what it spawned is dropped.
- *  5. The handle forgets the runtime: a late waker finds its task complete, a late spawn finds the
+ *  6. The handle forgets the runtime: a late waker finds its task complete, a late spawn finds the
  *     inject list closed. Only then the memory goes. */
-static void end_current(struct edo_runtime *runtime, bool wait)
+static void end_current(struct edo_runtime *runtime, uint64_t deadline)
 {
     struct edo_handle *handle = runtime->handle;
     struct edo_thread outer = edo_thread;
-    edo_assert(outer.running == NULL);
+    edo_assert(outer.running == NULL && (outer.task == NULL || outer.task->home != handle));
     /* Relaxed: this is the last use of the runtime, and the caller has ordered all others before it,
      * as before any free. */
     struct edo_thread *owner = NULL;
@@ -223,11 +239,13 @@ static void end_current(struct edo_runtime *runtime, bool wait)
         edo_assert(owner == &edo_thread && runtime->driver->attached);
     edo_thread = (struct edo_thread){.current = handle, .running = handle};
     edo_drop_all(runtime);
+    edo_blocking_pool_close(handle->blocking);
+    edo_blocking_pool_wait(handle->blocking, deadline);
     edo_lock(&handle->lock);
     handle->async = NULL;
     edo_unlock(&handle->lock);
     bool attached = runtime->driver->attached;
-    edo_driver_close(runtime->driver, wait);
+    edo_driver_close(runtime->driver, deadline);
     runtime->driver = NULL;
     edo_drop_all(runtime);
     if (attached)
@@ -247,7 +265,7 @@ static void end(struct edo_runtime *runtime, uint64_t until)
         return;
     struct edo_handle *handle = runtime->handle;
     if (handle->pool == NULL) {
-        end_current(runtime, until == UINT64_MAX);
+        end_current(runtime, until);
         return;
     }
     edo_assert(edo_thread.running != handle);

@@ -19,6 +19,9 @@
  * the rest  references: the runtime until the task is complete and on no list, the join handle,
  *           each abort handle, each cloned waker, the completing thread until it is through
  *
+ * A blocking task (blocking.c) is in no list of its runtime's, never LINKED, and its thread of the pool stands
+ * for the runtime's: WOKEN is set by any thread while not COMPLETE, and cleared before each poll.
+ *
  * Wakes on a current-thread runtime's own thread do not come here: they look at task->next, a plain field
  * of that thread. The word pays for what crosses threads.
  *
@@ -54,9 +57,10 @@ enum {
 typedef _Atomic(uint32_t) edo_task_state;
 
 /* A new task: the runtime's reference and the join handle's. */
-static inline void edo_task_state_init(edo_task_state *state, bool linked)
+static inline void edo_task_state_init(edo_task_state *state, bool linked, bool named)
 {
-    edo_init(state, EDO_TASK_HANDLE | 2 * EDO_TASK_REF | (linked ? EDO_TASK_LINKED : 0));
+    edo_init(state, EDO_TASK_HANDLE | 2 * EDO_TASK_REF | (linked ? EDO_TASK_LINKED : 0) |
+                        (named ? EDO_TASK_NAMED : 0));
 }
 
 /* Relaxed: for bits that this thread set itself, or as a hint. */
@@ -130,6 +134,28 @@ static inline uint32_t edo_task_state_begin(edo_task_state *state)
     if (edo_unlikely(now & EDO_TASK_WOKEN))
         now = edo_fetch_and(state, ~(uint32_t)EDO_TASK_WOKEN, acquire);
     return now;
+}
+
+/* A blocking task is woken. True when the caller must wake its thread; with `claim` it has got a reference to the
+ * task then. Release, also when nothing changes: see edo_task_state_wake. */
+static inline bool edo_task_state_notify(edo_task_state *state, bool claim)
+{
+    uint32_t old = edo_load(state, relaxed), now;
+    do {
+        if (old & EDO_TASK_COMPLETE)
+            return false;
+        now = old | EDO_TASK_WOKEN;
+        if (claim && !(old & EDO_TASK_WOKEN))
+            now += EDO_TASK_REF;
+    } while (!edo_cas_weak(state, &old, now, release, relaxed));
+    return !(old & EDO_TASK_WOKEN);
+}
+
+/* The thread of a blocking task was told of a wake: whether there was one since this was asked last, or the first
+ * poll began. A read-modify-write, which cannot miss it; acquires what was written before. */
+static inline bool edo_task_state_woken(edo_task_state *state)
+{
+    return edo_fetch_and(state, ~(uint32_t)EDO_TASK_WOKEN, acquire) & EDO_TASK_WOKEN;
 }
 
 /* The outcome is in place. Returns the word as it was. From now on whoever has the task on the
