@@ -66,6 +66,7 @@ worker 3 has put nothing down half done
 working
 in order' graceful --demo
 expect '6240 updates by 24 tasks of 3 threads; 13 of 13 keys have their sum' sharded_map
+expect 'asked 128 times, computed 16 times; from 15 it takes 17 steps' local_set
 expect 'replies:
   5 numbers given out, their sum is 15
 no_replies:

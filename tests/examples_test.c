@@ -13,6 +13,7 @@ int run_recursive(int argc, char **argv);
 int run_join_set(int argc, char **argv);
 int run_graceful(int argc, char **argv);
 int run_sharded_map(void);
+int run_local_set(void);
 int run_actors(int argc, char **argv);
 #define main run_hello
 #include "examples/hello.c"
@@ -43,6 +44,9 @@ int run_actors(int argc, char **argv);
 #undef main
 #define main run_sharded_map
 #include "examples/sharded_map.c"
+#undef main
+#define main run_local_set
+#include "examples/local_set.c"
 #undef main
 #define main run_actors
 #include "examples/actors/main.c"
@@ -107,6 +111,11 @@ Test(examples, join_set)
 Test(examples, graceful)
 {
     CHECK(run_graceful(2, arguments));
+}
+
+Test(examples, local_set)
+{
+    CHECK(run_local_set());
 }
 
 Test(examples, sharded_map)

@@ -19,6 +19,7 @@ int sweep_recursive(int argc, char **argv);
 int sweep_join_set(int argc, char **argv);
 int sweep_graceful(int argc, char **argv);
 int sweep_sharded_map(void);
+int sweep_local_set(void);
 int sweep_manager_task(int argc, char **argv);
 #define main sweep_hello
 #include "examples/hello.c"
@@ -55,6 +56,9 @@ int sweep_manager_task(int argc, char **argv);
 #undef main
 #define main sweep_sharded_map
 #include "examples/sharded_map.c"
+#undef main
+#define main sweep_local_set
+#include "examples/local_set.c"
 #undef main
 #define main sweep_manager_task
 #include "examples/manager_task.c"
@@ -402,6 +406,26 @@ static void map_end(void *data)
     }
     cr_assert_eq(sum, swept_map.tally.updates);
     map_destroy(&swept_map);
+}
+
+static struct cache swept_cache;
+
+static void cache_begin(void *data, void *frame, struct edo_runtime *runtime)
+{
+    (void)data, (void)frame, (void)runtime;
+    cache_init(&swept_cache);
+}
+
+static void cache_end(void *data)
+{
+    (void)data;
+    cache_destroy(&swept_cache);
+}
+
+Test(sweep, local_set)
+{
+    SWEEP(NEW(local_main, .cache = &swept_cache), .begin = cache_begin, .end = cache_end);
+    sweep_covered("examples/local_set.c");
 }
 
 Test(sweep, sharded_map)
