@@ -50,7 +50,6 @@ int edo_tcp_listener_local(struct edo_tcp_listener *listener, struct edo_addr *a
  * loop neither spins nor ends. Cancel safe: no connection is lost. */
 struct edo_tcp_accept {
     EDO_FUTURE(int);
-    bool waits; /* for the listener */
     struct edo_tcp *stream;
     struct edo_addr peer;
     struct edo_tcp_listener *listener;
