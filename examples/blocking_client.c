@@ -143,10 +143,10 @@ static int converse(struct blocking_client *client, struct blocking_client *subs
         return error;
     printf("city: %s\n", text);
 
-    error = blocking_client_get(client, "river", text, sizeof text);
+    error = blocking_client_get(client, "mountain", text, sizeof text);
     if (error != UV_ENOENT)
         return error < 0 ? error : UV_EPROTO;
-    puts("river: there is none");
+    puts("mountain: there is none");
 
     error = blocking_client_subscribe(subscriber, "news");
     if (error < 0)

@@ -13,7 +13,7 @@
 
 #include "edo.h"
 
-enum { CAPACITY = 16, WORKERS = 2 };
+enum { CAPACITY = 16, WORKER_THREADS = 2 };
 
 /* Says how often it takes a number to come to 1, halved when it is even, else three times itself and one. */
 struct request {
@@ -27,13 +27,13 @@ static void request_drop(struct request *request)
     edo_oneshot_sender_drop(request->reply);
 }
 
-struct answer {
+struct collatz {
     FUTURE(void);
     struct request request;
     int steps;
 };
 
-ASYNC(answer)
+ASYNC(collatz)
 {
     ASYNC_BEGIN;
     while (self->request.number > 1) {
@@ -68,7 +68,7 @@ ASYNC(spawner)
         AWAIT(self->recv, edo_mpsc_recv(self->requests, &self->request));
         if (self->recv.output < 0)
             break;
-        edo_task_detach(SPAWN_TRACKED(self->tracker, NEW(answer, .request = self->request)));
+        edo_task_detach(SPAWN_TRACKED(self->tracker, NEW(collatz, .request = self->request)));
     }
     edo_task_tracker_close(self->tracker);
     AWAIT(self->wait, edo_task_tracker_wait(self->tracker));
@@ -99,7 +99,7 @@ static int task_spawner_begin(struct task_spawner *self)
 {
     MPSC_RECEIVER(struct request) rx;
     int error = edo_runtime_new(&self->runtime, .flavor = EDO_MULTI_THREAD,
-                                .worker_threads = WORKERS, .thread_name = "answers");
+                                .worker_threads = WORKER_THREADS, .thread_name = "answers");
     if (error < 0)
         return error;
     error = edo_mpsc_with(&self->tx, &rx, CAPACITY, request_drop);
@@ -144,7 +144,7 @@ static void task_spawner_end(struct task_spawner *self)
 }
 
 /* A thread without futures. */
-enum { THREADS = 3, EACH = 100 };
+enum { ASKERS = 3, EACH = 100 };
 struct asker {
     struct task_spawner *spawner;
     uint64_t first;
@@ -175,14 +175,14 @@ static void *asker_run(void *arg)
 int main(void)
 {
     struct task_spawner spawner;
-    struct asker askers[THREADS];
+    struct asker askers[ASKERS];
     int sum = 0, started = 0;
     int error = task_spawner_begin(&spawner);
     if (error < 0) {
         fprintf(stderr, "task_spawner: %s\n", edo_strerror(error));
         return EXIT_FAILURE;
     }
-    for (; started < THREADS && error == 0; started += error == 0) {
+    for (; started < ASKERS && error == 0; started += error == 0) {
         askers[started] = (struct asker){&spawner, 1 + (uint64_t)started * EACH, 0, 0};
         error = -pthread_create(&askers[started].thread, NULL, asker_run, &askers[started]);
     }
@@ -196,6 +196,6 @@ int main(void)
     if (error < 0)
         fprintf(stderr, "task_spawner: %s\n", edo_strerror(error));
     else
-        printf("the numbers up to %d take %d steps\n", THREADS * EACH, sum);
+        printf("the numbers up to %d take %d steps\n", ASKERS * EACH, sum);
     return error < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
