@@ -32,6 +32,8 @@ static unsigned flavors[] = {0, 1, 2, 8};
 struct fixture {
     struct limits limits;
     unsigned workers;
+    struct edo_notify
+        *end; /* the runtime ends when it is notified, whatever goes on; NULL: the server does */
     struct server server;
     struct edo_handle *handle;
     struct edo_addr addr;
@@ -45,6 +47,7 @@ struct host {
     FUTURE(int);
     struct fixture *fixture;
     struct serve serve;
+    struct edo_notified notified;
 };
 
 ASYNC(host)
@@ -55,6 +58,12 @@ ASYNC(host)
     cr_assert_eq(edo_tcp_listen(&listener, &self->fixture->addr), 0);
     cr_assert_eq(edo_tcp_listener_local(listener, &self->fixture->addr), 0);
     self->serve = NEW(serve, .server = &self->fixture->server, .listener = listener);
+    if (self->fixture->end != NULL) {
+        edo_task_detach(SPAWN(self->serve));
+        sem_post(&self->fixture->ready);
+        AWAIT(self->notified, edo_notified(self->fixture->end));
+        RETURN(0);
+    }
     sem_post(&self->fixture->ready);
     AWAIT_REF(self->serve);
     RETURN(self->serve.output);
@@ -105,7 +114,10 @@ static void start(struct fixture *fixture)
 
 static void stop(struct fixture *fixture)
 {
-    edo_task_detach(SPAWN_ON(fixture->handle, NEW(stopper, .server = &fixture->server)));
+    if (fixture->end != NULL)
+        edo_notify_one(fixture->end);
+    else
+        edo_task_detach(SPAWN_ON(fixture->handle, NEW(stopper, .server = &fixture->server)));
     pthread_join(fixture->thread, NULL);
     edo_handle_drop(fixture->handle);
     sem_destroy(&fixture->ready);
@@ -921,4 +933,66 @@ ParameterizedTest(const unsigned *workers, mini_redis, a_stop_comes_behind_what_
     want_end(subscriber);
     want(publisher, "-ERR server is shutting down\r\n");
     want_end(publisher);
+}
+
+struct talker {
+    struct fixture *fixture;
+    sem_t *enough; /* posted when it has heard so much */
+    size_t bytes;
+};
+
+/* Says this and that, hears what comes, until the server is gone. */
+static void *talk(void *arg)
+{
+    static const char sent[] =
+        "SUBSCRIBE a b\r\nUNSUBSCRIBE b\r\nUNSUBSCRIBE\r\nPUBLISH a x\r\nSET k v EX 1\r\n"
+        "GET k\r\nPSUBSCRIBE a*\r\nPUNSUBSCRIBE\r\nPUBLISH b y\r\nDEL k a\r\nFLUSHALL\r\n";
+    struct talker *talker = arg;
+    int fd = dial(talker->fixture);
+    char got[4096];
+    bool enough = false;
+    size_t heard = 0;
+    for (ssize_t n = 1; n > 0;) {
+        n = send(fd, sent, sizeof sent - 1, MSG_NOSIGNAL);
+        if (n > 0)
+            n = recv(fd, got, sizeof got, 0);
+        if (n > 0)
+            heard += (size_t)n;
+        if (!enough && (n <= 0 || heard >= talker->bytes)) {
+            enough = true;
+            sem_post(talker->enough);
+        }
+    }
+    close(fd);
+    return NULL;
+}
+
+/* In the midst of whatever its tasks are at. */
+FLAVORS(the_end_of_the_runtime_leaves_nothing);
+ParameterizedTest(const unsigned *workers, mini_redis, the_end_of_the_runtime_leaves_nothing)
+{
+    enum { TALKERS = 4, ROUNDS = 20 };
+    for (int round = 0; round < ROUNDS; round++) {
+        struct edo_notify end;
+        edo_notify_init(&end);
+        struct fixture fixture = {.limits = limits_default, .workers = *workers, .end = &end};
+        fixture.limits.pipeline = 2;
+        start(&fixture);
+        sem_t enough;
+        sem_init(&enough, 0, 0);
+        pthread_t threads[TALKERS];
+        struct talker talkers[TALKERS];
+        for (int i = 0; i < TALKERS; i++) {
+            talkers[i] = (struct talker){&fixture, &enough, (size_t)(1 + 300 * round)};
+            cr_assert_eq(pthread_create(&threads[i], NULL, talk, &talkers[i]), 0);
+        }
+        for (int i = 0; i < TALKERS; i++)
+            while (sem_wait(&enough) != 0)
+                ;
+        stop(&fixture);
+        for (int i = 0; i < TALKERS; i++)
+            pthread_join(threads[i], NULL);
+        sem_destroy(&enough);
+        edo_notify_destroy(&end);
+    }
 }
