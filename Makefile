@@ -196,8 +196,9 @@ build/libedo.so: $(call objects,shared,$(LIB)) build/obj/sources
 		$(filter %.o,$^) $(UV_LIBS)
 	$(Q)ln -sf libedo.so build/$(SONAME)
 
-# manager_task is a client of mini-redis, of whose parts it is made.
+# These are clients of mini-redis, of whose parts they are made.
 examples/manager_task-parts := $(filter examples/mini_redis/%,$(EXAMPLE_PARTS))
+examples/blocking_client-parts := $(examples/manager_task-parts)
 example-sources = $(if $(wildcard $1.c),$1.c,$(wildcard $1/*.c)) $($1-parts)
 $(foreach e,$(EXAMPLES),$(eval $(call program-rule,release,build/$e,$(call example-sources,$e),build/libedo.a)))
 $(foreach e,$(EXAMPLES),$(eval $(call program-rule,asan,build/asan/$e,$(call example-sources,$e) $(LIB))))

@@ -15,6 +15,8 @@ int run_graceful(int argc, char **argv);
 int run_sharded_map(void);
 int run_local_set(void);
 int run_actors(int argc, char **argv);
+int run_background(void);
+int run_task_spawner(void);
 #define main run_hello
 #include "examples/hello.c"
 #undef main
@@ -50,6 +52,12 @@ int run_actors(int argc, char **argv);
 #undef main
 #define main run_actors
 #include "examples/actors/main.c"
+#undef main
+#define main run_background
+#include "examples/background.c"
+#undef main
+#define main run_task_spawner
+#include "examples/task_spawner.c"
 #undef main
 
 static char program[] = "example", demo[] = "--demo";
@@ -123,6 +131,16 @@ Test(examples, sharded_map)
     CHECK(run_sharded_map());
 }
 
+Test(examples, background)
+{
+    CHECK(run_background());
+}
+
+Test(examples, task_spawner)
+{
+    CHECK(run_task_spawner());
+}
+
 Test(examples, actors)
 {
     CHECK(run_actors(1, arguments));
@@ -175,7 +193,29 @@ static int map_without_arguments(int argc, char **argv)
     return run_sharded_map();
 }
 
+static int background_without_arguments(int argc, char **argv)
+{
+    (void)argc, (void)argv;
+    return run_background();
+}
+
+static int spawner_without_arguments(int argc, char **argv)
+{
+    (void)argc, (void)argv;
+    return run_task_spawner();
+}
+
 Test(examples, sharded_map_without_memory)
 {
     without_memory(map_without_arguments, 1);
+}
+
+Test(examples, background_without_memory)
+{
+    without_memory(background_without_arguments, 1);
+}
+
+Test(examples, task_spawner_without_memory)
+{
+    without_memory(spawner_without_arguments, 1);
 }
