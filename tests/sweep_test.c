@@ -425,10 +425,10 @@ static void cache_begin(void *data, void *frame, struct edo_runtime *runtime)
 }
 
 /* Another asks for the same keys, before it: each is being computed. */
-static void asker_begin(void *data, void *frame, struct edo_runtime *runtime)
+static void pupil_begin(void *data, void *frame, struct edo_runtime *runtime)
 {
     cache_begin(data, frame, runtime);
-    edo_task_detach(SPAWN(NEW(asker, .cache = &swept_cache)));
+    edo_task_detach(SPAWN(NEW(pupil, .cache = &swept_cache)));
 }
 
 static void cache_end(void *data)
@@ -440,8 +440,8 @@ static void cache_end(void *data)
 Test(sweep, local_set)
 {
     SWEEP(NEW(local_main, .cache = &swept_cache), .begin = cache_begin, .end = cache_end);
-    SWEEP(NEW(asker, .cache = &swept_cache), .begin = asker_begin, .end = cache_end);
-    SWEEP(NEW(asker, .cache = &swept_cache), .begin = cache_begin, .end = cache_end);
+    SWEEP(NEW(pupil, .cache = &swept_cache), .begin = pupil_begin, .end = cache_end);
+    SWEEP(NEW(pupil, .cache = &swept_cache), .begin = cache_begin, .end = cache_end);
     sweep_covered("examples/local_set.c");
 }
 
