@@ -54,9 +54,10 @@ TEST_SCRIPTS := $(wildcard tests/*.sh)
 STRESS := $(wildcard tests/stress/*.c)
 SOAKS := $(basename $(wildcard tests/soak/*.c))
 FUZZERS := $(basename $(wildcard tests/fuzz/*_fuzz.c))
-BENCH := $(wildcard bench/*.c)
+# loadgen is a program of its own: a load for servers, without Edo.
+BENCH := $(filter-out bench/loadgen.c,$(wildcard bench/*.c))
 
-SOURCES := $(LIB) $(wildcard docs/*.c examples/*.c examples/*/*.c) $(BENCH) \
+SOURCES := $(LIB) $(wildcard docs/*.c examples/*.c examples/*/*.c) $(wildcard bench/*.c) \
 	$(TESTS) $(STRESS) $(wildcard tests/support/*.c tests/soak/*.c tests/fuzz/*.c tests/model/*.c tests/model/models/*.c)
 # Not tests/compile_fail: two awaits on one line are meant there.
 FORMATTED := $(SOURCES) $(HEADERS) $(wildcard examples/*.h examples/*/*.h bench/*.h tests/*.h tests/support/*.h tests/stress/*.h tests/fuzz/*.h tests/model/*.h)
@@ -146,10 +147,12 @@ objects = $(patsubst %.c,build/obj/$1/%.o,$2)
 NEEDS := $(if $(filter test,$(MAKECMDGOALS)),install-deps-test) \
 	$(if $(filter run,$(MAKECMDGOALS)),install-deps-run) \
 	$(if $(filter bench-compare,$(MAKECMDGOALS)),install-deps-compare) \
+	$(if $(filter bench-servers,$(MAKECMDGOALS)),install-deps-servers) \
+	$(if $(filter check-instructions instructions-baseline,$(MAKECMDGOALS)),install-deps-instructions) \
 	$(if $(filter fuzz,$(MAKECMDGOALS)),install-deps-fuzz) \
 	$(if $(filter format,$(MAKECMDGOALS)),install-deps-format) \
 	$(if $(filter model mutants,$(MAKECMDGOALS)),install-deps-model) \
-	$(if $(filter check check-% format-check,$(MAKECMDGOALS)),install-deps-check)
+	$(if $(filter check check-% format-check,$(filter-out check-instructions,$(MAKECMDGOALS))),install-deps-check)
 
 # A flavor's flags are kept in a file that changes with them, so that its objects do too.
 define object-rules
@@ -199,8 +202,9 @@ $(foreach e,$(EXAMPLES),$(eval $(call program-rule,release,build/$e,$(call examp
 $(foreach e,$(EXAMPLES),$(eval $(call program-rule,asan,build/asan/$e,$(call example-sources,$e) $(LIB))))
 
 $(eval $(call program-rule,bench,build/bench/edo-bench,$(BENCH) $(LIB)))
+$(eval $(call program-rule,bench,build/bench/loadgen,bench/loadgen.c))
 
-.PHONY: all examples run bench bench-compare
+.PHONY: all examples run bench bench-compare bench-servers check-instructions instructions-baseline
 all: build/libedo.a build/libedo.so  ## the library: build/libedo.a and build/libedo.so (the default)
 
 examples: $(EXAMPLES:%=build/%)  ## build/examples/*
@@ -212,9 +216,19 @@ bench: build/bench/edo-bench  ## build/bench/edo-bench WORKLOAD FLAVOR [N]
 	@echo "build/bench/edo-bench --list names the workloads"
 
 # Without the peer there are Edo's numbers alone, and a line of what to get.
-bench-compare: build/bench/edo-bench  ## the same beside Tokio's, in turn; COMPARE='--pairs 9 select2'
+bench-compare: build/bench/edo-bench  ## the same beside Tokio's, in turn; COMPARE='--flavor ct,mt2 select2'
 	$(Q)bench/peers/tokio/build.sh build/bench/peers/tokio || true
 	$(Q)bench/compare.py $(COMPARE)
+
+bench-servers: build/bench/edo-bench build/bench/loadgen build/examples/mini_redis  ## servers under a load, beside others; COMPARE='--flavor ct,mt2 echo'
+	$(Q)bench/peers/tokio/build.sh build/bench/peers/tokio || true
+	$(Q)bench/servers.py $(COMPARE)
+
+check-instructions: build/bench/edo-bench  ## do operations take more instructions than bench/instructions.baseline says?
+	$(Q)bench/instructions.py
+
+instructions-baseline: build/bench/edo-bench  ## write that file
+	$(Q)bench/instructions.py --renew
 
 # ---- Tests ---------------------------------------------------------------------------------------
 
@@ -399,7 +413,7 @@ check-install: all
 	$(call install-recipe,,$(CURDIR)/build/stage)
 	$(Q)scripts/check-install.sh build/stage
 
-INSTALL_DEPS := $(addprefix install-deps-,run compare test check model fuzz format)
+INSTALL_DEPS := $(addprefix install-deps-,run compare servers instructions test check model fuzz format)
 .PHONY: $(INSTALL_DEPS)
 $(INSTALL_DEPS):
 	$(Q)scripts/install-deps.sh $(@:install-deps-%=%)

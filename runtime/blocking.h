@@ -33,8 +33,7 @@ extern "C" {
 #define EDO_SPAWN_BLOCKING(...) EDO_SPAWN_BLOCKING_ON((struct edo_handle *)NULL, __VA_ARGS__)
 
 /* SPAWN_BLOCKING_ON(handle, future): the same on the runtime behind a handle. */
-#define EDO_SPAWN_BLOCKING_ON(handle, ...) \
-    EDO_SPAWN_WITH_(edo_task_start_blocking_, handle, __VA_ARGS__)
+#define EDO_SPAWN_BLOCKING_ON(handle, ...) EDO_SPAWN_WITH_(EDO_START_BLOCKING_, handle, __VA_ARGS__)
 
 /* edo_call(function, argument): a future of what function(argument) returns. For functions that block:
  * SPAWN_BLOCKING(edo_call(compress, &job)). */
@@ -52,7 +51,9 @@ struct edo_call edo_call(int (*function)(void *argument), void *argument);
  * thread and can get none (UV_EAGAIN). Outside of a runtime, and nested, it just calls. */
 int edo_block_in_place(void (*function)(void *argument), void *argument);
 
-void edo_task_start_blocking_(struct edo_task *task, struct edo_future *future);
+/* Behind the macros: the start may fail, and says so in the task's place. */
+#define EDO_START_BLOCKING_(task, future) (task) = edo_task_start_blocking_((task), (future))
+struct edo_task *edo_task_start_blocking_(struct edo_task *task, struct edo_future *future);
 
 #ifndef EDO_NO_SHORT_NAMES
 #define SPAWN_BLOCKING    EDO_SPAWN_BLOCKING

@@ -59,7 +59,7 @@ struct edo_task;
 #define edo_task_detach(handle) edo_task_detach_((struct edo_task *)(void *)(handle))
 
 /* Calls trace for each future of the chain that the task is suspended in, from its root on. On the
- * thread that runs the runtime, outside the task itself. Returns 0; UV_EBUSY on another thread;
+ * thread that runs the runtime, or has the local set, outside the task itself. Returns 0; UV_EBUSY on another thread;
  * UV_ESRCH when the task has ended. */
 #define edo_task_trace(handle, trace, arg) \
     edo_task_trace_((struct edo_task *)(void *)(handle), (trace), (arg))

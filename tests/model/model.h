@@ -68,6 +68,8 @@ struct model {
     unsigned spurious;
     /* The steps of one execution after which it is a livelock: 2000 when 0. */
     unsigned steps;
+    /* Somebody calls edo_try_lock, and so can tell when a lock is given back: unlocking is a step. */
+    bool tries;
     /* Only run when it is named. */
     bool manual;
 };
@@ -86,6 +88,9 @@ void *model_new(size_t size);
 
 /* Starts a thread; what the caller did so far happens before all it does. Returns its number. */
 int model_thread(void (*run)(void *), void *arg);
+
+/* From now on each thread that the library starts may not be had (edo_thread_start). */
+void model_fail_threads(void);
 
 /* Waits for the thread's end; all it did happens before the return. */
 void model_join(int thread);
