@@ -19,6 +19,7 @@ CLANG_FORMAT ?= clang-format
 FUZZ_SECONDS ?= 60
 SOAK_SECONDS ?= 300
 TEST_LIMIT ?= 900
+REPEAT ?= 1
 COMPARE ?=
 JOBS ?= $(shell nproc)
 # V=1 shows the commands.
@@ -238,7 +239,7 @@ test-binary = build/$1/edo-tests
 test-sources = $(TESTS) $(STRESS) $(TEST_SUPPORT) $(if $(filter tsan,$1),$(TSAN_SUPPORT)) $(EXAMPLE_PARTS) $(LIB)
 $(foreach f,$(TEST_FLAVORS),$(eval $(call program-rule,$f,$(call test-binary,$f),$(call test-sources,$f),-lcriterion)))
 
-export TEST_LIMIT TEST_JOBS TEST_TIMEOUT TEST_FILTER
+export TEST_LIMIT TEST_JOBS TEST_TIMEOUT TEST_FILTER REPEAT
 # The examples that tests start are those in EDO_BUILD/examples/. $(call run-tests,FLAVOR,EDO_BUILD)
 run-tests = $(Q)EDO_BUILD=$2 tests/support/run_tests.sh $(call test-binary,$1) $(TESTS)
 
@@ -251,7 +252,7 @@ test: $(call test-binary,test) examples  ## install Criterion if it is missing, 
 # In this order, one at a time, so that nothing else takes the time of a test that is running; what
 # they need is built before, on all cores.
 CHECKS := format-check check-arrows check-expansion check-headers check-strict check-compile-fail check-runner \
-	check-test check-asan check-tsan check-clang check-fuzz check-examples check-install check-model
+	check-test check-asan check-tsan check-clang check-workers check-fuzz check-examples check-install check-model
 CHECK_BUILDS := $(foreach f,$(TEST_FLAVORS),$(call test-binary,$f)) all examples $(EXAMPLES:%=build/asan/%) \
 	$(FUZZERS:tests/%=build/%) build/bench/edo-bench build/model/edo-model
 check-strict-objects := $(foreach f,strict-gcc strict-clang,$(call objects,$f,$(filter-out tests/soak/% tests/fuzz/% tests/model/%,$(SOURCES))))
@@ -309,6 +310,12 @@ check-clang: $(call test-binary,clang) examples
 	$(call heading,all tests, built by clang)
 	$(call run-tests,clang,build)
 
+# EDO_TEST_WORKERS=N and EDO_TEST_ROOT=task run one of these: tests/support/runtimes.h.
+WORKERS_IN := test asan tsan
+check-workers: $(foreach f,$(WORKERS_IN),$(call test-binary,$f))
+	$(call heading,what holds on any runtime holds on multi-thread ones)
+	$(Q)tests/support/run_workers.sh $(WORKERS_IN)
+
 check-examples: examples $(EXAMPLES:%=build/asan/%)
 	$(call heading,the scripts of tests/ on the examples; then with AddressSanitizer)
 	$(Q)for build in build build/asan; do for script in $(TEST_SCRIPTS); do \
@@ -318,7 +325,7 @@ check-examples: examples $(EXAMPLES:%=build/asan/%)
 	done; done
 
 # The runner's own test: a leak, a race, a hang, a crash, a lost test must be noticed.
-RUNNER := tests/runner/wrong_test.c tests/support/sanitizers.c tests/support/timeout.c
+RUNNER := tests/runner/wrong_test.c $(addprefix tests/support/,other_threads.c sanitizers.c timeout.c)
 $(foreach f,test asan tsan,$(eval $(call program-rule,$f,build/$f/runner,$(RUNNER) $(if $(filter tsan,$f),$(TSAN_SUPPORT)),-lcriterion)))
 
 check-runner: $(foreach f,test asan tsan,build/$f/runner)
@@ -333,7 +340,7 @@ $(foreach s,$(SOAKS),$(eval $(call program-rule,test,build/$(s:tests/%=%),$s.c $
 # A fuzzer's corpus is tests/fuzz/corpus/NAME/; what it finds is kept in build/fuzz/.
 corpus-of = $(wildcard $(1:%_fuzz=tests/fuzz/corpus/%))
 
-.PHONY: fuzz soak
+.PHONY: fuzz soak soak-workers
 fuzz: $(FUZZERS:tests/%=build/%)  ## run each tests/fuzz/*_fuzz.c for FUZZ_SECONDS
 	$(Q)$(foreach f,$(notdir $(FUZZERS)),echo "== $f" && mkdir -p build/fuzz/found/$f && \
 		build/fuzz/$f -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=1024 -print_final_stats=1 \
@@ -347,6 +354,9 @@ soak: $(SOAKS:tests/%=build/%) examples  ## run each tests/soak/*.c, for at most
 	$(Q)$(foreach s,$(notdir $(SOAKS)),echo "== $s" && \
 		EDO_BUILD=build SOAK_SECONDS=$(SOAK_SECONDS) timeout --kill-after=10 $$(($(SOAK_SECONDS) + 60)) \
 		build/soak/$s &&) true
+
+soak-workers:  ## check-workers twenty times, or REPEAT times
+	$(Q)$(MAKE) check-workers REPEAT=$(if $(filter-out 1,$(REPEAT)),$(REPEAT),20)
 
 # ---- Model checking ------------------------------------------------------------------------------
 

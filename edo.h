@@ -47,6 +47,7 @@
 #include "runtime/runtime.h"
 #include "runtime/task.h"
 #include "runtime/blocking.h"
+#include "runtime/metrics.h"
 #include "runtime/local_set.h"
 #include "runtime/join_set.h"
 #include "runtime/time.h"

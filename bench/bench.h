@@ -41,6 +41,7 @@
     X(memory, 1000000, "N tasks that wait; bytes of each")                           \
     X(memory_sleep, 1000000, "N tasks that sleep for an hour; bytes of each")        \
     X(remote_spawn, 500000, "spawn from a thread outside the runtime")               \
+    X(blocking, 200000, "blocking work of nothing, awaited; one piece of work")      \
     X(oneshot, 2000000, "make, send, receive in one task; one message")              \
     X(mpsc_1_1, 5000000, "one producer, bounded to 1,024; one message")              \
     X(mpsc_8_1, 4000000, "eight producers, bounded to 1,024; one message")           \

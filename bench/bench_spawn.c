@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Spawning: one after the other, all at once, each by the one before, from outside. */
+/* Spawning: one after the other, all at once, each by the one before, from outside, and what blocks. */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -178,3 +178,28 @@ ASYNC(remote_spawn)
 }
 
 BENCH(remote_spawn)
+
+/* What does nothing there, and comes back from the thread that it was sent to. */
+struct blocking {
+    FUTURE(int);
+    struct bench *bench;
+    JOIN_HANDLE(uint64_t) handle;
+    uint64_t i, value, sum;
+    struct edo_join join;
+};
+
+ASYNC(blocking)
+{
+    ASYNC_BEGIN;
+    bench_start(self->bench);
+    for (self->i = 0; self->i < self->bench->n; self->i++) {
+        self->handle = SPAWN_BLOCKING(NEW(trivial, .value = self->i));
+        TRY_AWAIT(self->join, edo_join(self->handle, &self->value));
+        self->sum += self->value;
+    }
+    bench_stop(self->bench, self->bench->n);
+    RETURN(check(self->sum, self->bench->n));
+    ASYNC_END;
+}
+
+BENCH_TASK(blocking)

@@ -79,15 +79,17 @@ static void on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *
 /* With the loop and the lock: begins, or cancels, as it is wanted now. Returns whom to wake. */
 static struct edo_waker *settle(struct edo_lookup *lookup)
 {
-    bool closed = lookup->shared && lookup->driver->closed;
     if (lookup->done)
         return NULL;
-    if (lookup->left && lookup->begun && !closed)
-        uv_cancel((uv_req_t *)&lookup->request); /* when a thread has not begun it yet */
-    if (lookup->left || lookup->begun)
+    if (lookup->left) {
+        if (lookup->begun)
+            uv_cancel((uv_req_t *)&lookup->request); /* when a thread has not begun it yet */
+        return NULL;
+    }
+    if (lookup->begun)
         return NULL;
     struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
-    int error = closed ? EDO_ESHUTDOWN
+    int error = lookup->driver->closing ? EDO_ESHUTDOWN
                                         : uv_getaddrinfo(lookup->driver->loop, &lookup->request,
                                                          on_resolved, lookup->host, NULL, &hints);
     if (error < 0)
@@ -128,8 +130,14 @@ static void reach(struct edo_lookup *lookup)
         lookup->refs++;
     }
     unlock(lookup);
-    if (submit)
-        edo_driver_submit(lookup->driver, &lookup->note);
+    if (!submit || edo_driver_submit(lookup->driver, &lookup->note))
+        return;
+    lock(lookup);
+    lookup->refs--; /* the caller has another */
+    if (!lookup->begun)
+        claimed = done(lookup, EDO_ESHUTDOWN);
+    unlock(lookup);
+    edo_waker_finish(claimed);
 }
 
 /* The future goes. */

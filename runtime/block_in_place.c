@@ -42,8 +42,8 @@ static enum edo_poll stand_in_poll(struct edo_future *future, struct edo_context
         return EDO_READY;
     struct edo_thread outer = edo_thread;
     if (take(worker)) {
-        edo_thread = (struct edo_thread){
-            .current = pool->handle, .running = pool->handle, .worker = worker};
+        edo_thread =
+            (struct edo_thread){.current = pool->handle, .running = pool->handle, .worker = worker};
         edo_worker_run(worker);
     }
     edo_pool_leave(pool);

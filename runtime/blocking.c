@@ -56,7 +56,7 @@ void edo_blocking_cancel(struct edo_task *task)
 void edo_blocking_run(struct edo_task *task, struct edo_context *cx, struct edo_event *event)
 {
     task->sleeper = event;
-    if (edo_task_state_begin(&task->state) & EDO_TASK_ABORTED) {
+    if (edo_task_state_peek(&task->state) & EDO_TASK_ABORTED) {
         edo_blocking_cancel(task);
         return;
     }
@@ -68,9 +68,9 @@ void edo_blocking_run(struct edo_task *task, struct edo_context *cx, struct edo_
         cx->budget = EDO_UNCONSTRAINED;
         if (edo_future_poll(edo_task_future(task), cx) == EDO_READY || cx->panic.name != NULL)
             break;
-        while (!(edo_task_state_peek(&task->state) & EDO_TASK_WOKEN))
+        do
             edo_event_wait(event);
-        edo_task_state_begin(&task->state);
+        while (!edo_task_state_woken(&task->state));
     }
     edo_thread.task = NULL;
     if (edo_unlikely(cx->panic.name != NULL)) {
@@ -90,10 +90,13 @@ struct edo_task *edo_task_start_blocking_(struct edo_task *task, struct edo_futu
     }
     task->waker.ops = &edo_blocking_waker;
     /* On no inject list, whoever spawns it; nobody has it yet. */
-    edo_task_state_init(&task->state, false);
+    edo_task_state_unlink(&task->state);
     int error = edo_blocking_pool_submit(task->home->blocking, task);
     if (error == 0)
         return task;
+    /* There will be no handle: who has put a waker there learns it from the error. */
+    if (error != EDO_ESHUTDOWN)
+        edo_task_state_joiner(&task->state, false);
     edo_blocking_cancel(task);
     if (error == EDO_ESHUTDOWN)
         return task;

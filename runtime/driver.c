@@ -85,6 +85,8 @@ static bool attached_turn(struct edo_driver *driver)
     edo_thread.running = runtime->handle;
     edo_driver_fire(driver);
     bool more = edo_run_batch(runtime, NULL);
+    if (edo_unlikely(runtime->failed))
+        edo_drop_all(runtime);
     edo_thread = outer;
     return more;
 }
@@ -135,18 +137,18 @@ static void on_check(uv_check_t *check)
     attached_turn(driver);
 }
 
-static int new(struct edo_handle *handle, struct edo_runtime *runtime, uv_loop_t *host,
-               struct edo_driver **out)
+static int make(struct edo_handle *handle, struct edo_runtime *runtime, uv_loop_t *host,
+                struct edo_driver **out)
 {
     struct edo_driver *driver = edo_calloc(1, sizeof *driver);
     if (driver == NULL)
         return UV_ENOMEM;
     driver->handle = handle;
-    driver->io_events_max = handle->hooks.max_io_events_per_tick;
-    if (driver->io_events_max == 0)
-        driver->io_events_max = IO_EVENTS_MAX;
     driver->runtime = runtime;
     driver->shared = runtime == NULL;
+    driver->io_events_max = handle->hooks.max_io_events_per_tick > 0
+                                ? handle->hooks.max_io_events_per_tick
+                                : IO_EVENTS_MAX;
     edo_lock_init(&driver->turn);
     edo_lock_init(&driver->wheel_lock);
     edo_lock_init(&driver->signal);
@@ -196,12 +198,12 @@ no_async:
 
 int edo_driver_new(struct edo_runtime *runtime, uv_loop_t *host, struct edo_driver **driver)
 {
-    return new(runtime->handle, runtime, host, driver);
+    return make(runtime->handle, runtime, host, driver);
 }
 
 int edo_driver_new_shared(struct edo_handle *handle, struct edo_driver **driver)
 {
-    return new(handle, NULL, NULL, driver);
+    return make(handle, NULL, NULL, driver);
 }
 
 void edo_driver_free(struct edo_driver *driver)
@@ -216,7 +218,8 @@ void edo_driver_free(struct edo_driver *driver)
 /* On a host's loop: freed with its last handle and request. */
 static void free_if_gone(struct edo_driver *driver)
 {
-    if (driver->attached && driver->runtime == NULL && driver->open == 0 && edo_load(&driver->requests, relaxed) == 0)
+    if (driver->attached && driver->runtime == NULL && driver->open == 0 &&
+        edo_load(&driver->requests, relaxed) == 0)
         edo_driver_free(driver);
 }
 
@@ -258,7 +261,9 @@ static void run_out(struct edo_driver *driver)
         uv_run(&driver->own, UV_RUN_DEFAULT);
         uv_walk(&driver->own, close_stray, NULL);
     }
-    if (!driver->shared)
+    if (driver->shared)
+        edo_unlock(&driver->turn);
+    else
         edo_driver_free(driver);
 }
 
@@ -291,7 +296,8 @@ static void run_until(struct edo_driver *driver, uint64_t deadline)
 void edo_driver_close(struct edo_driver *driver, uint64_t deadline)
 {
     if (driver->shared) {
-        edo_driver_orphan_shared(driver); /* and the turn is ours */
+        edo_lock(&driver->turn);
+        edo_driver_orphan_shared(driver);
     } else {
         edo_registration_orphan_all(&driver->registrations);
         edo_timer_orphan_all(&driver->wheel);
@@ -315,10 +321,7 @@ void edo_driver_close(struct edo_driver *driver, uint64_t deadline)
         edo_thread_detach(thread);
         return;
     }
-    bool shared = driver->shared;
     run_out(driver);
-    if (shared)
-        edo_driver_leave(driver);
 }
 
 void edo_driver_arm(struct edo_driver *driver)

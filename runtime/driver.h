@@ -29,19 +29,17 @@ struct edo_note {
 
 struct edo_driver {
     struct edo_runtime *runtime; /* NULL when it is gone and requests are still under way */
-    struct edo_handle *handle;
+    struct edo_handle *handle;   /* the runtime's; constant */
+    bool closing;                /* nothing is begun on the loop any more. Who has it */
     /* Of a shared one. */
     bool shared;
-    bool closed; /* under `signal`: no signals any more; under wheel_lock: no timers; under turn: no notes */
+    bool closed; /* the same for signals, under `signal`, and for timers, under `wheel_lock` */
     struct edo_lock turn, wheel_lock, signal;
-    uint32_t nested;          /* times that the thread which has the turn has taken it besides */
-    struct edo_driver *outer; /* whose turn that thread has too; NULL: nobody's */
     _Atomic(struct edo_note *) notes; /* a Treiber stack, pushed to and taken whole */
     _Atomic(uint32_t) sleeping;       /* driver_shared.c */
     struct edo_event event;           /* ends it, with nothing on the loop */
-    uint64_t sleeps_until;            /* the tick for which it is armed; 0: it does not sleep. wheel_lock */
-    uint64_t limit;                   /* of the present sleep, ns of the clock */
-    uv_loop_t *loop;             /* &own, or the host's */
+    uint64_t sleeps_until; /* the tick for which it is armed; 0: it does not sleep. wheel_lock */
+    uv_loop_t *loop;       /* &own, or the host's */
     uv_loop_t own;
     uv_timer_t timer; /* the wheel's next */
     uv_async_t async; /* foreign wakes */
@@ -50,10 +48,10 @@ struct edo_driver {
     uv_check_t check;
     uv_idle_t idle;
     bool attached;
-    uint32_t open;     /* libuv handles not closed yet */
+    uint32_t open;              /* libuv handles not closed yet */
     _Atomic(uint32_t) requests; /* operations under way that hold paused time back */
-    uint32_t watched;  /* registrations that libuv knows, those being closed included */
-    bool lent;         /* somebody has the loop and may have handles on it */
+    uint32_t watched;           /* registrations that libuv knows, those being closed included */
+    bool lent;                  /* somebody has the loop and may have handles on it */
     uint32_t io_events, io_events_max; /* readiness told in this turn, and at most */
     struct edo_list registrations;
     struct edo_wheel wheel;
@@ -66,16 +64,14 @@ struct edo_driver {
  * entered a multi-thread runtime, one of that. NULL: there is none, or it has shut down. */
 struct edo_driver *edo_driver_here(void);
 
-/* Whether the caller may use the loop until edo_driver_leave: always, where the driver is not shared, or the caller
- * has it already (its callbacks do); else when nobody else has it at the moment. For its own worker's loop a thread
- * waits, at most for a look of somebody else's, but not with another's in hand: the other may do the same. */
+/* Whether the caller may use the loop until edo_driver_leave: always, where the driver is not shared; else when
+ * nobody else has it at the moment, or it is the caller's own worker's. */
 bool edo_driver_enter(struct edo_driver *driver);
 void edo_driver_leave(struct edo_driver *driver);
 
-/* Has the note run, soon, by whoever has the loop, who is woken if it sleeps. With a driver that is closed, at once
- * and without the loop, on which nothing of the note's is left: it looks at `closed`. Shared drivers only. Any thread,
- * with none of the note's locks. */
-void edo_driver_submit(struct edo_driver *driver, struct edo_note *note);
+/* Has the note run, soon, by whoever has the loop, who is woken if it sleeps. Shared drivers only. Any thread.
+ * False: the driver is closing, and the note will not be run. */
+bool edo_driver_submit(struct edo_driver *driver, struct edo_note *note);
 
 /* A worker's driver: made and closed by its runtime, freed with the handle. 0, UV_ENOMEM, or libuv's error. */
 int edo_driver_new_shared(struct edo_handle *handle, struct edo_driver **driver);
@@ -101,8 +97,7 @@ int edo_driver_new(struct edo_runtime *runtime, uv_loop_t *host, struct edo_driv
 void edo_driver_look(struct edo_driver *driver);
 void edo_driver_fire_shared(struct edo_driver *driver);
 
-/* A shared one's part of that: what is registered is orphaned, timers too; nothing comes after. Takes the turn, and
- * keeps it. */
+/* A shared one's part of that: what is registered is orphaned, timers too; nothing comes after. `turn` is held. */
 void edo_driver_orphan_shared(struct edo_driver *driver);
 
 /* Takes a host's loop: detaches every registration and closes the handles, which are gone when the

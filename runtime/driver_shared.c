@@ -52,44 +52,21 @@ void edo_driver_wake(struct edo_driver *driver)
 
 /* ---- The loop ---- */
 
-/* What runs on the loop may be anybody's code, a waker's or a note's, and want the loop in its turn. */
-static bool take_turn(struct edo_driver *driver, bool wait)
-{
-    if (edo_thread.turn == driver) {
-        driver->nested++;
-        return true;
-    }
-    if (wait)
-        edo_lock(&driver->turn);
-    else if (!edo_try_lock(&driver->turn))
-        return false;
-    driver->outer = edo_thread.turn;
-    driver->io_events = 0;
-    edo_thread.turn = driver;
-    return true;
-}
-
-static void leave_turn(struct edo_driver *driver)
-{
-    if (driver->nested > 0) {
-        driver->nested--;
-        return;
-    }
-    edo_thread.turn = driver->outer;
-    edo_unlock(&driver->turn);
-}
-
 bool edo_driver_enter(struct edo_driver *driver)
 {
-    struct edo_worker *worker = edo_thread.worker;
-    return !driver->shared ||
-           take_turn(driver, worker != NULL && worker->driver == driver && edo_thread.turn == NULL);
+    if (!driver->shared)
+        return true;
+    if (edo_thread.worker == NULL || edo_thread.worker->driver != driver)
+        return edo_try_lock(&driver->turn);
+    /* At most for a look of somebody else's. */
+    edo_lock(&driver->turn);
+    return true;
 }
 
 void edo_driver_leave(struct edo_driver *driver)
 {
     if (driver->shared)
-        leave_turn(driver);
+        edo_unlock(&driver->turn);
 }
 
 static void run_notes(struct edo_note *note)
@@ -115,32 +92,31 @@ static void take_notes(struct edo_driver *driver)
         run_notes(edo_exchange(&driver->notes, NULL, acquire));
 }
 
-void edo_driver_submit(struct edo_driver *driver, struct edo_note *note)
+bool edo_driver_submit(struct edo_driver *driver, struct edo_note *note)
 {
     struct edo_note *head = edo_load(&driver->notes, relaxed);
     do {
-        if (head == CLOSED) {
-            /* Acquires `closed`, and what has been orphaned. */
-            (void)edo_load(&driver->notes, acquire);
-            note->run(note);
-            return;
-        }
+        if (head == CLOSED)
+            return (void)edo_load(&driver->notes, acquire), false;
         note->next = head;
     } while (!edo_cas_weak(&driver->notes, &head, note, seq_cst, relaxed));
     uint32_t sleeping = edo_load(&driver->sleeping, seq_cst);
     if (sleeping == SLEEPING || sleeping == WAITING)
         edo_driver_wake(driver);
+    return true;
 }
 
 void edo_driver_look(struct edo_driver *driver)
 {
-    if (!take_turn(driver, false))
+    if (!edo_try_lock(&driver->turn))
         return;
     take_notes(driver);
     /* As in edo_driver_turn: with nothing there, there is nothing to look at. */
-    if (driver->watched > 0 || edo_load(&driver->requests, relaxed) > 0)
+    if (driver->watched > 0 || edo_load(&driver->requests, relaxed) > 0) {
+        driver->io_events = 0;
         uv_run(driver->loop, UV_RUN_NOWAIT);
-    leave_turn(driver);
+    }
+    edo_unlock(&driver->turn);
     edo_driver_fire(driver);
 }
 
@@ -173,6 +149,7 @@ static void sleep_in_loop(struct edo_driver *driver, uint64_t now, uint64_t when
         uv_timer_stop(&driver->timer);
     else
         uv_timer_start(&driver->timer, on_timer, when > now ? when - now : 0, 0);
+    driver->io_events = 0;
     uv_run(driver->loop, sleeps ? UV_RUN_ONCE : UV_RUN_NOWAIT);
 }
 
@@ -183,12 +160,13 @@ static void sleep_on_event(struct edo_driver *driver, uint64_t when)
     uint32_t awake = AWAKE;
     if (edo_cas(&driver->sleeping, &awake, WAITING, seq_cst, relaxed) &&
         edo_load(&driver->notes, seq_cst) == NULL)
-        edo_event_wait_until(&driver->event, when > UINT64_MAX / NS_PER_MS ? UINT64_MAX : when * NS_PER_MS);
+        edo_event_wait_until(&driver->event,
+                             when > UINT64_MAX / NS_PER_MS ? UINT64_MAX : when * NS_PER_MS);
 }
 
 void edo_driver_sleep(struct edo_driver *driver, uint64_t limit)
 {
-    take_turn(driver, true);
+    edo_lock(&driver->turn);
     take_notes(driver);
     uint64_t now = edo_driver_now(driver), when = wake_at(driver, now, limit);
     if (driver->watched > 0 || edo_load(&driver->requests, relaxed) > 0)
@@ -201,7 +179,7 @@ void edo_driver_sleep(struct edo_driver *driver, uint64_t limit)
     driver->sleeps_until = 0;
     edo_unlock(&driver->wheel_lock);
     take_notes(driver);
-    leave_turn(driver);
+    edo_unlock(&driver->turn);
     edo_driver_fire(driver);
 }
 
@@ -252,13 +230,14 @@ void edo_driver_fire_shared(struct edo_driver *driver)
 
 void edo_driver_orphan_shared(struct edo_driver *driver)
 {
-    take_turn(driver, true);
     edo_lock(&driver->wheel_lock);
     edo_lock(&driver->signal);
     driver->closed = true;
     edo_unlock(&driver->signal);
     edo_unlock(&driver->wheel_lock);
+    driver->closing = true;
+    struct edo_note *notes = edo_exchange(&driver->notes, CLOSED, acq_rel);
     edo_registration_orphan_all(&driver->registrations);
-    run_notes(edo_exchange(&driver->notes, CLOSED, acq_rel));
+    run_notes(notes);
     fire(driver, UINT64_MAX, true);
 }

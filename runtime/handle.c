@@ -26,6 +26,8 @@ struct edo_handle *edo_handle_new(const struct edo_builder *builder)
     static _Atomic(uint64_t) last;
     handle->id = edo_fetch_add(&last, 1, relaxed) + 1;
     handle->hooks = *builder;
+    handle->observed = builder->poll_time.buckets > 0 || builder->on_before_task_poll != NULL ||
+                       builder->on_after_task_poll != NULL;
     snprintf(handle->thread_name, sizeof handle->thread_name, "%s",
              builder->thread_name != NULL ? builder->thread_name : "edo-worker");
     return handle;
@@ -63,6 +65,13 @@ static int64_t *spare(struct edo_handle *handle)
     if (handle->pool != NULL)
         return edo_worker_mine(handle->pool) ? &edo_thread.worker->spare : NULL;
     return edo_handle_mine(handle) ? &handle->spare : NULL;
+}
+
+struct edo_counts *edo_handle_counts(struct edo_handle *handle)
+{
+    if (handle->pool != NULL)
+        return edo_worker_mine(handle->pool) ? &edo_thread.worker->counts : NULL;
+    return edo_handle_mine(handle) ? &handle->counts : NULL;
 }
 
 void edo_handle_give(struct edo_handle *handle)
@@ -110,6 +119,7 @@ void edo_handle_drop(struct edo_handle *handle)
 bool edo_handle_inject(struct edo_handle *handle, struct edo_task *task)
 {
     struct edo_task *head = edo_load(&handle->inject, relaxed);
+    edo_fetch_add(&handle->remote_schedules, 1, relaxed);
     do {
         /* Acquire: the owner may have looked at a task of which the caller now frees the last. */
         if (head == INJECT_CLOSED)

@@ -21,7 +21,8 @@ enum { EDO_IDLE_SEARCHING = 1u, EDO_IDLE_AWAKE = 1u << 16 };
 struct edo_idle {
     uint32_t workers;
     _Alignas(64) _Atomic(uint32_t) word;
-    struct edo_lock lock; /* guards who sleeps; the word is changed by others than searchers under it */
+    struct edo_lock
+        lock; /* guards who sleeps; the word is changed by others than searchers under it */
     uint32_t count;
     uint16_t *sleepers; /* indices; the last came last */
 };

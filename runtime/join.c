@@ -94,6 +94,17 @@ enum edo_poll edo_yield_now_poll(struct edo_future *future, struct edo_context *
     return EDO_PENDING;
 }
 
+enum edo_poll edo_consume_budget_poll(struct edo_future *future, struct edo_context *cx)
+{
+    (void)future;
+    if (cx->walk != EDO_WALK_POLL)
+        return edo_walk_leaf(cx, "edo_consume_budget");
+    if (edo_budget_spent(cx))
+        return EDO_PENDING;
+    edo_budget_spend(cx);
+    return EDO_READY;
+}
+
 static enum edo_poll edo_unconstrained_poll(struct edo_future *future, struct edo_context *cx)
 {
     struct edo_unconstrained *self = (struct edo_unconstrained *)future;

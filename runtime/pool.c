@@ -48,8 +48,7 @@ void edo_pool_close(struct edo_pool *pool, uint64_t until)
 bool edo_pool_adopt(struct edo_pool *pool, struct edo_task *task)
 {
     struct edo_worker *worker = edo_worker_mine(pool) ? edo_thread.worker : NULL;
-    struct edo_worker *list =
-        worker != NULL ? worker : &pool->workers[task->serial % pool->count];
+    struct edo_worker *list = worker != NULL ? worker : &pool->workers[task->serial % pool->count];
     task->born = list;
     edo_lock(&list->lock);
     /* Whoever ends the pool takes this lock after `closing` was set, so it finds the task, or it is seen. */
@@ -87,7 +86,8 @@ static void end(struct edo_pool *pool)
 {
     struct edo_thread outer = edo_thread;
     struct edo_worker *worker = &pool->workers[0];
-    edo_thread = (struct edo_thread){.current = pool->handle, .running = pool->handle, .worker = worker};
+    edo_thread =
+        (struct edo_thread){.current = pool->handle, .running = pool->handle, .worker = worker};
     worker->retired = true;
     for (uint32_t i = 0; i < pool->count; i++) {
         edo_store(&pool->workers[i].lifo, NULL, relaxed);
@@ -171,7 +171,8 @@ static int init_worker(struct edo_pool *pool, struct edo_worker *worker)
 int edo_pool_new(struct edo_handle *handle, uint32_t workers)
 {
     /* Its parts that different threads write are on cache lines of their own. */
-    void *block = edo_calloc(1, sizeof(struct edo_pool) + workers * sizeof(struct edo_worker) + LINE);
+    void *block =
+        edo_calloc(1, sizeof(struct edo_pool) + workers * sizeof(struct edo_worker) + LINE);
     if (block == NULL)
         return UV_ENOMEM;
     struct edo_pool *pool = (void *)(((uintptr_t)block + LINE) & ~(uintptr_t)(LINE - 1));

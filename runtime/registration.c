@@ -161,11 +161,11 @@ static int arm(struct edo_registration *r)
     return r->armed == 0 ? uv_poll_stop(&r->poll) : uv_poll_start(&r->poll, r->armed, on_event);
 }
 
-/* With the loop and the lock: has libuv do what is wanted. Without the loop when that is closed: then it has nothing
- * of this one any more, be it that edo_registration_orphan_all has come by, or that it never had. */
+/* With the loop and the lock: has libuv do what is wanted. */
 static void settle(struct edo_registration *r)
 {
-    r->orphaned |= r->shared && r->driver->closed;
+    if (r->shared && r->driver->closing)
+        r->orphaned = true;
     if (r->closed || r->orphaned) {
         if (r->bound) {
             r->bound = false;
@@ -226,8 +226,14 @@ static void reach(struct edo_registration *r)
         r->refs++;
     }
     unlock(r);
-    if (submit)
-        edo_driver_submit(r->driver, &r->note);
+    if (!submit || edo_driver_submit(r->driver, &r->note))
+        return;
+    /* The driver is closing. Where libuv has the handle, edo_registration_orphan_all sees to that. */
+    lock(r);
+    r->noted = false;
+    r->orphaned = true;
+    r->refs--; /* the caller has another */
+    conclude(r);
 }
 
 static void on_event(uv_poll_t *poll, int status, int events)
@@ -268,7 +274,7 @@ int edo_registration_open(struct edo_registration *r, int fd, uint8_t ready)
     struct edo_driver *driver = edo_driver_here();
     if (driver == NULL)
         return EDO_ENORUNTIME;
-    if (!driver->shared && driver->runtime->closing)
+    if (!driver->shared && driver->closing)
         return EDO_ESHUTDOWN;
     *r = (struct edo_registration){
         .driver = driver,

@@ -122,7 +122,10 @@ static void park(struct edo_runtime *runtime)
         return;
     }
     edo_handle_hook(handle, handle->hooks.on_thread_park);
+    edo_count_up(&handle->counts.parks, 1);
+    edo_count_up(&handle->counts.busy_ns, edo_clock_ns() - runtime->busy_since);
     edo_driver_turn(runtime->driver, true);
+    runtime->busy_since = edo_clock_ns();
     edo_handle_hook(handle, handle->hooks.on_thread_unpark);
     edo_store(&handle->parked, false, relaxed);
 }
@@ -158,9 +161,13 @@ static int refuse(struct edo_future *future, int error)
 static int run(struct edo_runtime *runtime, struct edo_task *task, struct edo_future *future)
 {
     *(struct root *)edo_task_future(task) = EDO_NEW(root, .inner = future);
+    edo_count_up(&runtime->handle->counts.spawned, 1);
     edo_adopt(runtime, task);
+    runtime->busy_since = edo_clock_ns();
     for (;;) {
         bool more = edo_run_batch(runtime, task);
+        if (edo_unlikely(runtime->failed))
+            edo_drop_all(runtime);
         if (edo_task_state_peek(&task->state) & EDO_TASK_COMPLETE)
             break;
         if (more)
@@ -168,9 +175,12 @@ static int run(struct edo_runtime *runtime, struct edo_task *task, struct edo_fu
         else
             park(runtime);
     }
+    edo_count_up(&runtime->handle->counts.busy_ns, edo_clock_ns() - runtime->busy_since);
     uint32_t kind = ((struct edo_outcome *)edo_task_future(task))->kind;
     edo_task_detach_(task);
-    return kind == EDO_STATE_DONE ? 0 : kind == EDO_OUTCOME_PANICKED ? EDO_EPANIC : UV_ECANCELED;
+    if (kind == EDO_STATE_DONE)
+        return 0;
+    return kind == EDO_OUTCOME_PANICKED || runtime->failed ? EDO_EPANIC : UV_ECANCELED;
 }
 
 int edo_handle_block_on_(struct edo_handle *handle, struct edo_future *future)
@@ -199,7 +209,7 @@ int edo_block_on_(struct edo_runtime *runtime, struct edo_future *future)
     struct edo_thread outer = edo_thread;
     edo_thread = (struct edo_thread){.current = handle, .local = outer.local, .running = handle};
     edo_handle_hook(handle, handle->hooks.on_thread_start);
-    struct edo_task *task = edo_task_new(handle, sizeof(struct root));
+    struct edo_task *task = edo_task_new(handle, NULL, sizeof(struct root));
     int error = task != NULL ? run(runtime, task, future) : refuse(future, UV_ENOMEM);
     edo_handle_hook(handle, handle->hooks.on_thread_stop);
     edo_thread = outer;

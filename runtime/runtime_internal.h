@@ -13,26 +13,29 @@
 #include "../internal/list.h"
 #include "../internal/sys.h"
 #include "../internal/thread.h"
+#include "counts.h"
 #include "runtime.h"
 #include "task.h"
 #include "task_state.h"
 #include "wheel.h"
 
 struct edo_task {
-    struct edo_waker waker;       /* first: a waker is a task */
-    edo_task_state state;         /* task_state.h */
-    uint32_t serial;              /* half of the id */
-    struct edo_task *next;        /* run queue; NULL: not in it. Owner's thread; else who has taken it */
+    struct edo_waker waker; /* first: a waker is a task */
+    edo_task_state state;   /* task_state.h */
+    uint32_t serial;        /* half of the id */
+    struct edo_task *next;  /* run queue; NULL: not in it. Owner's thread; else who has taken it */
     union {
         struct edo_task *remote_next; /* inject list. Whoever set LINKED, until it is pushed */
         struct edo_worker *born;      /* multi-thread: in whose list it is */
         /* Of a blocking task: what its wakers wake. Written before its first poll, by the polling thread. */
         struct edo_event *sleeper;
     };
-    struct edo_handle *home;      /* constant; the task holds a reference */
-    struct edo_list owned;        /* among the runtime's tasks. Owner's thread; else born->lock */
-    struct edo_waker *joiner;     /* see JOINER in task_state.h */
+    struct edo_handle *home;  /* constant; the task holds a reference */
+    struct edo_list owned;    /* among the runtime's tasks. Owner's thread; else born->lock */
+    struct edo_waker *joiner; /* see JOINER in task_state.h */
 };
+/* Before the header of a task that is NAMED. */
+enum { EDO_TASK_NAME = 32 };
 _Static_assert(sizeof(struct edo_task) == 64, "a task's header is one cache line");
 
 /* What is left in the frame's place when a task is complete; `kind` is EDO_STATE_DONE when the
@@ -58,20 +61,24 @@ struct edo_handle {
      * against `inject`: the owner sets it, then looks at the list; a waker pushes, then looks at it;
      * one of them sees the other. */
     atomic_bool parked;
-    struct edo_lock lock;        /* guards `async` against closing */
-    uv_async_t *async;           /* NULL when closed */
-    struct edo_runtime *runtime; /* owner's thread; NULL when gone */
+    struct edo_lock lock;               /* guards `async` against closing */
+    uv_async_t *async;                  /* NULL when closed */
+    struct edo_runtime *runtime;        /* owner's thread; NULL when gone */
     struct edo_blocking_pool *blocking; /* blocking_pool.h; lives as long as this */
-    int64_t spare;               /* owner's thread: references taken and not given out */
+    int64_t spare;                      /* owner's thread: references taken and not given out */
     /* Of a local set (local_set.c): the thread that it belongs to, constant; and who runs it, and waits,
      * under `lock`. NULL and empty for a runtime's. */
     struct edo_thread *thread;
     struct edo_list waiters;
     /* Constant. */
-    struct edo_pool *pool; /* multi-thread; all above but refs is the current-thread runtime's */
+    struct edo_pool *pool; /* multi-thread: most of what is above is the current-thread runtime's */
     uint64_t id;
     struct edo_builder hooks; /* as built; names aside */
+    bool observed;            /* each poll of a task is timed, or some hook wants it */
     char thread_name[EDO_THREAD_NAME];
+    /* For runtime/metrics.h. By the owner; by other threads. */
+    struct edo_counts counts;
+    _Atomic(uint64_t) remote_spawned, remote_ended, remote_schedules;
 };
 
 struct edo_driver; /* driver.h */
@@ -85,7 +92,9 @@ struct edo_runtime {
     uint32_t serial;              /* of the last task */
     uint32_t tick;                /* polls, for the intervals */
     uint32_t event_interval, global_queue_interval;
-    bool closing;            /* tasks spawned now are dropped at once */
+    bool closing; /* tasks spawned now are dropped at once */
+    uint64_t busy_since;
+    bool failed; /* a task panicked, and the builder said that this ends the runtime */
     struct edo_context cx;
     char name[32];
 };
@@ -114,6 +123,8 @@ void edo_handle_take_back(struct edo_handle *handle);
 void edo_handle_unref(struct edo_handle *handle, int64_t n);
 bool edo_handle_inject(struct edo_handle *handle, struct edo_task *task); /* false: closed */
 struct edo_task *edo_handle_take(struct edo_handle *handle, bool close);  /* in order of arrival */
+/* What this thread counts for the runtime; NULL: it is none of its threads. */
+struct edo_counts *edo_handle_counts(struct edo_handle *handle);
 bool edo_handle_pending(struct edo_handle *handle);
 void edo_handle_signal(struct edo_handle *handle); /* wakes the owner, or who runs the set */
 /* A thread of the runtime, named and sized as built. 0, or as edo_thread_start. Any thread. */
@@ -135,7 +146,7 @@ bool edo_runnable(struct edo_runtime *runtime);
 void edo_drop_all(struct edo_runtime *runtime);
 
 /* task.c */
-struct edo_task *edo_task_new(struct edo_handle *handle, size_t frame_size);
+struct edo_task *edo_task_new(struct edo_handle *handle, const char *name, size_t frame_size);
 bool edo_task_poll(struct edo_task *task, struct edo_context *cx); /* true: it has ended */
 void edo_task_cancel(struct edo_task *task);                       /* drops its future */
 void edo_task_release(struct edo_task *task, uint32_t given); /* references and bits; any thread */

@@ -66,6 +66,7 @@ static void take_injected(struct edo_runtime *runtime, bool close)
 
 static void run(struct edo_runtime *runtime, struct edo_task *task)
 {
+    edo_count_up(&runtime->handle->counts.polls, 1);
     uint32_t state = edo_task_state_begin(&task->state);
     if (edo_likely(!(state & (EDO_TASK_COMPLETE | EDO_TASK_ABORTED))))
         edo_task_poll(task, &runtime->cx);
@@ -112,6 +113,8 @@ bool edo_runnable(struct edo_runtime *runtime)
 void edo_drop_all(struct edo_runtime *runtime)
 {
     runtime->closing = true;
+    if (runtime->driver != NULL)
+        runtime->driver->closing = true;
     for (struct edo_task *task; (task = pop(runtime)) != NULL;) {
         uint32_t state = edo_task_state_peek(&task->state);
         if ((state & EDO_TASK_COMPLETE) && !(state & EDO_TASK_LINKED))

@@ -114,17 +114,21 @@ static uint32_t next_serial(struct edo_handle *handle)
     return edo_fetch_add(&foreign, 1, relaxed);
 }
 
-struct edo_task *edo_task_new(struct edo_handle *handle, size_t frame_size)
+struct edo_task *edo_task_new(struct edo_handle *handle, const char *name, size_t frame_size)
 {
-    if (frame_size > SIZE_MAX - sizeof(struct edo_task))
+    size_t before = name != NULL ? EDO_TASK_NAME : 0;
+    if (frame_size > SIZE_MAX - sizeof(struct edo_task) - EDO_TASK_NAME)
         return NULL;
-    struct edo_task *task = edo_malloc(sizeof *task + frame_size);
-    if (task == NULL)
+    char *block = edo_malloc(before + sizeof(struct edo_task) + frame_size);
+    if (block == NULL)
         return NULL;
+    struct edo_task *task = (struct edo_task *)(block + before);
     EDO_COUNT(TASKS, 1);
     bool pooled = handle->pool != NULL;
     task->waker.ops = pooled ? &pooled_waker : &task_waker;
-    edo_task_state_init(&task->state, pooled || !edo_handle_mine(handle));
+    edo_task_state_init(&task->state, pooled || !edo_handle_mine(handle), name != NULL);
+    if (name != NULL)
+        snprintf(block, EDO_TASK_NAME, "%s", name);
     task->next = NULL;
     task->owned.next = NULL;
     task->home = handle;
@@ -143,7 +147,8 @@ void edo_task_release(struct edo_task *task, uint32_t given)
     if (outcome->kind == EDO_OUTCOME_PANICKED)
         edo_free(outcome->report);
     EDO_COUNT(TASKS, -1);
-    edo_free(task);
+    bool named = edo_task_state_peek(&task->state) & EDO_TASK_NAMED;
+    edo_free((char *)task - (named ? EDO_TASK_NAME : 0));
     edo_handle_take_back(home);
 }
 
@@ -164,6 +169,17 @@ static void leave_list(struct edo_task *task)
     }
 }
 
+static void count_end(struct edo_task *task)
+{
+    struct edo_counts *counts = edo_handle_counts(task->home);
+    if (edo_task_is_blocking(task))
+        return;
+    if (counts != NULL)
+        edo_count_up(&counts->ended, 1);
+    else
+        edo_fetch_add(&task->home->remote_ended, 1, relaxed);
+}
+
 /* The future is done or dropped. */
 void edo_task_finish(struct edo_task *task, uint32_t kind, char *report)
 {
@@ -171,9 +187,13 @@ void edo_task_finish(struct edo_task *task, uint32_t kind, char *report)
         memcpy(edo_task_future(task), &(struct edo_outcome){report, kind},
                sizeof(struct edo_outcome));
     leave_list(task);
+    count_end(task);
     const struct edo_builder *hooks = &task->home->hooks;
     if (edo_unlikely(hooks->on_task_terminate != NULL))
         hooks->on_task_terminate(hooks->hook_arg, edo_task_id_(task));
+    if (kind == EDO_OUTCOME_PANICKED && hooks->unhandled_panic == EDO_PANIC_SHUTDOWN &&
+        edo_handle_mine(task->home))
+        task->home->runtime->failed = true;
     if (kind == EDO_OUTCOME_PANICKED && !(edo_task_state_peek(&task->state) & EDO_TASK_HANDLE))
         fprintf(stderr, "edo: a detached task panicked: %s\n", report ? report : "(no memory)");
     uint32_t old = edo_task_state_finish(&task->state);
@@ -184,8 +204,7 @@ void edo_task_finish(struct edo_task *task, uint32_t kind, char *report)
     /* When somebody's list still leads to it, or is about to, the runtime's reference is released by
      * whoever takes it off there. On a multi-thread runtime it is in no queue while it is polled, and those of
      * one that has shut down lead nowhere. */
-    bool listed =
-        task->home->pool == NULL && (task->next != NULL || (old & EDO_TASK_LINKED));
+    bool listed = task->home->pool == NULL && (task->next != NULL || (old & EDO_TASK_LINKED));
     edo_task_release(task, listed ? EDO_TASK_REF : 2 * EDO_TASK_REF);
 }
 
@@ -249,23 +268,56 @@ void edo_task_cancel(struct edo_task *task)
     edo_task_drop_future(task, false, NULL);
 }
 
-bool edo_task_poll(struct edo_task *task, struct edo_context *cx)
+static void count_poll_time(struct edo_counts *counts, const struct edo_histogram *histogram,
+                            uint64_t ns)
+{
+    uint32_t bucket = 0, last = histogram->buckets - 1;
+    uint64_t width = histogram->resolution > 0 ? histogram->resolution : 100000, end = width;
+    if (histogram->logarithmic) {
+        for (; bucket < last && ns >= end && end <= UINT64_MAX / 2; bucket++)
+            end *= 2;
+    } else {
+        bucket = ns / width < last ? (uint32_t)(ns / width) : last;
+    }
+    edo_count_up(&counts->poll_time[bucket], 1);
+}
+
+/* What only some builders ask for, around a poll. */
+static enum edo_poll poll_observed(struct edo_task *task, struct edo_context *cx)
 {
     const struct edo_builder *hooks = &task->home->hooks;
-    uint64_t id = 0;
-    if (edo_unlikely(hooks->on_before_task_poll != NULL || hooks->on_after_task_poll != NULL)) {
-        id = edo_task_id_(task);
-        if (hooks->on_before_task_poll != NULL)
-            hooks->on_before_task_poll(hooks->hook_arg, id);
-    }
+    uint64_t id = edo_task_id_(task);
+    if (hooks->on_before_task_poll != NULL)
+        hooks->on_before_task_poll(hooks->hook_arg, id);
+    uint64_t begin = hooks->poll_time.buckets > 0 ? edo_clock_ns() : 0;
+    enum edo_poll poll = edo_future_poll(edo_task_future(task), cx);
+    struct edo_counts *counts = edo_handle_counts(task->home);
+    if (hooks->poll_time.buckets > 0 && counts != NULL)
+        count_poll_time(counts, &hooks->poll_time, edo_clock_ns() - begin);
+    if (hooks->on_after_task_poll != NULL)
+        hooks->on_after_task_poll(hooks->hook_arg, id);
+    return poll;
+}
+
+static void count_budget_yield(struct edo_handle *handle)
+{
+    struct edo_counts *counts = edo_handle_counts(handle);
+    if (counts != NULL)
+        edo_count_up(&counts->budget_yields, 1);
+}
+
+bool edo_task_poll(struct edo_task *task, struct edo_context *cx)
+{
     cx->waker = &task->waker;
     cx->budget = EDO_BUDGET;
     cx->locals = NULL;
     edo_thread.task = task;
-    enum edo_poll poll = edo_future_poll(edo_task_future(task), cx);
+    enum edo_poll poll = edo_likely(!task->home->observed)
+                             ? edo_future_poll(edo_task_future(task), cx)
+                             : poll_observed(task, cx);
     edo_thread.task = NULL;
-    if (edo_unlikely(id != 0 && hooks->on_after_task_poll != NULL))
-        hooks->on_after_task_poll(hooks->hook_arg, id);
+    if (edo_unlikely(cx->budget == 0))
+        count_budget_yield(task->home);
     if (edo_unlikely(cx->panic.name != NULL)) {
         char *report = edo_task_panic_report(task, cx);
         cx->panic.name = NULL;
@@ -279,15 +331,22 @@ bool edo_task_poll(struct edo_task *task, struct edo_context *cx)
 
 /* Spawning. */
 
+void edo_task_next_name_(const char *name)
+{
+    edo_thread.next_name = name;
+}
+
 struct edo_task *edo_task_alloc_(struct edo_handle *handle, size_t frame_size)
 {
+    const char *name = edo_thread.next_name;
+    edo_thread.next_name = NULL;
     if (handle == NULL)
         handle = edo_thread.current;
     if (handle == NULL)
         return (struct edo_task *)(intptr_t)EDO_ENORUNTIME;
     if (is_error(handle))
         return (struct edo_task *)handle;
-    struct edo_task *task = edo_task_new(handle, frame_size);
+    struct edo_task *task = edo_task_new(handle, name, frame_size);
     return task != NULL ? task : (struct edo_task *)(intptr_t)UV_ENOMEM;
 }
 
@@ -319,6 +378,11 @@ void edo_task_start_(struct edo_task *task, struct edo_future *future)
         return;
     }
     struct edo_handle *home = task->home;
+    struct edo_counts *counts = edo_handle_counts(home);
+    if (counts != NULL)
+        edo_count_up(&counts->spawned, 1);
+    else
+        edo_fetch_add(&home->remote_spawned, 1, relaxed);
     if (edo_unlikely(home->hooks.on_task_spawn != NULL))
         home->hooks.on_task_spawn(home->hooks.hook_arg, edo_task_id_(task));
     if (home->pool != NULL) {
@@ -351,6 +415,13 @@ void edo_task_abort_(struct edo_task *task)
 bool edo_task_is_finished_(struct edo_task *task)
 {
     return task_error(task) < 0 || edo_task_state_complete(&task->state);
+}
+
+const char *edo_task_name_(struct edo_task *task)
+{
+    if (task_error(task) < 0 || !(edo_task_state_peek(&task->state) & EDO_TASK_NAMED))
+        return NULL;
+    return (const char *)task - EDO_TASK_NAME;
 }
 
 uint64_t edo_task_id_(struct edo_task *task)

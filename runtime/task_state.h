@@ -57,9 +57,10 @@ enum {
 typedef _Atomic(uint32_t) edo_task_state;
 
 /* A new task: the runtime's reference and the join handle's. */
-static inline void edo_task_state_init(edo_task_state *state, bool linked)
+static inline void edo_task_state_init(edo_task_state *state, bool linked, bool named)
 {
-    edo_init(state, EDO_TASK_HANDLE | 2 * EDO_TASK_REF | (linked ? EDO_TASK_LINKED : 0));
+    edo_init(state, EDO_TASK_HANDLE | 2 * EDO_TASK_REF | (linked ? EDO_TASK_LINKED : 0) |
+                        (named ? EDO_TASK_NAMED : 0));
 }
 
 /* Relaxed: for bits that this thread set itself, or as a hint. */
@@ -148,6 +149,13 @@ static inline bool edo_task_state_notify(edo_task_state *state, bool claim)
             now += EDO_TASK_REF;
     } while (!edo_cas_weak(state, &old, now, release, relaxed));
     return !(old & EDO_TASK_WOKEN);
+}
+
+/* The thread of a blocking task was told of a wake: whether there was one since this was asked last, or the first
+ * poll began. A read-modify-write, which cannot miss it; acquires what was written before. */
+static inline bool edo_task_state_woken(edo_task_state *state)
+{
+    return edo_fetch_and(state, ~(uint32_t)EDO_TASK_WOKEN, acquire) & EDO_TASK_WOKEN;
 }
 
 /* The outcome is in place. Returns the word as it was. From now on whoever has the task on the

@@ -29,12 +29,6 @@ enum {
     WATCH_ROUNDS = 250, /* without anybody awake, before the watch is given up */
 };
 
-/* Relaxed, and no read-modify-write: one thread writes it. */
-static void count(_Atomic(uint64_t) *counter, uint64_t n)
-{
-    edo_store(counter, edo_load(counter, relaxed) + n, relaxed);
-}
-
 static uint32_t next_random(struct edo_worker *worker)
 {
     uint32_t x = worker->random;
@@ -46,11 +40,10 @@ static uint32_t next_random(struct edo_worker *worker)
 
 /* ---- Making work ---- */
 
-static void inject(struct edo_pool *pool, struct edo_task *first, struct edo_task *last,
-                   uint32_t count)
+static void inject(struct edo_pool *pool, struct edo_task *first, struct edo_task *last, uint32_t n)
 {
     /* Closed: the task is in its list, and is dropped from there (edo_pool_leave). */
-    if (edo_inject_push(&pool->inject, first, last, count))
+    if (edo_inject_push(&pool->inject, first, last, n))
         edo_pool_notify(pool);
 }
 
@@ -67,7 +60,7 @@ static void overflow(struct edo_worker *worker, struct edo_task *task)
     }
     for (uint32_t i = 0; i < n; i++)
         tasks[i]->next = i + 1 < n ? tasks[i + 1] : task;
-    count(&worker->counts.overflows, 1);
+    edo_count_up(&worker->counts.overflows, 1);
     inject(worker->pool, tasks[0], task, n + 1);
 }
 
@@ -120,12 +113,13 @@ void edo_worker_schedule(struct edo_pool *pool, struct edo_task *task, bool behi
 {
     struct edo_worker *worker = edo_thread.worker;
     if (worker == NULL || worker->pool != pool) {
+        edo_fetch_add(&pool->handle->remote_schedules, 1, relaxed);
         inject(pool, task, task, 1);
         return;
     }
     if (edo_unlikely(worker->retired))
         return; /* all tasks are being dropped */
-    count(&worker->counts.local_schedules, 1);
+    edo_count_up(&worker->counts.local_schedules, 1);
     if (behind)
         push_yielding(worker, task);
     else
@@ -143,7 +137,8 @@ static struct edo_task *take_injected(struct edo_worker *worker)
         return NULL;
     uint32_t most = length / pool->count + 1, room = EDO_QUEUE_SIZE / 2;
     struct edo_task *first = edo_inject_take(&pool->inject, most < room ? most : room);
-    for (struct edo_task *task = first != NULL ? first->next : NULL, *next; task != NULL; task = next) {
+    for (struct edo_task *task = first != NULL ? first->next : NULL, *next; task != NULL;
+         task = next) {
         next = task->next;
         if (!edo_queue_push(&worker->queue, task))
             overflow(worker, task);
@@ -182,8 +177,8 @@ static struct edo_task *steal_from(struct edo_worker *worker, struct edo_worker 
     uint32_t n;
     struct edo_task *task = edo_queue_steal(&victim->queue, &worker->queue, &n);
     if (task != NULL) {
-        count(&worker->counts.steals, n);
-        count(&worker->counts.steal_operations, 1);
+        edo_count_up(&worker->counts.steals, n);
+        edo_count_up(&worker->counts.steal_operations, 1);
     }
     return task;
 }
@@ -219,7 +214,7 @@ static void run(struct edo_worker *worker, struct edo_task *task, struct edo_con
 {
     struct edo_pool *pool = worker->pool;
     worker->tick++;
-    count(&worker->counts.polls, 1);
+    edo_count_up(&worker->counts.polls, 1);
     uint32_t state = edo_task_state_begin(&task->state);
     if (edo_unlikely(state & EDO_TASK_ABORTED))
         edo_task_cancel(task);
@@ -284,7 +279,7 @@ static void begin_busy(struct edo_worker *worker)
 
 static void end_busy(struct edo_worker *worker)
 {
-    count(&worker->counts.busy_ns, edo_clock_ns() - worker->busy_since);
+    edo_count_up(&worker->counts.busy_ns, edo_clock_ns() - worker->busy_since);
 }
 
 /* The last that searched has found nothing: whoever made work since then has relied on it. */
@@ -317,7 +312,7 @@ static struct edo_task *park(struct edo_worker *worker)
     if (last)
         look_once_more(pool);
     end_busy(worker);
-    count(&worker->counts.parks, 1);
+    edo_count_up(&worker->counts.parks, 1);
     edo_handle_hook(pool->handle, pool->handle->hooks.on_thread_park);
     struct edo_task *task = NULL;
     bool watch = take_watch(worker);

@@ -6,17 +6,13 @@
 
 #include "../internal/list.h"
 #include "../internal/sys.h"
+#include "counts.h"
 #include "queue.h"
 
 struct edo_context;
 struct edo_driver;
 struct edo_pool;
 struct edo_task;
-
-/* What it has done; written by its thread alone, read by anyone. */
-struct edo_worker_counts {
-    _Atomic(uint64_t) polls, steals, steal_operations, parks, overflows, local_schedules, busy_ns;
-};
 
 struct edo_worker {
     /* Constant. */
@@ -39,11 +35,11 @@ struct edo_worker {
 
     /* Anybody's. */
     _Atomic(uint32_t) handed; /* to whoever comes: block_in_place.c */
-    _Atomic(uint32_t) turns; /* of its loop, by its own thread */
-    _Atomic(uint32_t) seen;  /* turns, when the watch last came by; the watch's */
-    struct edo_lock lock;    /* guards `tasks` */
-    struct edo_list tasks;   /* those spawned here that are not complete, wherever they run */
-    struct edo_worker_counts counts;
+    _Atomic(uint32_t) turns;  /* of its loop, by its own thread */
+    _Atomic(uint32_t) seen;   /* turns, when the watch last came by; the watch's */
+    struct edo_lock lock;     /* guards `tasks` */
+    struct edo_list tasks;    /* those spawned here that are not complete, wherever they run */
+    struct edo_counts counts;
 
     /* The task woken last by the one that runs: it is next, for what they share is in the cache. Only its thread
      * fills it, when it finds it empty; whoever empties it exchanges. Others take from it only when the

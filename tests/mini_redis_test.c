@@ -58,7 +58,7 @@ struct stopper {
 ASYNC(stopper)
 {
     ASYNC_BEGIN;
-    event_set(&self->server->stop);
+    edo_cancellation_token_cancel(self->server->stop);
     ASYNC_END;
 }
 

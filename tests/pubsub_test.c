@@ -11,7 +11,7 @@ enum { CLIENTS = 4 };
 
 struct world {
     struct bench bench;
-    struct store store;
+    struct db db;
     struct pubsub pubsub;
     struct command_session sessions[CLIENTS];
     struct resp_parser parser;
@@ -21,11 +21,11 @@ struct world {
 static void begin_limited(struct world *world, struct pubsub_limits limits)
 {
     bench_begin(&world->bench);
-    cr_assert_eq(store_init(&world->store, STORE_MAXIMUM), 0);
+    cr_assert_eq(db_init(&world->db, 1, STORE_MAXIMUM), 0);
     cr_assert_eq(pubsub_init(&world->pubsub, &limits), 0);
     resp_parser_init(&world->parser, RESP_COMMANDS, &RESP_LIMITS_DEFAULT);
     for (unsigned i = 0; i < CLIENTS; i++) {
-        command_session_init(&world->sessions[i], &world->store, &world->pubsub, i);
+        command_session_init(&world->sessions[i], &world->db, &world->pubsub, i);
         edo_bytes_init(&world->out[i], 0);
     }
 }
@@ -48,7 +48,7 @@ static void end(struct world *world)
         cr_assert_null(pubsub_next(&world->pubsub, (enum pubsub_kind)kind, NULL));
     }
     pubsub_free(&world->pubsub);
-    store_free(&world->store);
+    db_free(&world->db);
     resp_parser_free(&world->parser);
     bench_end(&world->bench);
 }

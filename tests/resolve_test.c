@@ -3,6 +3,7 @@
  * before anybody is asked. */
 #include "io_helpers.h"
 #include "support/sweep.h"
+#include "support/runtimes.h"
 
 struct resolves {
     FUTURE(int);
@@ -79,7 +80,8 @@ Test(resolve, wakes_the_waker_of_its_last_poll)
 {
     struct counting_waker first = counting_waker();
     cr_assert_geq(RUN(NEW(moved_resolve, .first = &first)), 1);
-    cr_assert(first.wakes == 0 && first.clones == 0);
+    /* On another thread the loop may turn between the two polls. */
+    cr_assert((first.wakes == 0 || test_workers() > 0) && first.clones == 0);
 }
 
 /* B27. What is no name is refused before libuv sees it: nobody is asked, and no allocation made. */

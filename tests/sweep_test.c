@@ -428,7 +428,7 @@ static void manager_task_ended(void *data, const void *frame, bool completed)
     const struct manager_scene *scene = data;
     if (completed) {
         cr_assert_eq(((const struct manager_task *)frame)->served, 6);
-        cr_assert_eq(scene->server.store.count, 3);
+        cr_assert_eq(db_totals((struct db *)&scene->server.db).count, 3);
     }
 }
 

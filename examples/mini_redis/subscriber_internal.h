@@ -1,26 +1,34 @@
 /* SPDX-License-Identifier: MIT */
 /* What subscriber.c and subscription.c share: the two, and how posts come in.
  *
- * Subscriptions that have something are in a heap, by the number of their next post. One comes in
- * when a post wakes it, whose number is the highest that there is: so it is appended, and the heap is
- * one still. That much happens under the lock of a broadcast channel, and needs no memory.
+ * A subscription is known to its client when there is something in its channel. For one that is not, a post
+ * makes it so: whoever publishes puts it among the arrivals and, if it is the first there, notifies the client
+ * (subscription.c, `told`). The client takes the arrivals into a heap, by the number of the next post of each,
+ * and takes posts from the one on top; a channel that it finds empty is not known any more. It looks a last
+ * time under the mutex: a post that comes later finds it unknown.
+ *
+ * The order is right: a number is given, its post sent, and told of, before the next number. So when a client
+ * has taken a post from a channel, all that are older are in its heap, or among the arrivals: it takes those
+ * in before it looks at the top.
  */
 #ifndef MINI_REDIS_SUBSCRIBER_INTERNAL_H
 #define MINI_REDIS_SUBSCRIBER_INTERNAL_H
+
+#include <pthread.h>
 
 #include "internal/sys.h"
 #include "subscriber.h"
 
 struct subscription {
-    struct edo_waker waker; /* of `recv` */
+    struct listener listener; /* with its topic, and the receiver */
     struct subscriber *subscriber;
-    struct topic *topic;
-    BROADCAST_RECEIVER(struct post) rx;
-    struct edo_broadcast_recv recv; /* waits, unless the subscription is ready */
-    struct post post;               /* its next one, when `received` */
-    uint64_t number;                /* of its next one, when `ready` */
-    bool received, ready;           /* ready: in the heap */
-    struct edo_list node;           /* among the subscriber's */
+    struct edo_list node; /* among the subscriber's */
+    struct post post;     /* its next one, when `received` */
+    bool received;
+    /* Under the subscriber's mutex while it is not known; then the client's, but for the arrival. */
+    bool known;
+    uint64_t number; /* of its next post */
+    struct edo_list arrival;
 };
 
 /* A message that could not be written yet, and as what it will be. */
@@ -37,14 +45,15 @@ struct subscriber {
     } of[PUBSUB_KINDS];
     struct subscription **ready; /* the heap; there is room for all */
     size_t ready_count, ready_capacity;
-    struct edo_bytes kept;   /* of struct kept; all are older than what is in the heap */
-    size_t kept_bytes;       /* of their messages */
-    size_t size;             /* of the subscriptions, estimated */
-    struct edo_waker *waker; /* kept while somebody waits */
+    struct edo_bytes kept;       /* of struct kept; all are older than what is in the heap */
+    _Atomic(size_t) *kept_bytes; /* of their messages */
+    size_t size;                 /* of the subscriptions, estimated */
+    pthread_mutex_t mutex;       /* the last to be locked, but for that of a channel */
+    struct edo_list arrivals;    /* under it */
+    struct edo_notify told;      /* there were none, and are some */
 };
 
-/* Subscribes, and waits for the first post: 0, or a negative error as of subscriber_add. It was not
- * subscribed. */
+/* With the pubsub locked. Begin: 0, or a negative error as of subscriber_add. It was not subscribed. */
 int subscription_begin(struct subscriber *subscriber, enum pubsub_kind kind,
                        struct store_text name);
 void subscription_end(struct subscription *self);
@@ -53,7 +62,7 @@ void subscription_end(struct subscription *self);
 struct subscription *subscription_find(const struct subscriber *subscriber, enum pubsub_kind kind,
                                        struct store_text name);
 
-/* Whether its next post is there, in `post`; otherwise it is waited for. */
+/* Whether its next post is there, in `post`; otherwise it is not known any more. */
 bool subscription_receive(struct subscription *self);
 
 #endif
