@@ -76,6 +76,9 @@ void edo_driver_leave(struct edo_driver *driver);
  * False: the driver is closing, and the note will not be run. */
 bool edo_driver_submit(struct edo_driver *driver, struct edo_note *note);
 
+/* Whether a shared driver takes no notes any more: nothing will come from it. As far as is known here. Any thread. */
+bool edo_driver_gone(struct edo_driver *driver);
+
 /* A worker's driver: made and closed by its runtime, freed with the handle. 0, UV_ENOMEM, or libuv's error. */
 int edo_driver_new_shared(struct edo_handle *handle, struct edo_driver **driver);
 void edo_driver_free(struct edo_driver *driver);

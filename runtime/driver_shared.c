@@ -128,6 +128,11 @@ bool edo_driver_submit(struct edo_driver *driver, struct edo_note *note)
     return true;
 }
 
+bool edo_driver_gone(struct edo_driver *driver)
+{
+    return edo_load(&driver->notes, relaxed) == CLOSED;
+}
+
 void edo_driver_look(struct edo_driver *driver)
 {
     if (!take_turn(driver, false))
