@@ -336,11 +336,21 @@ void edo_interval_reset(struct edo_interval *interval)
     interval->next = saturating_add(edo_now(), interval->period);
 }
 
+/* The current-thread runtime whose clock may be stopped, or why there is none. */
+static int clock_owner(struct edo_runtime **runtime)
+{
+    *runtime = edo_runtime_mine();
+    if (*runtime != NULL)
+        return 0;
+    return edo_driver_here() != NULL ? UV_EINVAL : EDO_ENORUNTIME;
+}
+
 int edo_time_pause(void)
 {
-    struct edo_runtime *runtime = edo_runtime_mine();
-    if (runtime == NULL)
-        return EDO_ENORUNTIME;
+    struct edo_runtime *runtime;
+    int error = clock_owner(&runtime);
+    if (error < 0)
+        return error;
     struct edo_driver *driver = runtime->driver;
     if (driver->attached)
         return UV_EINVAL;
@@ -352,9 +362,10 @@ int edo_time_pause(void)
 
 int edo_time_resume(void)
 {
-    struct edo_runtime *runtime = edo_runtime_mine();
-    if (runtime == NULL)
-        return EDO_ENORUNTIME;
+    struct edo_runtime *runtime;
+    int error = clock_owner(&runtime);
+    if (error < 0)
+        return error;
     struct edo_driver *driver = runtime->driver;
     if (!driver->paused)
         return UV_EINVAL;
@@ -370,11 +381,12 @@ static enum edo_poll edo_time_advance_poll(struct edo_future *future, struct edo
         return edo_walk_leaf(cx, "edo_time_advance");
     if (future->state != EDO_STATE_FRESH)
         return EDO_READY;
-    struct edo_runtime *runtime = edo_runtime_mine();
-    if (runtime == NULL || !runtime->driver->paused) {
-        self->output = runtime == NULL ? EDO_ENORUNTIME : UV_EINVAL;
+    struct edo_runtime *runtime;
+    self->output = clock_owner(&runtime);
+    if (self->output == 0 && !runtime->driver->paused)
+        self->output = UV_EINVAL;
+    if (self->output < 0)
         return EDO_READY;
-    }
     future->state = ARMED;
     edo_driver_set(runtime->driver, edo_instant_add(runtime->driver->frozen, self->ms));
     /* Behind the tasks that were just woken. */

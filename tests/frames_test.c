@@ -48,6 +48,7 @@
     FRAME(edo_completion_wait, 40)            \
     FRAME(edo_join, 64)                       \
     FRAME(edo_yield_now, 24)                  \
+    FRAME(edo_consume_budget, 16)             \
     FRAME(edo_unconstrained, 24)              \
     FRAME(edo_sleep, 80)                      \
     FRAME(edo_timeout, 112)                   \
