@@ -79,20 +79,29 @@ struct edo_task *edo_join_set_alloc_(edo_join_set_place_ *place, struct edo_hand
     return edo_task_alloc_(handle, frame_size);
 }
 
-/* The task is nobody else's yet. */
-void edo_join_set_add_(struct edo_join_set *set, struct edo_task *task,
-                       struct edo_join_entry_ *entry)
+/* Before the start: the task is nobody else's yet. */
+void edo_join_set_offer_(struct edo_join_set *set, struct edo_task *task,
+                         struct edo_join_entry_ *entry)
 {
     if (edo_task_error_(task) < 0)
         return;
     entry->waker.ops = &entry_ops;
     entry->set = set;
     entry->task = task;
+    task->joiner = &entry->waker;
+    edo_task_state_joiner(&task->state, true);
+}
+
+/* After it, as the start may fail: then the entry is gone. Otherwise it may be in the inbox already. */
+int edo_join_set_add_(struct edo_join_set *set, struct edo_task *task,
+                      struct edo_join_entry_ *entry)
+{
+    if (edo_task_error_(task) < 0)
+        return edo_task_error_(task);
     edo_list_push_back(&set->entries, &entry->list);
     set->length++;
     set->last = task;
-    task->joiner = &entry->waker;
-    edo_task_state_joiner(&task->state, true);
+    return 0;
 }
 
 struct edo_task *edo_join_set_last_(edo_join_set_place_ *place)
