@@ -32,8 +32,8 @@ static bool report(const char *what, const struct churn *churn, bool ok)
            " blocked, %" PRIu64 " cancelled, %" PRIu64 " panicked, %" PRIu64
            " rounds, %.1f s, seed 0x%" PRIx64 ": %s%s\n",
            what, churn->tasks, churn->steps, churn->connections, churn->blocked, churn->cancelled,
-           churn->panicked, churn->rounds, churn->took, churn->seed, ok ? "ok" : "FAILED: ",
-           churn->complaint);
+           churn->panicked, churn->rounds, churn->took, churn->seed,
+           ok ? "ok" : "FAILED: ", churn->complaint);
     fflush(stdout);
     return ok;
 }
