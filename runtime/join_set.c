@@ -20,6 +20,7 @@
  * a set is dropped, until all have come through: the one they wait for may have been suspended by the kernel. */
 #include "join_set.h"
 
+#include "../internal/sys.h"
 #include "join_internal.h"
 
 struct edo_join_set {
@@ -61,6 +62,7 @@ static struct edo_join_set *set_of(edo_join_set_place_ *place)
         struct edo_join_set *set = edo_calloc(1, sizeof *set);
         if (set == NULL)
             return NULL;
+        edo_inbox_init(&set->inbox);
         edo_list_init(&set->entries);
         *place = set;
     }

@@ -23,7 +23,7 @@
 #include "pool.h"
 #include "runtime_internal.h"
 
-/* A second; in models, a moment. */
+/* A second. In models a moment, and then whether or not somebody is awake: they do not sleep for ever. */
 #ifndef EDO_WATCH_ROUNDS
 #define EDO_WATCH_ROUNDS 250
 #endif
@@ -328,7 +328,7 @@ static struct edo_task *park(struct edo_worker *worker)
             task = look_after(worker);
         if (task != NULL || !edo_idle_sleeps(idle, worker->index))
             break;
-        quiet = edo_idle_awake(idle) > 0 ? 0 : quiet + 1;
+        quiet = WATCH_ROUNDS > 1 && edo_idle_awake(idle) > 0 ? 0 : quiet + 1;
         if (watch && quiet >= WATCH_ROUNDS) {
             edo_store(&pool->watch, -1, release);
             watch = false;
