@@ -9,7 +9,7 @@
 
 #include "edo.h"
 
-enum { KEYS = 16, ASKERS = 8 };
+enum { KEYS = 16, PUPILS = 8 };
 
 struct cache {
     struct cached {
@@ -34,12 +34,12 @@ static void cache_destroy(struct cache *cache)
 }
 
 /* Costly: how many steps the Collatz sequence takes from n to 1. Knows nothing of the cache. */
-struct collatz {
+struct collatz_steps {
     FUTURE(int);
     unsigned long n;
 };
 
-ASYNC(collatz)
+ASYNC(collatz_steps)
 {
     ASYNC_BEGIN;
     for (; self->n > 1; self->output++)
@@ -68,7 +68,7 @@ ASYNC(lookup)
             continue;
         }
         cached->busy = self->mine = true;
-        AWAIT(self->join, edo_join(SPAWN(NEW(collatz, .n = self->key + 1)), &cached->value));
+        AWAIT(self->join, edo_join(SPAWN(NEW(collatz_steps, .n = self->key + 1)), &cached->value));
         if (self->join.output < 0)
             RETURN(self->join.output);
         self->cache->computed++;
@@ -85,14 +85,14 @@ ASYNC_FINALLY:
 }
 
 /* Asks for every key, beginning with one of its own. */
-struct asker {
+struct pupil {
     FUTURE(int);
     struct cache *cache;
     unsigned first, i;
     struct lookup lookup;
 };
 
-ASYNC(asker)
+ASYNC(pupil)
 {
     ASYNC_BEGIN;
     for (self->i = 0; self->i < KEYS; self->i++)
@@ -115,9 +115,9 @@ ASYNC(local_main)
     ASYNC_BEGIN;
     if (edo_local_set_new(&self->set) < 0)
         RETURN(UV_ENOMEM);
-    for (unsigned i = 0; i < ASKERS; i++)
+    for (unsigned i = 0; i < PUPILS; i++)
         edo_task_detach(
-            SPAWN_LOCAL_ON(self->set, NEW(asker, .cache = self->cache, .first = 2 * i)));
+            SPAWN_LOCAL_ON(self->set, NEW(pupil, .cache = self->cache, .first = 2 * i)));
     AWAIT(self->wait, edo_local_set_wait(self->set));
     RETURN(self->wait.output);
 ASYNC_FINALLY:

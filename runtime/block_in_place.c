@@ -46,8 +46,10 @@ int edo_block_in_place(void (*function)(void *argument), void *argument)
     struct edo_thread *thread = &edo_thread;
     struct edo_handle *running = thread->running;
     struct edo_worker *worker = thread->worker;
-    /* A current-thread runtime's thread is that of its loop, which nobody else may turn. */
-    if (running != NULL && running->pool == NULL)
+    /* A current-thread runtime's thread is that of its loop, which nobody else may turn; and a local set's tasks
+     * are nobody else's. */
+    if ((running != NULL && running->pool == NULL) ||
+        (thread->local != NULL && edo_handle_mine(thread->local)))
         return UV_EINVAL;
     if (worker != NULL) {
         edo_store(&worker->handed, 1, release);

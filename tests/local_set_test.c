@@ -1241,7 +1241,8 @@ Test(local_set, a_stuck_task_prints_its_chain_of_awaits_on_the_sets_thread)
     struct bench bench;
     bench_begin(&bench);
     struct edo_local_set *set = set_new();
-    JOIN_HANDLE(int) task = SPAWN_LOCAL_ON(set, NEW(panics));
+    JOIN_HANDLE(int) task = EDO_NAMED("stuck", SPAWN_LOCAL_ON(set, NEW(panics)));
+    cr_assert_str_eq(edo_task_name(task), "stuck");
     char *text = NULL;
     size_t size = 0;
     FILE *file = open_memstream(&text, &size);
@@ -1420,7 +1421,7 @@ Test(local_set, block_on_within_a_task_is_an_error_and_drops_the_future)
 
 /* ---- On either runtime: local tasks here, others on the workers ---- */
 
-/* ON_EACH(runtime, workers) { … }: current-thread, for 0 workers, and multi-thread. */
+/* Current-thread, for 0 workers; multi-thread. */
 static struct edo_runtime *runtime_of(unsigned workers)
 {
     struct edo_runtime *runtime;
@@ -1636,6 +1637,55 @@ Test(local_set, a_worker_of_a_multi_thread_runtime_makes_and_runs_none)
     edo_leave(guard);
     cr_assert_eq(edo_local_set_block_on(set, runtime, &join), 0);
     cr_assert_eq(value, 1);
+    edo_runtime_drop(runtime);
+    edo_local_set_drop(set);
+    bench_end(&bench);
+}
+
+static void counts_call(void *calls)
+{
+    ++*(int *)calls;
+}
+
+/* The set's tasks are nobody else's: there is no other thread to go on with them. */
+static int no_calls(void)
+{
+    int calls = 0;
+    cr_assert_eq(edo_block_in_place(counts_call, &calls), UV_EINVAL);
+    return calls;
+}
+
+struct blocks_in_place {
+    FUTURE(int);
+};
+
+ASYNC(blocks_in_place)
+{
+    ASYNC_BEGIN;
+    RETURN(no_calls());
+    ASYNC_END;
+}
+
+Test(local_set, nothing_of_it_blocks_in_place)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    struct edo_local_set *set = set_new();
+    struct edo_runtime *runtime = runtime_of(2);
+    int value = 1;
+    struct blocks_in_place main = NEW(blocks_in_place);
+    JOIN_HANDLE(int) task = SPAWN_LOCAL_ON(set, NEW(blocks_in_place));
+    cr_assert_eq(edo_local_set_block_on(set, runtime, &main), 0);
+    cr_assert_eq(main.output, 0);
+    struct edo_join join = edo_join(task, &value);
+    cr_assert_eq(edo_local_set_block_on(set, runtime, &join), 0);
+    cr_assert_eq(value, 0);
+    /* Entered, and not polled, it forbids nothing. */
+    struct edo_local_guard guard = edo_local_set_enter(set);
+    int calls = 0;
+    cr_assert_eq(edo_block_in_place(counts_call, &calls), 0);
+    cr_assert_eq(calls, 1);
+    edo_local_set_leave(guard);
     edo_runtime_drop(runtime);
     edo_local_set_drop(set);
     bench_end(&bench);

@@ -424,6 +424,13 @@ static void cache_begin(void *data, void *frame, struct edo_runtime *runtime)
     cache_init(&swept_cache);
 }
 
+/* Another asks for the same keys, before it: each is being computed. */
+static void pupil_begin(void *data, void *frame, struct edo_runtime *runtime)
+{
+    cache_begin(data, frame, runtime);
+    edo_task_detach(SPAWN(NEW(pupil, .cache = &swept_cache)));
+}
+
 static void cache_end(void *data)
 {
     (void)data;
@@ -433,6 +440,8 @@ static void cache_end(void *data)
 Test(sweep, local_set)
 {
     SWEEP(NEW(local_main, .cache = &swept_cache), .begin = cache_begin, .end = cache_end);
+    SWEEP(NEW(pupil, .cache = &swept_cache), .begin = pupil_begin, .end = cache_end);
+    SWEEP(NEW(pupil, .cache = &swept_cache), .begin = cache_begin, .end = cache_end);
     sweep_covered("examples/local_set.c");
 }
 

@@ -191,17 +191,21 @@ MODEL(workers_woken, .bound = 1, .tries = true)
 /* More than a queue holds: half of it goes to the inject queue, from where others take it. */
 struct many {
     EDO_FUTURE(int);
-    int i;
-    struct edo_yield_now yield;
+    int i, value;
+    JOIN_HANDLE(int) tasks[7];
+    struct edo_join join;
 };
 
 ASYNC(many)
 {
     ASYNC_BEGIN;
     for (self->i = 0; self->i < 7; self->i++)
-        edo_task_detach(SPAWN(EDO_NEW(sets, .bits = 1 << self->i)));
-    while (edo_load(&done, relaxed) != 127)
-        AWAIT(self->yield, edo_yield_now());
+        self->tasks[self->i] = SPAWN(EDO_NEW(sets, .bits = 1 << self->i));
+    for (self->i = 0; self->i < 7; self->i++) {
+        AWAIT(self->join, edo_join(self->tasks[self->i], &self->value));
+        if (self->value != 1 << self->i)
+            RETURN(-1);
+    }
     RETURN(7);
     ASYNC_END;
 }
