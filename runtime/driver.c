@@ -262,7 +262,7 @@ static void run_out(struct edo_driver *driver)
         uv_walk(&driver->own, close_stray, NULL);
     }
     if (driver->shared)
-        edo_unlock(&driver->turn);
+        edo_driver_leave(driver);
     else
         edo_driver_free(driver);
 }
@@ -278,12 +278,13 @@ static void on_deadline(uv_timer_t *timer)
     (void)timer;
 }
 
-/* Turns an own loop until no request is under way, or the deadline has come. */
+/* Turns an own loop until nothing is under way, or the deadline has come. */
 static void run_until(struct edo_driver *driver, uint64_t deadline)
 {
     uv_timer_t timer;
     uv_timer_init(&driver->own, &timer);
-    for (uint64_t now; driver->requests > 0 && (now = edo_clock_ns()) < deadline;) {
+    uv_unref((uv_handle_t *)&timer);
+    for (uint64_t now; uv_loop_alive(&driver->own) && (now = edo_clock_ns()) < deadline;) {
         uv_update_time(&driver->own);
         uv_timer_start(&timer, on_deadline, (deadline - now + NS_PER_MS - 1) / NS_PER_MS, 0);
         uv_run(&driver->own, UV_RUN_ONCE);
@@ -296,7 +297,6 @@ static void run_until(struct edo_driver *driver, uint64_t deadline)
 void edo_driver_close(struct edo_driver *driver, uint64_t deadline)
 {
     if (driver->shared) {
-        edo_lock(&driver->turn);
         edo_driver_orphan_shared(driver);
     } else {
         edo_registration_orphan_all(&driver->registrations);
@@ -313,10 +313,10 @@ void edo_driver_close(struct edo_driver *driver, uint64_t deadline)
     }
     /* What only has to be closed is closed in one turn. */
     uv_run(&driver->own, UV_RUN_NOWAIT);
-    if (deadline != 0 && deadline != UINT64_MAX && requests(driver) > 0)
+    if (deadline != 0 && deadline != UINT64_MAX)
         run_until(driver, deadline);
     struct edo_thread_id thread;
-    if (deadline != UINT64_MAX && requests(driver) > 0 &&
+    if (deadline != UINT64_MAX && uv_loop_alive(&driver->own) &&
         edo_thread_start(&thread, NULL, run_out_thread, driver) == 0) {
         edo_thread_detach(thread);
         return;

@@ -53,6 +53,12 @@ timer: tick 3
 idle: 100 turns
 closed: 0' embed
 expect "the tree's sum is 15" recursive
+expect '/
+/tea
+no page /tea/blue
+/tea/black
+/tea/green
+has sencha; 1 left' join_set
 sorted 'stopping
 worker 1 has put nothing down half done
 worker 2 has put nothing down half done
@@ -63,6 +69,7 @@ sorted 'the program has other things to do
 5 jobs have found 30' background
 expect 'the numbers up to 60 take 1457 steps' task_spawner
 expect '6240 updates by 24 tasks of 3 threads; 13 of 13 keys have their sum' sharded_map
+expect 'asked 128 times, computed 16 times; from 15 it takes 17 steps' local_set
 expect 'replies:
   5 numbers given out, their sum is 15
 no_replies:

@@ -10,8 +10,10 @@ int run_delay(int argc, char **argv);
 int run_mini_tokio(void);
 int run_embed(void);
 int run_recursive(int argc, char **argv);
+int run_join_set(int argc, char **argv);
 int run_graceful(int argc, char **argv);
 int run_sharded_map(void);
+int run_local_set(void);
 int run_actors(int argc, char **argv);
 int run_background(void);
 int run_task_spawner(void);
@@ -36,11 +38,17 @@ int run_task_spawner(void);
 #define main run_recursive
 #include "examples/recursive.c"
 #undef main
+#define main run_join_set
+#include "examples/join_set.c"
+#undef main
 #define main run_graceful
 #include "examples/graceful.c"
 #undef main
 #define main run_sharded_map
 #include "examples/sharded_map.c"
+#undef main
+#define main run_local_set
+#include "examples/local_set.c"
 #undef main
 #define main run_actors
 #include "examples/actors/main.c"
@@ -103,9 +111,19 @@ Test(examples, recursive)
     CHECK(run_recursive(1, arguments));
 }
 
+Test(examples, join_set)
+{
+    CHECK(run_join_set(1, arguments));
+}
+
 Test(examples, graceful)
 {
     CHECK(run_graceful(2, arguments));
+}
+
+Test(examples, local_set)
+{
+    CHECK(run_local_set());
 }
 
 Test(examples, sharded_map)

@@ -16,8 +16,10 @@ int sweep_echo_server(int argc, char **argv);
 int sweep_echo_client(int argc, char **argv);
 int sweep_embed(void);
 int sweep_recursive(int argc, char **argv);
+int sweep_join_set(int argc, char **argv);
 int sweep_graceful(int argc, char **argv);
 int sweep_sharded_map(void);
+int sweep_local_set(void);
 int sweep_manager_task(int argc, char **argv);
 int sweep_background(void);
 int sweep_task_spawner(void);
@@ -48,11 +50,17 @@ int sweep_task_spawner(void);
 #define main sweep_recursive
 #include "examples/recursive.c"
 #undef main
+#define main sweep_join_set
+#include "examples/join_set.c"
+#undef main
 #define main sweep_graceful
 #include "examples/graceful.c"
 #undef main
 #define main sweep_sharded_map
 #include "examples/sharded_map.c"
+#undef main
+#define main sweep_local_set
+#include "examples/local_set.c"
 #undef main
 #define main sweep_manager_task
 #include "examples/manager_task.c"
@@ -100,6 +108,12 @@ Test(sweep, recursive)
 {
     SWEEP(NEW(show_sum));
     sweep_covered("examples/recursive.c");
+}
+
+Test(sweep, join_set)
+{
+    SWEEP(NEW(crawl, .word = "sencha"));
+    sweep_covered("examples/join_set.c");
 }
 
 /* A raw peer, which gets back a prefix of what it sent, and then the end. */
@@ -400,6 +414,35 @@ static void map_end(void *data)
     }
     cr_assert_eq(sum, swept_map.tally.updates);
     map_destroy(&swept_map);
+}
+
+static struct cache swept_cache;
+
+static void cache_begin(void *data, void *frame, struct edo_runtime *runtime)
+{
+    (void)data, (void)frame, (void)runtime;
+    cache_init(&swept_cache);
+}
+
+/* Another asks for the same keys, before it: each is being computed. */
+static void pupil_begin(void *data, void *frame, struct edo_runtime *runtime)
+{
+    cache_begin(data, frame, runtime);
+    edo_task_detach(SPAWN(NEW(pupil, .cache = &swept_cache)));
+}
+
+static void cache_end(void *data)
+{
+    (void)data;
+    cache_destroy(&swept_cache);
+}
+
+Test(sweep, local_set)
+{
+    SWEEP(NEW(local_main, .cache = &swept_cache), .begin = cache_begin, .end = cache_end);
+    SWEEP(NEW(pupil, .cache = &swept_cache), .begin = pupil_begin, .end = cache_end);
+    SWEEP(NEW(pupil, .cache = &swept_cache), .begin = cache_begin, .end = cache_end);
+    sweep_covered("examples/local_set.c");
 }
 
 Test(sweep, sharded_map)
