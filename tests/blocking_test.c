@@ -271,6 +271,69 @@ Test(blocking, where_it_awaits_its_thread_waits)
     cr_assert_eq(RUN(NEW(talks)), 1000 + MESSAGES);
 }
 
+/* By the handle, where the thread is nobody's: as any other that blocks. */
+struct blocks_on {
+    FUTURE(int);
+};
+
+ASYNC(blocks_on)
+{
+    ASYNC_BEGIN;
+    struct edo_join join = edo_join(SPAWN(NEW(answers, .not_here = pthread_self())), &self->output);
+    MUST(edo_handle_block_on(edo_handle_current(), &join) == 0 && join.output == 0);
+    MUST(edo_thread.running == NULL);
+    RETURN(self->output);
+    ASYNC_END;
+}
+
+struct awaits_that {
+    FUTURE(int);
+    int value;
+    struct edo_join join;
+};
+
+ASYNC(awaits_that)
+{
+    ASYNC_BEGIN;
+    AWAIT(self->join, edo_join(SPAWN_BLOCKING(NEW(blocks_on)), &self->value));
+    RETURN(self->value);
+    ASYNC_END;
+}
+
+Test(blocking, it_may_block_on_its_runtime_by_the_handle)
+{
+    cr_assert_eq(RUN(NEW(awaits_that)), 1000);
+}
+
+/* Time is the workers', who turn the loops; a current-thread runtime has but the one that runs it. */
+struct sleeps {
+    FUTURE(int);
+    struct edo_sleep sleep;
+    uint64_t start;
+};
+
+ASYNC(sleeps)
+{
+    ASYNC_BEGIN;
+    self->start = edo_clock_ns();
+    AWAIT(self->sleep, edo_sleep(20));
+    MUST(self->sleep.output != 0 || edo_clock_ns() - self->start >= 20 * (uint64_t)MS);
+    RETURN(self->sleep.output);
+    ASYNC_END;
+}
+
+Test(blocking, it_sleeps_where_its_runtime_has_workers)
+{
+    struct edo_runtime *runtime;
+    cr_assert_eq(edo_runtime_new(&runtime), 0);
+    cr_assert_eq(join_here(SPAWN_BLOCKING_ON(edo_runtime_handle(runtime), NEW(sleeps))),
+                 EDO_ENORUNTIME);
+    edo_runtime_drop(runtime);
+    cr_assert_eq(edo_runtime_new(&runtime, .flavor = EDO_MULTI_THREAD, .worker_threads = 1), 0);
+    cr_assert_eq(join_here(SPAWN_BLOCKING_ON(edo_runtime_handle(runtime), NEW(sleeps))), 0);
+    edo_runtime_drop(runtime);
+}
+
 /* What wakes itself, and what has no budget: it gives way to nobody. */
 struct greedy {
     FUTURE(int);

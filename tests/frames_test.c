@@ -50,6 +50,7 @@
     FRAME(edo_yield_now, 24)                  \
     FRAME(edo_consume_budget, 16)             \
     FRAME(edo_unconstrained, 24)              \
+    FRAME(edo_call, 40)                       \
     FRAME(edo_sleep, 80)                      \
     FRAME(edo_timeout, 112)                   \
     FRAME(edo_interval_tick, 120)             \
