@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Blocking work as tasks: outputs, aborts, panics, what it may do. */
+#include "io_helpers.h"
 #include "blocking_helpers.h"
 
 /* ---- Outputs ---- */
@@ -84,7 +85,8 @@ Test(blocking, it_is_spawned_on_a_handle_and_joined_anywhere)
 {
     struct baseline start = baseline();
     struct log_of_jobs log = {0};
-    struct edo_runtime *runtime = runtime_with((struct edo_builder){0});
+    struct edo_runtime *runtime;
+    cr_assert_eq(test_runtime_new(&runtime), 0);
     /* Nobody runs the runtime. */
     JOIN_HANDLE(int)
     handle = SPAWN_BLOCKING_ON(edo_runtime_handle(runtime), NEW(job, .log = &log, .name = 5));
@@ -102,7 +104,8 @@ Test(blocking, a_detached_one_goes_on_and_its_output_goes_with_it)
     struct edo_event begun, go;
     edo_event_init(&begun);
     edo_event_init(&go);
-    struct edo_runtime *runtime = runtime_with((struct edo_builder){0});
+    struct edo_runtime *runtime;
+    cr_assert_eq(test_runtime_new(&runtime), 0);
     edo_task_detach(SPAWN_BLOCKING_ON(edo_runtime_handle(runtime),
                                       NEW(job, .log = &log, .begun = &begun, .go = &go)));
     edo_event_wait(&begun);
@@ -364,7 +367,8 @@ ASYNC_FINALLY:
 Test(blocking, it_has_no_budget)
 {
     struct baseline start = baseline();
-    struct edo_runtime *runtime = runtime_with((struct edo_builder){0});
+    struct edo_runtime *runtime;
+    cr_assert_eq(test_runtime_new(&runtime), 0);
     MPSC_SENDER(int) tx;
     receiver rx;
     cr_assert_eq(edo_mpsc(&tx, &rx, EDO_UNBOUNDED), 0);
@@ -387,7 +391,8 @@ Test(blocking, aborted_before_it_begins_it_is_dropped_and_never_runs)
     struct edo_event begun, go;
     edo_event_init(&begun);
     edo_event_init(&go);
-    struct edo_runtime *runtime = runtime_with((struct edo_builder){.max_blocking_threads = 1});
+    struct edo_runtime *runtime;
+    cr_assert_eq(test_runtime_new(&runtime, .max_blocking_threads = 1), 0);
     struct edo_handle *on = edo_runtime_handle(runtime);
     JOIN_HANDLE(int)
     first = SPAWN_BLOCKING_ON(on, NEW(job, .log = &log, .name = 1, .begun = &begun, .go = &go));
@@ -426,7 +431,8 @@ Test(blocking, aborted_while_it_begins)
 {
     struct baseline start = baseline();
     struct log_of_jobs log = {0};
-    struct edo_runtime *runtime = runtime_with((struct edo_builder){.max_blocking_threads = 2});
+    struct edo_runtime *runtime;
+    cr_assert_eq(test_runtime_new(&runtime, .max_blocking_threads = 2), 0);
     int cancelled = 0;
     for (int i = 0; i < 200; i++) {
         JOIN_HANDLE(int)
@@ -469,7 +475,8 @@ Test(blocking, an_abort_does_not_end_one_that_awaits)
     cr_assert_eq(edo_oneshot(&tx, &rx), 0);
     int value = 0;
     struct edo_oneshot_recv recv = edo_oneshot_recv(rx, &value);
-    struct edo_runtime *runtime = runtime_with((struct edo_builder){0});
+    struct edo_runtime *runtime;
+    cr_assert_eq(test_runtime_new(&runtime), 0);
     JOIN_HANDLE(int)
     handle =
         SPAWN_BLOCKING_ON(edo_runtime_handle(runtime), NEW(waits, .begun = &begun, .recv = &recv));
@@ -491,7 +498,8 @@ Test(blocking, it_is_not_traced)
     edo_event_init(&begun);
     edo_event_init(&go);
     struct log_of_jobs log = {0};
-    struct edo_runtime *runtime = runtime_with((struct edo_builder){0});
+    struct edo_runtime *runtime;
+    cr_assert_eq(test_runtime_new(&runtime), 0);
     JOIN_HANDLE(int)
     handle = SPAWN_BLOCKING_ON(edo_runtime_handle(runtime),
                                NEW(job, .log = &log, .begun = &begun, .go = &go));
@@ -530,7 +538,8 @@ Test(blocking, a_panic_ends_its_task_alone_and_the_handle_reports_it)
 {
     struct baseline start = baseline();
     struct log_of_jobs log = {0};
-    struct edo_runtime *runtime = runtime_with((struct edo_builder){.max_blocking_threads = 1});
+    struct edo_runtime *runtime;
+    cr_assert_eq(test_runtime_new(&runtime, .max_blocking_threads = 1), 0);
     struct panicking future = NEW(panicking, .log = &log);
     cr_assert_eq(test_block_on(runtime, &future), 0);
     cr_assert_eq(future.output, 0);
@@ -555,7 +564,8 @@ ASYNC_FINALLY:
 Test(blocking, a_panic_in_finally_is_reported)
 {
     struct baseline start = baseline();
-    struct edo_runtime *runtime = runtime_with((struct edo_builder){0});
+    struct edo_runtime *runtime;
+    cr_assert_eq(test_runtime_new(&runtime), 0);
     cr_assert_eq(join_here(SPAWN_BLOCKING_ON(edo_runtime_handle(runtime), NEW(panics_at_the_end))),
                  EDO_EPANIC);
     edo_runtime_drop(runtime);
@@ -609,7 +619,8 @@ Test(blocking, one_joins_another)
 {
     struct baseline start = baseline();
     struct log_of_jobs log = {0};
-    struct edo_runtime *runtime = runtime_with((struct edo_builder){0});
+    struct edo_runtime *runtime;
+    cr_assert_eq(test_runtime_new(&runtime), 0);
     struct edo_handle *on = edo_runtime_handle(runtime);
     JOIN_HANDLE(int) first = SPAWN_BLOCKING_ON(on, NEW(job, .log = &log, .name = 4));
     cr_assert_eq(join_here(SPAWN_BLOCKING_ON(on, NEW(joins_another, .other = first))), 40);
@@ -712,8 +723,8 @@ static void check_held(bool joins)
     struct edo_event begun, go;
     edo_event_init(&begun);
     edo_event_init(&go);
-    struct edo_runtime *runtime =
-        runtime_with((struct edo_builder){.start_paused = true, .max_blocking_threads = 1});
+    struct edo_runtime *runtime;
+    cr_assert_eq(edo_runtime_new(&runtime, .start_paused = true, .max_blocking_threads = 1), 0);
     struct held held = NEW(held, .log = &log, .begun = &begun, .go = &go, .joins = joins);
     struct edo_thread_id thread = start_thread(lets_go, &held);
     cr_assert_eq(edo_block_on(runtime, &held), 0);
@@ -809,7 +820,8 @@ static void *spawns_many(void *arg)
 Test(blocking, many_from_several_threads)
 {
     struct baseline start = baseline();
-    struct edo_runtime *runtime = runtime_with((struct edo_builder){.max_blocking_threads = 3});
+    struct edo_runtime *runtime;
+    cr_assert_eq(test_runtime_new(&runtime, .max_blocking_threads = 3), 0);
     struct spawner spawners[SPAWNERS] = {0};
     struct edo_thread_id threads[SPAWNERS];
     for (int i = 0; i < SPAWNERS; i++) {
