@@ -132,8 +132,8 @@ strict-clang := $(CLANG) $(BASE) -O2 -g $(WARNINGS_clang) -Werror
 # The model checker. `checker` is itself; `model` is what it checks: the library and the models, whose
 # atomics are its steps, whose plain accesses call it (it is the runtime of -fsanitize=thread), and
 # whose thread-locals it keeps, one set for each of its threads.
-# EDO_WAKES: see internal/waiter.h.
-MODEL_FLAGS := -g -fno-omit-frame-pointer -DEDO_SYS_ATOMICS=\"tests/model/atomics.h\" -DEDO_WAKES=1
+# EDO_WAKES: see internal/waiter.h; EDO_QUEUE_SIZE, EDO_WATCH_ROUNDS: runtime/queue.h, worker.c.
+MODEL_FLAGS := -g -fno-omit-frame-pointer -DEDO_SYS_ATOMICS=\"tests/model/atomics.h\" -DEDO_WAKES=1 -DEDO_QUEUE_SIZE=4u -DEDO_WATCH_ROUNDS=1
 checker := $(CLANG) $(BASE) -O2 $(MODEL_FLAGS) $(WARNINGS_clang) -Werror
 model := $(CLANG) $(BASE) -O1 $(MODEL_FLAGS) \
 	-fsanitize=thread -mllvm -tsan-instrument-func-entry-exit=0 -mllvm -tsan-instrument-atomics=0 \
@@ -196,8 +196,9 @@ build/libedo.so: $(call objects,shared,$(LIB)) build/obj/sources
 		$(filter %.o,$^) $(UV_LIBS)
 	$(Q)ln -sf libedo.so build/$(SONAME)
 
-# manager_task is a client of mini-redis, of whose parts it is made.
+# These are clients of mini-redis, of whose parts they are made.
 examples/manager_task-parts := $(filter examples/mini_redis/%,$(EXAMPLE_PARTS))
+examples/blocking_client-parts := $(examples/manager_task-parts)
 example-sources = $(if $(wildcard $1.c),$1.c,$(wildcard $1/*.c)) $($1-parts)
 $(foreach e,$(EXAMPLES),$(eval $(call program-rule,release,build/$e,$(call example-sources,$e),build/libedo.a)))
 $(foreach e,$(EXAMPLES),$(eval $(call program-rule,asan,build/asan/$e,$(call example-sources,$e) $(LIB))))

@@ -48,6 +48,7 @@
 #include "runtime/task.h"
 #include "runtime/blocking.h"
 #include "runtime/metrics.h"
+#include "runtime/dump.h"
 #include "runtime/local_set.h"
 #include "runtime/join_set.h"
 #include "runtime/time.h"

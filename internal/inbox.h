@@ -2,7 +2,7 @@
 /* An inbox: any thread puts something in, one at a time takes all out, and waits when there is nothing.
  *
  * A Treiber stack that is only pushed to and taken whole, so there is no ABA, and its one word is also where
- * the taker leaves a waker. Zero is an empty one.
+ * the taker leaves a waker.
  *
  *  1. A push puts a node on top. What was there before tells the rest: a waker, that the taker waits; this
  *     push, the only one to have taken it out, wakes it and drops it. Or that the inbox is closed: nothing is
@@ -17,7 +17,6 @@
 #define EDO_INTERNAL_INBOX_H
 
 #include "../poll.h"
-#include "sys.h"
 
 /* In what is put in. Who pushes writes it, then who takes. */
 struct edo_inbox_node {
@@ -25,8 +24,11 @@ struct edo_inbox_node {
 };
 
 struct edo_inbox {
-    _Atomic(uintptr_t) word; /* the last node; a waker, with its lowest bit; closed; or 0 */
+    uintptr_t word_; /* the last node; a waker, with its lowest bit set; closed; or 0 */
 };
+
+/* An empty one. It needs no end. */
+void edo_inbox_init(struct edo_inbox *inbox);
 
 /* Puts a node in, which is in none. False: closed. What was done before is seen by who takes it. Any thread. */
 bool edo_inbox_push(struct edo_inbox *inbox, struct edo_inbox_node *node);

@@ -52,9 +52,18 @@ void edo_tcp_close(struct edo_tcp *stream)
         edo_registration_close(&stream->registration);
 }
 
+int edo_adopt_socket(int fd)
+{
+    int one = 1, type;
+    socklen_t size = sizeof type;
+    if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) != 0 || ioctl(fd, FIONBIO, &one) != 0)
+        return -errno;
+    return 0;
+}
+
 int edo_tcp_from_fd(int fd, struct edo_tcp **stream)
 {
-    int one = 1, error = ioctl(fd, FIONBIO, &one) == 0 ? 0 : -errno;
+    int error = edo_adopt_socket(fd);
     /* Nothing has come yet; if it has, the loop says so. There is room to write. */
     if (error == 0)
         error = edo_tcp_new(fd, EDO_WRITABLE, stream);

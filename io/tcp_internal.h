@@ -19,6 +19,9 @@ int edo_tcp_new(int fd, uint8_t ready, struct edo_tcp **stream);
 /* A socket of ours, non-blocking and close-on-exec; a descriptor, or a negative error. */
 int edo_socket(int family);
 
+/* Makes a socket of somebody else's non-blocking. 0, or UV_EBADF, UV_ENOTSOCK. */
+int edo_adopt_socket(int fd);
+
 /* Closes a descriptor of ours that is not registered. */
 void edo_socket_close(int fd);
 

@@ -2,7 +2,6 @@
 #include "tcp_listener.h"
 
 #include <errno.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 #include <uv.h>
 
@@ -63,7 +62,7 @@ int edo_tcp_listen_(struct edo_tcp_listener **listener, const struct edo_addr *a
 
 int edo_tcp_listener_from_fd(int fd, struct edo_tcp_listener **listener)
 {
-    int one = 1, error = ioctl(fd, FIONBIO, &one) == 0 ? 0 : -errno;
+    int error = edo_adopt_socket(fd);
     if (error == 0)
         error = listener_new(fd, listener);
     if (error == 0)

@@ -16,16 +16,6 @@ struct stand_in {
     struct edo_worker *worker;
 };
 
-static bool enter(struct edo_pool *pool)
-{
-    uint32_t running = edo_load(&pool->running, relaxed);
-    do {
-        if (running == 0)
-            return false;
-    } while (!edo_cas_weak(&pool->running, &running, running + 1, relaxed, relaxed));
-    return true;
-}
-
 /* Acquires what the thread before has done as the worker. */
 static bool take(struct edo_worker *worker)
 {
@@ -38,7 +28,7 @@ static enum edo_poll stand_in_poll(struct edo_future *future, struct edo_context
     struct edo_pool *pool = worker->pool;
     if (cx->walk != EDO_WALK_POLL)
         return edo_walk_leaf(cx, "worker");
-    if (!enter(pool))
+    if (!edo_pool_enter(pool))
         return EDO_READY;
     struct edo_thread outer = edo_thread;
     if (take(worker)) {
@@ -56,8 +46,10 @@ int edo_block_in_place(void (*function)(void *argument), void *argument)
     struct edo_thread *thread = &edo_thread;
     struct edo_handle *running = thread->running;
     struct edo_worker *worker = thread->worker;
-    /* A current-thread runtime's thread is that of its loop, which nobody else may turn. */
-    if (running != NULL && running->pool == NULL)
+    /* A current-thread runtime's thread is that of its loop, which nobody else may turn; and a local set's tasks
+     * are nobody else's. */
+    if ((running != NULL && running->pool == NULL) ||
+        (thread->local != NULL && edo_handle_mine(thread->local)))
         return UV_EINVAL;
     if (worker != NULL) {
         edo_store(&worker->handed, 1, release);

@@ -262,7 +262,7 @@ static void run_out(struct edo_driver *driver)
         uv_walk(&driver->own, close_stray, NULL);
     }
     if (driver->shared)
-        edo_unlock(&driver->turn);
+        edo_driver_leave(driver);
     else
         edo_driver_free(driver);
 }
@@ -297,7 +297,6 @@ static void run_until(struct edo_driver *driver, uint64_t deadline)
 void edo_driver_close(struct edo_driver *driver, uint64_t deadline)
 {
     if (driver->shared) {
-        edo_lock(&driver->turn);
         edo_driver_orphan_shared(driver);
     } else {
         edo_registration_orphan_all(&driver->registrations);

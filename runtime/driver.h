@@ -35,6 +35,8 @@ struct edo_driver {
     bool shared;
     bool closed; /* the same for signals, under `signal`, and for timers, under `wheel_lock` */
     struct edo_lock turn, wheel_lock, signal;
+    uint32_t nested;                  /* how often who has the turn has taken it again */
+    struct edo_driver *outer;         /* whose turn that thread has as well; NULL: nobody's */
     _Atomic(struct edo_note *) notes; /* a Treiber stack, pushed to and taken whole */
     _Atomic(uint32_t) sleeping;       /* driver_shared.c */
     struct edo_event event;           /* ends it, with nothing on the loop */
@@ -64,14 +66,18 @@ struct edo_driver {
  * entered a multi-thread runtime, one of that. NULL: there is none, or it has shut down. */
 struct edo_driver *edo_driver_here(void);
 
-/* Whether the caller may use the loop until edo_driver_leave: always, where the driver is not shared; else when
- * nobody else has it at the moment, or it is the caller's own worker's. */
+/* Whether the caller may use the loop until edo_driver_leave: always, where the driver is not shared, or the thread
+ * has the loop already, as a callback's does; else when nobody else has it at the moment. For its own worker's it
+ * waits, at most for a look of somebody else's; but not with another loop in hand: the other may do the same. */
 bool edo_driver_enter(struct edo_driver *driver);
 void edo_driver_leave(struct edo_driver *driver);
 
 /* Has the note run, soon, by whoever has the loop, who is woken if it sleeps. Shared drivers only. Any thread.
  * False: the driver is closing, and the note will not be run. */
 bool edo_driver_submit(struct edo_driver *driver, struct edo_note *note);
+
+/* Whether a shared driver takes no notes any more: nothing will come from it. As far as is known here. Any thread. */
+bool edo_driver_gone(struct edo_driver *driver);
 
 /* A worker's driver: made and closed by its runtime, freed with the handle. 0, UV_ENOMEM, or libuv's error. */
 int edo_driver_new_shared(struct edo_handle *handle, struct edo_driver **driver);
@@ -97,7 +103,7 @@ int edo_driver_new(struct edo_runtime *runtime, uv_loop_t *host, struct edo_driv
 void edo_driver_look(struct edo_driver *driver);
 void edo_driver_fire_shared(struct edo_driver *driver);
 
-/* A shared one's part of that: what is registered is orphaned, timers too; nothing comes after. `turn` is held. */
+/* A shared one's part of that: what is registered is orphaned, timers too; nothing comes after. Takes the loop. */
 void edo_driver_orphan_shared(struct edo_driver *driver);
 
 /* Takes a host's loop: detaches every registration and closes the handles, which are gone when the

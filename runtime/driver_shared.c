@@ -52,21 +52,43 @@ void edo_driver_wake(struct edo_driver *driver)
 
 /* ---- The loop ---- */
 
+/* What runs on the loop may be anybody's code, a waker's for one, and want the loop in its turn. */
+static bool take_turn(struct edo_driver *driver, bool wait)
+{
+    if (edo_thread.turn == driver) {
+        driver->nested++;
+        return true;
+    }
+    if (wait)
+        edo_lock(&driver->turn);
+    else if (!edo_try_lock(&driver->turn))
+        return false;
+    driver->outer = edo_thread.turn;
+    edo_thread.turn = driver;
+    return true;
+}
+
+static void leave_turn(struct edo_driver *driver)
+{
+    if (driver->nested > 0) {
+        driver->nested--;
+        return;
+    }
+    edo_thread.turn = driver->outer;
+    edo_unlock(&driver->turn);
+}
+
 bool edo_driver_enter(struct edo_driver *driver)
 {
-    if (!driver->shared)
-        return true;
-    if (edo_thread.worker == NULL || edo_thread.worker->driver != driver)
-        return edo_try_lock(&driver->turn);
-    /* At most for a look of somebody else's. */
-    edo_lock(&driver->turn);
-    return true;
+    struct edo_worker *worker = edo_thread.worker;
+    return !driver->shared ||
+           take_turn(driver, worker != NULL && worker->driver == driver && edo_thread.turn == NULL);
 }
 
 void edo_driver_leave(struct edo_driver *driver)
 {
     if (driver->shared)
-        edo_unlock(&driver->turn);
+        leave_turn(driver);
 }
 
 static void run_notes(struct edo_note *note)
@@ -106,9 +128,14 @@ bool edo_driver_submit(struct edo_driver *driver, struct edo_note *note)
     return true;
 }
 
+bool edo_driver_gone(struct edo_driver *driver)
+{
+    return edo_load(&driver->notes, relaxed) == CLOSED;
+}
+
 void edo_driver_look(struct edo_driver *driver)
 {
-    if (!edo_try_lock(&driver->turn))
+    if (!take_turn(driver, false))
         return;
     take_notes(driver);
     /* As in edo_driver_turn: with nothing there, there is nothing to look at. */
@@ -116,7 +143,7 @@ void edo_driver_look(struct edo_driver *driver)
         driver->io_events = 0;
         uv_run(driver->loop, UV_RUN_NOWAIT);
     }
-    edo_unlock(&driver->turn);
+    leave_turn(driver);
     edo_driver_fire(driver);
 }
 
@@ -166,7 +193,7 @@ static void sleep_on_event(struct edo_driver *driver, uint64_t when)
 
 void edo_driver_sleep(struct edo_driver *driver, uint64_t limit)
 {
-    edo_lock(&driver->turn);
+    take_turn(driver, true);
     take_notes(driver);
     uint64_t now = edo_driver_now(driver), when = wake_at(driver, now, limit);
     if (driver->watched > 0 || edo_load(&driver->requests, relaxed) > 0)
@@ -179,7 +206,7 @@ void edo_driver_sleep(struct edo_driver *driver, uint64_t limit)
     driver->sleeps_until = 0;
     edo_unlock(&driver->wheel_lock);
     take_notes(driver);
-    edo_unlock(&driver->turn);
+    leave_turn(driver);
     edo_driver_fire(driver);
 }
 
@@ -230,6 +257,7 @@ void edo_driver_fire_shared(struct edo_driver *driver)
 
 void edo_driver_orphan_shared(struct edo_driver *driver)
 {
+    take_turn(driver, true);
     edo_lock(&driver->wheel_lock);
     edo_lock(&driver->signal);
     driver->closed = true;

@@ -20,6 +20,7 @@
  * a set is dropped, until all have come through: the one they wait for may have been suspended by the kernel. */
 #include "join_set.h"
 
+#include "../internal/sys.h"
 #include "join_internal.h"
 
 struct edo_join_set {
@@ -61,6 +62,7 @@ static struct edo_join_set *set_of(edo_join_set_place_ *place)
         struct edo_join_set *set = edo_calloc(1, sizeof *set);
         if (set == NULL)
             return NULL;
+        edo_inbox_init(&set->inbox);
         edo_list_init(&set->entries);
         *place = set;
     }
@@ -79,20 +81,29 @@ struct edo_task *edo_join_set_alloc_(edo_join_set_place_ *place, struct edo_hand
     return edo_task_alloc_(handle, frame_size);
 }
 
-/* The task is nobody else's yet. */
-void edo_join_set_add_(struct edo_join_set *set, struct edo_task *task,
-                       struct edo_join_entry_ *entry)
+/* Before the start: the task is nobody else's yet. */
+void edo_join_set_offer_(struct edo_join_set *set, struct edo_task *task,
+                         struct edo_join_entry_ *entry)
 {
     if (edo_task_error_(task) < 0)
         return;
     entry->waker.ops = &entry_ops;
     entry->set = set;
     entry->task = task;
+    task->joiner = &entry->waker;
+    edo_task_state_joiner(&task->state, true);
+}
+
+/* After it, as the start may fail: then the entry is gone. Otherwise it may be in the inbox already. */
+int edo_join_set_add_(struct edo_join_set *set, struct edo_task *task,
+                      struct edo_join_entry_ *entry)
+{
+    if (edo_task_error_(task) < 0)
+        return edo_task_error_(task);
     edo_list_push_back(&set->entries, &entry->list);
     set->length++;
     set->last = task;
-    task->joiner = &entry->waker;
-    edo_task_state_joiner(&task->state, true);
+    return 0;
 }
 
 struct edo_task *edo_join_set_last_(edo_join_set_place_ *place)

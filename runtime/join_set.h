@@ -35,6 +35,7 @@
 #include "../internal/list.h"
 #include "../internal/typed.h"
 #include "blocking.h"
+#include "local_set.h"
 #include "task.h"
 
 #ifdef __cplusplus
@@ -50,7 +51,7 @@ typedef struct edo_join_set *edo_join_set_place_ __attribute__((may_alias));
 #define EDO_JOIN_SET(...) EDO_TYPED_(edo_join_set, EDO_OUTPUT_(__VA_ARGS__))
 
 /* edo_join_set_spawn(&set, future), edo_join_set_spawn_on(&set, handle, future), …: as SPAWN, SPAWN_ON, … of
- * task.h and blocking.h, into a set. 0; or a negative error, that of edo_task_error: the future was dropped, and
+ * task.h, blocking.h and local_set.h, into a set. 0; or a negative error, that of edo_task_error: the future was dropped, and
  * the set is as it was. Where the runtime has shut down, it is 0, and the task one that was aborted. */
 #define edo_join_set_spawn(set, ...) \
     edo_join_set_spawn_on(set, (struct edo_handle *)NULL, __VA_ARGS__)
@@ -59,7 +60,11 @@ typedef struct edo_join_set *edo_join_set_place_ __attribute__((may_alias));
 #define edo_join_set_spawn_blocking(set, ...) \
     edo_join_set_spawn_blocking_on(set, (struct edo_handle *)NULL, __VA_ARGS__)
 #define edo_join_set_spawn_blocking_on(set, handle, ...) \
-    EDO_JOIN_SET_SPAWN_(edo_task_start_blocking_, set, handle, __VA_ARGS__)
+    EDO_JOIN_SET_SPAWN_(EDO_START_BLOCKING_, set, handle, __VA_ARGS__)
+#define edo_join_set_spawn_local(set, ...) \
+    edo_join_set_spawn_local_on(set, (struct edo_local_set *)NULL, __VA_ARGS__)
+#define edo_join_set_spawn_local_on(set, local_set, ...) \
+    EDO_JOIN_SET_SPAWN_(edo_task_start_, set, edo_local_handle_(local_set), __VA_ARGS__)
 
 /* Of the task that was spawned into the set last, as long as it is in there: its id; a new abort handle,
  * the caller's to drop. 0 and NULL when it has been joined, or could not be spawned. */
@@ -200,14 +205,16 @@ struct edo_join_entry_ {
         if (edo_at_ == NULL)                                                                    \
             edo_at_ = &edo_lost_;                                                               \
         edo_at_->future = (__VA_ARGS__);                                                        \
-        edo_join_set_add_(*edo_set_, edo_task_, &edo_at_->entry);                               \
+        edo_join_set_offer_(*edo_set_, edo_task_, &edo_at_->entry);                             \
         start(edo_task_, &edo_at_->future.future_);                                             \
-        edo_task_error_(edo_task_);                                                             \
+        edo_join_set_add_(*edo_set_, edo_task_, &edo_at_->entry);                               \
     })
 struct edo_task *edo_join_set_alloc_(edo_join_set_place_ *place, struct edo_handle *handle,
                                      size_t frame_size);
-void edo_join_set_add_(struct edo_join_set *set, struct edo_task *task,
-                       struct edo_join_entry_ *entry);
+void edo_join_set_offer_(struct edo_join_set *set, struct edo_task *task,
+                         struct edo_join_entry_ *entry);
+int edo_join_set_add_(struct edo_join_set *set, struct edo_task *task,
+                      struct edo_join_entry_ *entry);
 struct edo_task *edo_join_set_last_(edo_join_set_place_ *place);
 size_t edo_join_set_len_(edo_join_set_place_ *place);
 struct edo_join_set_join_next edo_join_set_join_next_(edo_join_set_place_ *place, uint64_t *id,

@@ -23,7 +23,7 @@
  *
  * A local task is a task in all else: it is joined, aborted and woken from any thread, it has a budget of
  * its own, and a panic ends it alone. A poll of the set polls 61 of its tasks at most, then lets others have
- * their turn.
+ * their turn. The runtime's hooks and metrics do not see them, and edo_block_in_place is not for them.
  */
 #ifndef EDO_RUNTIME_LOCAL_SET_H
 #define EDO_RUNTIME_LOCAL_SET_H

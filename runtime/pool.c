@@ -109,6 +109,16 @@ static void end(struct edo_pool *pool)
     edo_event_set(&pool->ended);
 }
 
+bool edo_pool_enter(struct edo_pool *pool)
+{
+    uint32_t running = edo_load(&pool->running, relaxed);
+    do {
+        if (running == 0)
+            return false;
+    } while (!edo_cas_weak(&pool->running, &running, running + 1, relaxed, relaxed));
+    return true;
+}
+
 void edo_pool_leave(struct edo_pool *pool)
 {
     /* Release what this thread did; the last acquires what all did. */

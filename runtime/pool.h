@@ -48,6 +48,9 @@ void edo_pool_free(struct edo_pool *pool);
 /* Has the workers stop, and waits until they have, or until that instant. Any thread but a worker. */
 void edo_pool_close(struct edo_pool *pool, uint64_t until);
 
+/* One more thread may run tasks, or look at them. False: the pool has ended. */
+bool edo_pool_enter(struct edo_pool *pool);
+
 /* A thread runs tasks no more. */
 void edo_pool_leave(struct edo_pool *pool);
 

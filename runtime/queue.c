@@ -17,6 +17,7 @@ struct edo_task *edo_queue_steal(struct edo_queue *from, struct edo_queue *to, u
 {
     uint32_t head = edo_load(&from->head, acquire), at = edo_load(&to->tail, relaxed), n;
     struct edo_task *first = NULL;
+    edo_assert(edo_load(&to->head, relaxed) == at);
     *taken = 0;
     do {
         n = edo_load(&from->tail, acquire) - head;

@@ -375,9 +375,11 @@ void edo_registration_orphan_all(struct edo_list *registrations)
     }
 }
 
-/* With the lock: whether nothing will become ready any more. */
-static bool gone(const struct edo_registration *r)
+/* With the lock: whether nothing will become ready any more. One that is not bound has to ask. */
+static bool gone(struct edo_registration *r)
 {
+    if (r->shared && !r->bound && !r->orphaned)
+        r->orphaned = edo_driver_gone(r->driver);
     return r->closed || r->orphaned;
 }
 
@@ -393,7 +395,7 @@ int edo_registration_begin(struct edo_registration *r, uint8_t interest)
 {
     lock(r);
     int fd = r->fd;
-    if (r->closed || (interest != 0 && r->orphaned))
+    if (r->closed || (interest != 0 && gone(r)))
         fd = UV_ECANCELED;
     else if (interest != 0 && !(r->ready & interest))
         fd = UV_EAGAIN;

@@ -41,7 +41,7 @@ struct edo_task;
 /* SPAWN_ON(handle, future): the same, on the runtime behind a handle, from any thread. */
 #define EDO_SPAWN_ON(handle, ...) EDO_SPAWN_WITH_(edo_task_start_, handle, __VA_ARGS__)
 
-/* NAMED("reader", SPAWN(future)): the same for any of the macros that spawn one task, which gets a name, for dumps
+/* TASK_NAMED("reader", SPAWN(future)): the same for any of the macros that spawn one task, which gets a name, for dumps
  * (runtime/dump.h). The name is copied, cut at 31 bytes. */
 #define EDO_NAMED(name, ...)         \
     __extension__({                  \
@@ -204,7 +204,7 @@ struct edo_unconstrained edo_unconstrained_(struct edo_future *child);
 #define JOIN_HANDLE EDO_JOIN_HANDLE
 #define SPAWN       EDO_SPAWN
 #define SPAWN_ON    EDO_SPAWN_ON
-#define NAMED       EDO_NAMED
+#define TASK_NAMED  EDO_NAMED
 #endif
 
 #ifdef __cplusplus

@@ -119,6 +119,18 @@ static inline bool edo_task_state_idle(edo_task_state *state)
     return true;
 }
 
+/* Multi-thread: takes a task that waits, as a poll does, for somebody who only looks at it. False: it is in a queue,
+ * polled, looked at, or complete. Acquires its last poll; ends with edo_task_state_idle. */
+static inline bool edo_task_state_hold(edo_task_state *state)
+{
+    uint32_t old = edo_load(state, relaxed);
+    do {
+        if (old & (EDO_TASK_LINKED | EDO_TASK_COMPLETE))
+            return false;
+    } while (!edo_cas_weak(state, &old, old | EDO_TASK_LINKED, acquire, relaxed));
+    return true;
+}
+
 /* Taken off the inject list. Returns the word as it was. Release: the owner's last look at
  * remote_next comes before the next foreign wake writes it. */
 static inline uint32_t edo_task_state_unlink(edo_task_state *state)

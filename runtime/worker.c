@@ -23,10 +23,15 @@
 #include "pool.h"
 #include "runtime_internal.h"
 
+/* A second. In models a moment, and then whether or not somebody is awake: they do not sleep for ever. */
+#ifndef EDO_WATCH_ROUNDS
+#define EDO_WATCH_ROUNDS 250
+#endif
+
 enum {
     LIFO_POLLS = 3,
     WATCH_NS = 4000000,
-    WATCH_ROUNDS = 250, /* without anybody awake, before the watch is given up */
+    WATCH_ROUNDS = EDO_WATCH_ROUNDS, /* without anybody awake, before the watch is given up */
 };
 
 static uint32_t next_random(struct edo_worker *worker)
@@ -266,10 +271,11 @@ static struct edo_task *look_after(struct edo_worker *worker)
         worker->turning = false;
         if (edo_load(&other->lifo, relaxed) != NULL)
             task = swap_lifo(other, NULL);
-        if (task == NULL)
+        /* What the loop has woken is in our queue, and a thief's is empty. */
+        if (task == NULL && (task = take_own(worker)) == NULL)
             task = steal_from(worker, other);
     }
-    return task != NULL ? task : take_own(worker);
+    return task;
 }
 
 static void begin_busy(struct edo_worker *worker)
@@ -322,7 +328,7 @@ static struct edo_task *park(struct edo_worker *worker)
             task = look_after(worker);
         if (task != NULL || !edo_idle_sleeps(idle, worker->index))
             break;
-        quiet = edo_idle_awake(idle) > 0 ? 0 : quiet + 1;
+        quiet = WATCH_ROUNDS > 1 && edo_idle_awake(idle) > 0 ? 0 : quiet + 1;
         if (watch && quiet >= WATCH_ROUNDS) {
             edo_store(&pool->watch, -1, release);
             watch = false;

@@ -7,7 +7,6 @@
 
 #undef RUN /* a future in a runtime of its own */
 #include "io_helpers.h"
-#include "support/sweep.h"
 
 /* A scene runs in a runtime of its own, census and all. */
 #define SCENE(name, ...) \
@@ -227,7 +226,7 @@ ASYNC_FINALLY:
 
 Test(join_set, one_is_typed_by_the_output_of_its_tasks)
 {
-    RUN(NEW(typed));
+    RUN_ALONE(NEW(typed));
 }
 
 SCENE(ids, JOIN_SET(int) set; uint64_t first; uint64_t second; uint64_t id; int value;
@@ -738,7 +737,7 @@ ASYNC_FINALLY:
 
 Test(join_set, without_memory_the_future_is_dropped_and_the_set_as_it_was)
 {
-    RUN(NEW(out_of_memory));
+    RUN_ALONE(NEW(out_of_memory));
 }
 
 SCENE(refused, JOIN_SET(int) set; struct edo_handle * gone; int value;
@@ -936,32 +935,6 @@ Test(join_set, its_futures_have_names)
     bench_end(&bench);
 }
 
-/* Every await cancelled, in every way. */
-SCENE(swept, JOIN_SET(int) set; int value; int values[3]; struct edo_join_set_join_next next;
-      struct edo_join_set_join_all all; struct edo_join_set_shutdown shutdown;)
-{
-    ASYNC_BEGIN;
-    spawn(&self->set, WORK(2, 1));
-    spawn(&self->set, WORK(1, 2));
-    AWAIT(self->next, edo_join_set_join_next(&self->set, &self->value));
-    AWAIT(self->next, edo_join_set_join_next(&self->set, &self->value));
-    for (int i = 0; i < 3; i++)
-        spawn(&self->set, WORK(1 + i, i));
-    AWAIT(self->all, edo_join_set_join_all(&self->set, self->values, 3));
-    for (int i = 0; i < 3; i++)
-        spawn(&self->set, FOREVER);
-    AWAIT(self->shutdown, edo_join_set_shutdown(&self->set));
-    RETURN(0);
-ASYNC_FINALLY:
-    edo_join_set_drop(&self->set);
-    ASYNC_END;
-}
-
-Test(join_set, cancelled_at_each_await_it_leaves_nothing)
-{
-    SWEEP(NEW(swept));
-}
-
 /* Other threads: each runs a runtime until it is told to stop, or for as long as the test lets it. */
 struct side {
     pthread_t thread;
@@ -999,23 +972,25 @@ static void side_stop(struct side *side)
     edo_notify_destroy(&side->stop);
 }
 
-/* Runs it beside them: what they have in hand is looked at when they have stopped. */
-#define RUN_BESIDE(...)                                               \
-    __extension__({                                                   \
-        struct edo_runtime *runtime_;                                 \
-        cr_assert_eq(edo_runtime_new(&runtime_), 0);                  \
-        __typeof__((__VA_ARGS__)) future_under_test_ = (__VA_ARGS__); \
-        cr_assert_eq(edo_block_on(runtime_, &future_under_test_), 0); \
-        edo_runtime_drop(runtime_);                                   \
-        future_under_test_.output;                                    \
-    })
+/* A future in a runtime that is built so. */
+static void run_in(const struct edo_builder *builder, struct edo_future *future)
+{
+    struct edo_runtime *runtime;
+    cr_assert_eq(edo_builder_build(builder, &runtime), 0);
+    cr_assert_eq(edo_block_on_(runtime, future), 0);
+    edo_runtime_drop(runtime);
+}
+
+static const struct edo_builder plain;
 
 enum { SIDES = 2, TASKS = 2000 };
 
+/* Without sides: this runtime, whose workers are threads enough. */
 static struct edo_handle *a_side(struct side *sides, int i)
 {
     i %= SIDES + 1;
-    return i == SIDES ? edo_handle_current() : edo_runtime_handle(sides[i].runtime);
+    return i == SIDES || sides == NULL ? edo_handle_current()
+                                       : edo_runtime_handle(sides[i].runtime);
 }
 
 /* Spawns on its own runtime and on those of the other threads, by turns. */
@@ -1056,7 +1031,8 @@ Test(join_set, tasks_end_on_other_threads)
     struct side sides[SIDES];
     for (int i = 0; i < SIDES; i++)
         side_start(&sides[i]);
-    RUN_BESIDE(NEW(spread, .sides = sides));
+    struct spread spread = NEW(spread, .sides = sides);
+    run_in(&plain, &spread.future_);
     for (int i = 0; i < SIDES; i++)
         side_stop(&sides[i]);
     check_baseline(&start);
@@ -1068,13 +1044,11 @@ SCENE(rounds, JOIN_SET(int) set; struct side * sides; int rounds; int round; int
       struct edo_timeout timeout;)
 {
     ASYNC_BEGIN;
-    finals_begin();
     for (; self->round < self->rounds; self->round++) {
         for (self->i = 0; self->i < 8; self->i++) {
             self->spawned++;
-            cr_assert_eq(edo_join_set_spawn_on(
-                             &self->set, edo_runtime_handle(self->sides[self->i % SIDES].runtime),
-                             NEW(work, .yields = self->i * self->round % 5)),
+            cr_assert_eq(edo_join_set_spawn_on(&self->set, a_side(self->sides, self->i % SIDES),
+                                               NEW(work, .yields = self->i * self->round % 5)),
                          0);
         }
         for (self->i = 0; self->i < self->round % 5; self->i++)
@@ -1116,10 +1090,12 @@ Test(join_set, one_is_let_go_of_while_tasks_end_on_other_threads)
     struct side sides[SIDES];
     for (int i = 0; i < SIDES; i++)
         side_start(&sides[i]);
-    int spawned = RUN_BESIDE(NEW(rounds, .sides = sides, .rounds = 2000));
+    finals_begin();
+    struct rounds rounds = NEW(rounds, .sides = sides, .rounds = 2000);
+    run_in(&plain, &rounds.future_);
     for (int i = 0; i < SIDES; i++)
         side_stop(&sides[i]);
-    cr_assert_eq(finals_now(), spawned, "each ended, one way or another");
+    cr_assert_eq(finals_now(), rounds.output, "each ended, one way or another");
     check_baseline(&start);
 }
 
@@ -1168,4 +1144,281 @@ Test(join_set, tasks_whose_runtime_ends_are_joined_as_aborted)
     edo_runtime_drop(runtime);
     pthread_join(thread, NULL);
     check_baseline(&start);
+}
+
+/* Local tasks, and blocking ones. */
+
+SCENE(local, JOIN_SET(int) set; struct edo_local_set * other; int value; int sum;
+      struct edo_join_set_join_next next; struct edo_local_set_wait wait;)
+{
+    ASYNC_BEGIN;
+    /* Of the current-thread runtime, which is one. */
+    cr_assert_eq(edo_join_set_spawn_local(&self->set, WORK(1, 1)), 0);
+    cr_assert_eq(edo_join_set_spawn_local_on(&self->set, self->other, WORK(2, 2)), 0);
+    cr_assert_neq(edo_join_set_last_id(&self->set), 0);
+    AWAIT(self->wait, edo_local_set_wait(self->other));
+    for (;;) {
+        AWAIT(self->next, edo_join_set_join_next(&self->set, &self->value));
+        if (self->next.output == UV_EOF)
+            break;
+        cr_assert_eq(self->next.output, 0);
+        self->sum += self->value;
+    }
+    /* It goes with its local set. */
+    cr_assert_eq(edo_join_set_spawn_local_on(&self->set, self->other, FOREVER), 0);
+    edo_local_set_drop(self->other);
+    AWAIT(self->next, edo_join_set_join_next(&self->set, &self->value));
+    cr_assert_eq(self->next.output, UV_ECANCELED);
+    RETURN(self->sum);
+ASYNC_FINALLY:
+    edo_join_set_drop(&self->set);
+    ASYNC_END;
+}
+
+Test(join_set, it_has_local_tasks)
+{
+    struct baseline start = baseline();
+    struct edo_local_set *other;
+    cr_assert_eq(edo_local_set_new(&other), 0);
+    struct edo_runtime *runtime;
+    cr_assert_eq(edo_runtime_new(&runtime, .start_paused = true), 0);
+    struct local local = NEW(local, .other = other);
+    cr_assert_eq(edo_block_on(runtime, &local), 0);
+    cr_assert_eq(local.output, 3);
+    edo_runtime_drop(runtime);
+    check_baseline(&start);
+}
+
+Test(join_set, without_a_local_set_there_is_no_local_task)
+{
+    struct baseline start = baseline();
+    JOIN_SET(int) set = NULL;
+    cr_assert_eq(edo_join_set_spawn_local(&set, WORK(0, 1)), EDO_ENORUNTIME);
+    cr_assert(edo_join_set_is_empty(&set));
+    edo_join_set_drop(&set);
+    check_baseline(&start);
+}
+
+static int twice(void *argument)
+{
+    return 2 * *(int *)argument;
+}
+
+SCENE(blocking, JOIN_SET(int) set; int arguments[20]; int value; int sum;
+      struct edo_join_set_join_next next; struct edo_join_set_shutdown shutdown;)
+{
+    ASYNC_BEGIN;
+    for (int i = 0; i < 20; i++) {
+        self->arguments[i] = i;
+        cr_assert_eq(edo_join_set_spawn_blocking(&self->set, edo_call(twice, &self->arguments[i])),
+                     0);
+    }
+    for (;;) {
+        AWAIT(self->next, edo_join_set_join_next(&self->set, &self->value));
+        if (self->next.output == UV_EOF)
+            break;
+        cr_assert_eq(self->next.output, 0);
+        self->sum += self->value;
+    }
+    /* Those that have begun are waited for, the others never run. */
+    for (int i = 0; i < 20; i++)
+        cr_assert_eq(edo_join_set_spawn_blocking_on(&self->set, edo_handle_current(),
+                                                    edo_call(twice, &self->arguments[i])),
+                     0);
+    AWAIT(self->shutdown, edo_join_set_shutdown(&self->set));
+    RETURN(self->sum);
+ASYNC_FINALLY:
+    edo_join_set_drop(&self->set);
+    ASYNC_END;
+}
+
+Test(join_set, it_has_blocking_tasks)
+{
+    struct baseline start = baseline();
+    struct blocking blocking = NEW(blocking);
+    run_in(&(const struct edo_builder){.max_blocking_threads = 3}, &blocking.future_);
+    cr_assert_eq(blocking.output, 380);
+    check_baseline(&start);
+}
+
+/* Where no thread can be had, the set is as it was. */
+SCENE(no_thread, JOIN_SET(int) set; int n; int argument; int value;
+      struct edo_join_set_join_next next;)
+{
+    ASYNC_BEGIN;
+    spawn(&self->set, WORK(0, 3));
+    for (self->n = 1;; self->n++) {
+        edo_alloc_fail((uint64_t)self->n, true);
+        int error = edo_join_set_spawn_blocking(&self->set, edo_call(twice, &self->argument));
+        if (!edo_alloc_fail(0, false)) {
+            cr_assert_eq(error, 0);
+            break;
+        }
+        cr_assert_eq(error, UV_ENOMEM);
+        cr_assert_eq(edo_join_set_len(&self->set), 1);
+        cr_assert_eq(edo_join_set_last_id(&self->set), 0);
+    }
+    cr_assert_gt(self->n, 1);
+    AWAIT(self->next, edo_join_set_join_next(&self->set, &self->value));
+    AWAIT(self->next, edo_join_set_join_next(&self->set, &self->value));
+    AWAIT(self->next, edo_join_set_join_next(&self->set, &self->value));
+    cr_assert_eq(self->next.output, UV_EOF);
+ASYNC_FINALLY:
+    edo_join_set_drop(&self->set);
+    ASYNC_END;
+}
+
+Test(join_set, blocking_work_that_is_refused_is_not_in_it)
+{
+    RUN_ALONE(NEW(no_thread));
+}
+
+/* The runtime of many threads. */
+
+static const uint32_t crews[] = {1, 2, 8};
+/* With the census as it was afterwards. */
+#define RUN_BY(workers, ...)                                                                      \
+    __extension__({                                                                               \
+        struct baseline start_ = baseline();                                                      \
+        __typeof__((__VA_ARGS__)) by_ = (__VA_ARGS__);                                            \
+        run_in(                                                                                   \
+            &(const struct edo_builder){.flavor = EDO_MULTI_THREAD, .worker_threads = (workers)}, \
+            &by_.future_);                                                                        \
+        check_baseline(&start_);                                                                  \
+        by_.output;                                                                               \
+    })
+
+Test(join_set, workers_end_tasks_beside_the_one_who_joins)
+{
+    for (size_t i = 0; i < COUNT_OF(crews); i++)
+        RUN_BY(crews[i], NEW(spread));
+}
+
+Test(join_set, one_is_let_go_of_while_workers_end_its_tasks)
+{
+    for (size_t i = 0; i < COUNT_OF(crews); i++) {
+        finals_begin();
+        int spawned = RUN_BY(crews[i], NEW(rounds, .rounds = 1000));
+        cr_assert_eq(spawned, finals_now());
+    }
+}
+
+/* The set's user is a task itself, and moves; several have one each, and some are aborted. */
+SCENE(owners, JOIN_SET(int) set; int i; int outcome; int aborted;
+      struct edo_join_set_join_next next;)
+{
+    ASYNC_BEGIN;
+    for (int i = 0; i < 4; i++) {
+        cr_assert_eq(edo_join_set_spawn(&self->set, NEW(spread)), 0);
+        cr_assert_eq(edo_join_set_spawn(&self->set, NEW(rounds, .rounds = 100)), 0);
+    }
+    for (int i = 0; i < 8; i++)
+        cr_assert_eq(edo_join_set_spawn(&self->set, NEW(owner)), 0);
+    for (; self->i < 8; self->i++) {
+        AWAIT(self->next, edo_join_set_join_next(&self->set, &self->outcome));
+        cr_assert_eq(self->next.output, 0);
+    }
+    edo_join_set_abort_all(&self->set);
+    for (;;) {
+        AWAIT(self->next, edo_join_set_join_next(&self->set, &self->outcome));
+        if (self->next.output == UV_EOF)
+            break;
+        cr_assert_eq(self->next.output, UV_ECANCELED);
+        self->aborted++;
+    }
+    RETURN(self->aborted);
+ASYNC_FINALLY:
+    edo_join_set_drop(&self->set);
+    ASYNC_END;
+}
+
+Test(join_set, sets_of_sets_on_workers)
+{
+    for (size_t i = 0; i < COUNT_OF(crews); i++)
+        cr_assert_eq(RUN_BY(crews[i], NEW(owners)), 8);
+}
+
+/* Every call once, where others run at the same time. */
+SCENE(all_calls, JOIN_SET(int) set; int i; int ended; int argument; int value; int values[8];
+      char report[64]; uint64_t id; struct edo_join_set_join_next next;
+      struct edo_join_set_join_all all; struct edo_join_set_shutdown shutdown;)
+{
+    ASYNC_BEGIN;
+    for (self->i = 0; self->i < 8; self->i++)
+        spawn(&self->set, NEW(work, .yields = self->i, .result = self->i));
+    AWAIT(self->all, edo_join_set_join_all(&self->set, self->values, COUNT_OF(self->values)));
+    cr_assert_eq(self->all.output, 8);
+    for (self->i = 0; self->i < 8; self->i++)
+        self->value += self->values[self->i];
+    cr_assert_eq(self->value, 28);
+
+    spawn(&self->set, NEW(work, .yields = 1, .panics = true, .result = 5));
+    AWAIT(self->next, edo_join_set_join_next_report(&self->set, &self->id, &self->value,
+                                                    self->report, sizeof self->report));
+    cr_assert_eq(self->next.output, EDO_EPANIC);
+    cr_assert_eq(strncmp(self->report, "number 5\n", 9), 0, "%s", self->report);
+    cr_assert_neq(self->id, 0);
+
+    for (self->i = 0; self->i < 8; self->i++)
+        spawn(&self->set, NEW(work, .yields = self->i, .result = self->i));
+    edo_join_set_abort_all(&self->set);
+    for (self->ended = 0;; self->ended++) {
+        AWAIT(self->next, edo_join_set_join_next(&self->set, &self->value));
+        if (self->next.output == UV_EOF)
+            break;
+        cr_assert(self->next.output == 0 || self->next.output == UV_ECANCELED);
+    }
+    cr_assert_eq(self->ended, 8);
+
+    self->argument = 4;
+    cr_assert_eq(edo_join_set_spawn_blocking(&self->set, edo_call(twice, &self->argument)), 0);
+    AWAIT(self->next, edo_join_set_join_next(&self->set, &self->value));
+    cr_assert_eq(self->value, 8);
+    cr_assert_eq(edo_join_set_spawn_local(&self->set, WORK(0, 1)), EDO_ENORUNTIME);
+
+    for (self->i = 0; self->i < 8; self->i++)
+        spawn(&self->set, FOREVER);
+    cr_assert_eq(edo_join_set_try_join_next(&self->set, &self->value), UV_EAGAIN);
+    AWAIT(self->shutdown, edo_join_set_shutdown(&self->set));
+    cr_assert_eq(edo_join_set_try_join_next(&self->set, &self->value), UV_EOF);
+    spawn(&self->set, NEW(work, .yields = 3));
+    edo_join_set_detach_all(&self->set);
+ASYNC_FINALLY:
+    edo_join_set_drop(&self->set);
+    ASYNC_END;
+}
+
+SCENE(calls_as_task, struct edo_join join;)
+{
+    ASYNC_BEGIN;
+    AWAIT(self->join, edo_join(SPAWN(NEW(all_calls)), NULL));
+    cr_assert_eq(self->join.output, 0);
+    ASYNC_END;
+}
+
+Test(join_set, each_call_where_tasks_run_on_workers)
+{
+    for (size_t i = 0; i < COUNT_OF(crews); i++) {
+        RUN_BY(crews[i], NEW(all_calls));
+        RUN_BY(crews[i], NEW(calls_as_task));
+    }
+}
+
+/* The runtime ends, and sets in the frames of tasks with it, while their tasks run. */
+SCENE(leaves_owners, struct edo_sleep sleep;)
+{
+    ASYNC_BEGIN;
+    for (int i = 0; i < 8; i++) {
+        edo_task_detach(SPAWN(NEW(owner)));
+        edo_task_detach(SPAWN(NEW(rounds, .rounds = 1000000)));
+    }
+    AWAIT(self->sleep, edo_sleep(2));
+    ASYNC_END;
+}
+
+Test(join_set, workers_that_stop_drop_sets_and_tasks_in_any_order)
+{
+    for (int round = 0; round < 10; round++)
+        for (size_t i = 0; i < COUNT_OF(crews); i++)
+            RUN_BY(crews[i], NEW(leaves_owners));
 }

@@ -2,6 +2,7 @@
 #include "hostile_waker.h"
 
 #include <pthread.h>
+#include <sys/socket.h>
 
 #include "edo.h"
 
@@ -1122,4 +1123,716 @@ Test(local_set, other_threads_spawn_wake_abort_and_join)
     edo_runtime_drop(runtime);
     edo_local_set_drop(set);
     bench_end(&bench);
+}
+
+/* Three threads at once, against the set's polls: each of their tasks is woken or aborted, and joined. */
+struct crew {
+    struct edo_local_set *set;
+    struct edo_notify done;
+    _Atomic(int) left;
+    int woken, aborted;
+};
+
+struct waits_for {
+    FUTURE(int);
+    struct edo_notify *notify;
+    struct edo_notified notified;
+};
+
+ASYNC(waits_for)
+{
+    ASYNC_BEGIN;
+    AWAIT(self->notified, edo_notified(self->notify));
+    RETURN(1);
+    ASYNC_END;
+}
+
+static void *works_on_it(void *arg)
+{
+    struct crew *crew = arg;
+    struct edo_runtime *runtime;
+    cr_assert_eq(edo_runtime_new(&runtime), 0);
+    for (int i = 0; i < 100; i++) {
+        struct edo_notify notify;
+        edo_notify_init(&notify);
+        JOIN_HANDLE(int) task = SPAWN_LOCAL_ON(crew->set, NEW(waits_for, .notify = &notify));
+        if (i % 3 == 0)
+            edo_task_abort(task);
+        edo_notify_one(&notify);
+        int value = 0;
+        struct edo_join join = edo_join(task, &value);
+        cr_assert_eq(edo_block_on(runtime, &join), 0);
+        if (i % 3 == 0)
+            cr_assert(join.output == UV_ECANCELED || value == 1);
+        else
+            cr_assert(join.output == 0 && value == 1);
+        edo_notify_destroy(&notify);
+    }
+    edo_runtime_drop(runtime);
+    if (edo_fetch_sub(&crew->left, 1, acq_rel) == 1)
+        edo_notify_one(&crew->done);
+    return NULL;
+}
+
+Test(local_set, threads_work_on_it_while_it_is_run)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    enum { THREADS = 3 };
+    struct crew crew = {.set = set_new()};
+    edo_init(&crew.left, THREADS);
+    edo_notify_init(&crew.done);
+    pthread_t threads[THREADS];
+    for (int i = 0; i < THREADS; i++)
+        cr_assert_eq(pthread_create(&threads[i], NULL, works_on_it, &crew), 0);
+    struct edo_notified done = edo_notified(&crew.done);
+    BLOCK_ON(crew.set, done);
+    for (int i = 0; i < THREADS; i++)
+        pthread_join(threads[i], NULL);
+    edo_notify_destroy(&crew.done);
+    edo_local_set_drop(crew.set);
+    bench_end(&bench);
+}
+
+/* Wakes and aborts that meet its end. */
+static void *wakes_and_aborts(void *arg)
+{
+    struct visitor *visitor = arg;
+    edo_wake(visitor->gate->waker);
+    edo_abort_handle_abort(visitor->abort);
+    edo_waker_drop(visitor->gate->waker);
+    edo_abort_handle_drop(visitor->abort);
+    return NULL;
+}
+
+Test(local_set, it_is_dropped_while_threads_wake_and_abort)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    for (int i = 0; i < 200; i++) {
+        struct edo_local_set *set = set_new();
+        struct gate gate = {0};
+        JOIN_HANDLE(int) task = SPAWN_LOCAL_ON(set, NEW(passes, .gate = &gate));
+        struct edo_local_set_wait wait = edo_local_set_wait(set);
+        cr_assert_eq(POLL(wait), EDO_PENDING);
+        DROP_IT(wait);
+        struct gate copy = {.waker = edo_waker_clone(gate.waker)};
+        struct visitor visitor = {.gate = &copy, .abort = edo_abort_handle(task)};
+        edo_task_detach(task);
+        pthread_t thread;
+        cr_assert_eq(pthread_create(&thread, NULL, wakes_and_aborts, &visitor), 0);
+        edo_local_set_drop(set);
+        pthread_join(thread, NULL);
+    }
+    bench_end(&bench);
+}
+
+/* ---- What is seen of a task ---- */
+
+static void *dumps(void *arg)
+{
+    JOIN_HANDLE(int) *task = arg;
+    cr_assert_eq(edo_task_dump(*task, stderr), UV_EBUSY);
+    return NULL;
+}
+
+Test(local_set, a_stuck_task_prints_its_chain_of_awaits_on_the_sets_thread)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    struct edo_local_set *set = set_new();
+    JOIN_HANDLE(int) task = EDO_NAMED("stuck", SPAWN_LOCAL_ON(set, NEW(panics)));
+    cr_assert_str_eq(edo_task_name(task), "stuck");
+    char *text = NULL;
+    size_t size = 0;
+    FILE *file = open_memstream(&text, &size);
+    cr_assert_eq(edo_task_dump(task, file), 0);
+    fclose(file);
+    cr_assert_eq(strncmp(text, "panics (", 8), 0, "%s", text);
+    free(text);
+    run_thread(dumps, &task);
+    struct panics child = NEW(panics);
+    struct edo_local_set_run_until run = edo_local_set_run_until(set, &child);
+    edo_future_trace(&run.future_, &bench.cx);
+    struct edo_local_set_wait wait = edo_local_set_wait(set);
+    edo_future_trace(&wait.future_, &bench.cx);
+    const char *chain = strstr(bench.trace, "edo_local_set_run_until\n panics (");
+    cr_assert_not_null(chain, "%s", bench.trace);
+    cr_assert_not_null(strstr(chain, ")\nedo_local_set_wait\n"), "%s", bench.trace);
+    DROP_IT(run);
+    edo_task_detach(task);
+    edo_local_set_drop(set);
+    bench_end(&bench);
+}
+
+TASK_LOCAL(int, request);
+
+struct sees_request {
+    FUTURE(int);
+};
+
+ASYNC(sees_request)
+{
+    ASYNC_BEGIN;
+    RETURN(request_get(cx) != NULL ? *request_get(cx) : -1);
+    ASYNC_END;
+}
+
+Test(local_set, its_tasks_do_not_see_the_task_locals_of_who_runs_it_but_its_child_does)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    struct edo_local_set *set = set_new();
+    int seen = 0;
+    struct sees_request child = NEW(sees_request);
+    struct edo_local_set_run_until run = edo_local_set_run_until(set, &child);
+    struct request_scope scope = TASK_SCOPE(request, 7, &run);
+    cr_assert_eq(RUN(scope), 1);
+    cr_assert_eq(child.output, 7);
+    JOIN_HANDLE(int) task = SPAWN_LOCAL_ON(set, NEW(sees_request));
+    struct edo_local_set_wait wait = edo_local_set_wait(set);
+    scope = TASK_SCOPE(request, 8, &wait);
+    cr_assert_eq(RUN(scope), 1);
+    struct edo_join join = edo_join(task, &seen);
+    cr_assert_eq(POLL(join), EDO_READY);
+    cr_assert_eq(seen, -1);
+    edo_local_set_drop(set);
+    bench_end(&bench);
+}
+
+/* ---- Where memory is short, and wakers are hostile ---- */
+
+Test(local_set, allocations_that_fail_are_told)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    struct edo_local_set *set;
+    for (uint64_t n = 1; n <= 2; n++) {
+        set = (struct edo_local_set *)1;
+        edo_alloc_fail(n, false);
+        cr_assert_eq(edo_local_set_new(&set), UV_ENOMEM);
+        cr_assert(edo_alloc_fail(0, false));
+        cr_assert_null(set);
+    }
+    set = set_new();
+    finals = 0;
+    edo_alloc_fail(1, false);
+    JOIN_HANDLE(int) task = SPAWN_LOCAL_ON(set, NEW(work));
+    cr_assert(edo_alloc_fail(0, false));
+    cr_assert_eq(edo_task_error(task), UV_ENOMEM);
+    cr_assert_eq(finals, 1);
+    edo_task_detach(task);
+    /* Nothing else allocates. */
+    edo_alloc_fail(1, true);
+    struct edo_local_set_wait wait = edo_local_set_wait(set);
+    struct work main = NEW(work, .yields = 2);
+    struct edo_local_set_run_until run = edo_local_set_run_until(set, &main);
+    RUN(run);
+    RUN(wait);
+    edo_local_set_drop(set);
+    cr_assert_not(edo_alloc_fail(0, false));
+    bench_end(&bench);
+}
+
+static struct edo_local_set *watched;
+static struct gate watched_gate;
+
+/* Whatever it is asked to do: wakes a task of the set, and spawns one, which take its lock. */
+static void meddles(void)
+{
+    if (watched == NULL)
+        return;
+    if (watched_gate.waker != NULL)
+        edo_wake(watched_gate.waker);
+    edo_task_detach(SPAWN_LOCAL_ON(watched, NEW(work)));
+}
+
+static void run_hostile(const struct edo_waker_ops *ops)
+{
+    struct bench bench;
+    hostile_begin(&bench, ops, meddles);
+    watched = set_new();
+    watched_gate = (struct gate){0};
+    edo_task_detach(SPAWN_LOCAL_ON(watched, NEW(passes, .gate = &watched_gate)));
+    struct edo_local_set_wait wait = edo_local_set_wait(watched);
+    struct edo_pending pending = edo_pending();
+    struct edo_local_set_run_until run = edo_local_set_run_until(watched, &pending);
+    for (int i = 0; i < 3; i++) {
+        cr_assert_eq(POLL(wait), EDO_PENDING);
+        cr_assert_eq(POLL(run), EDO_PENDING);
+        edo_wake(watched_gate.waker);
+    }
+    cr_assert_gt(bench.counter.wakes, 0);
+    DROP_IT(run);
+    watched_gate.open = true;
+    RUN(wait);
+    struct edo_local_set *set = watched;
+    watched = NULL;
+    edo_local_set_drop(set);
+    hostile_end(&bench);
+}
+
+Test(local_set, wakers_that_call_back_into_it_find_no_lock_held)
+{
+    run_hostile(&hostile_foreign);
+    run_hostile(&hostile_stable);
+}
+
+/* ---- block_on ---- */
+
+struct blocks {
+    FUTURE(int);
+    struct edo_local_set *set;
+    struct edo_runtime *runtime;
+    struct leaf_log log;
+};
+
+ASYNC(blocks)
+{
+    ASYNC_BEGIN;
+    struct leaf leaf = LEAF(&self->log, 1, 0);
+    self->output = edo_local_set_block_on(self->set, self->runtime, &leaf);
+    ASYNC_END;
+}
+
+Test(local_set, block_on_within_a_task_is_an_error_and_drops_the_future)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    struct edo_local_set *set = set_new();
+    struct edo_runtime *runtime, *other;
+    cr_assert_eq(edo_runtime_new(&runtime), 0);
+    cr_assert_eq(edo_runtime_new(&other), 0);
+    struct blocks blocks = NEW(blocks, .set = set, .runtime = other);
+    cr_assert_eq(edo_local_set_block_on(set, runtime, &blocks), 0);
+    cr_assert_eq(blocks.output, EDO_ENESTED);
+    cr_assert(blocks.log.polls == 0 && blocks.log.drops == 1);
+    /* Also by an executor that is no runtime of ours. */
+    blocks = NEW(blocks, .set = set, .runtime = other);
+    struct edo_local_set_run_until run = edo_local_set_run_until(set, &blocks);
+    cr_assert_eq(POLL(run), EDO_READY);
+    cr_assert_eq(blocks.output, EDO_ENESTED);
+    cr_assert(blocks.log.polls == 0 && blocks.log.drops == 1);
+    edo_runtime_drop(other);
+    edo_runtime_drop(runtime);
+    edo_local_set_drop(set);
+    bench_end(&bench);
+}
+
+/* ---- On either runtime: local tasks here, others on the workers ---- */
+
+/* Current-thread, for 0 workers; multi-thread. */
+static struct edo_runtime *runtime_of(unsigned workers)
+{
+    struct edo_runtime *runtime;
+    if (workers == 0)
+        cr_assert_eq(edo_runtime_new(&runtime), 0);
+    else
+        cr_assert_eq(
+            edo_runtime_new(&runtime, .flavor = EDO_MULTI_THREAD, .worker_threads = workers), 0);
+    return runtime;
+}
+
+static const unsigned worker_counts[] = {0, 1, 2, 8};
+enum { WORKER_COUNTS = sizeof worker_counts / sizeof worker_counts[0] };
+
+/* A task on the workers of a multi-thread runtime, or here. */
+struct roams {
+    FUTURE(int);
+    pthread_t home;
+    bool here; /* it must run there */
+    struct edo_sleep sleep;
+};
+
+ASYNC(roams)
+{
+    ASYNC_BEGIN;
+    cr_assert_eq(!!pthread_equal(self->home, pthread_self()), self->here);
+    AWAIT(self->sleep, edo_sleep(1));
+    cr_assert_eq(self->sleep.output, 0);
+    YIELD_NOW();
+    cr_assert_eq(!!pthread_equal(self->home, pthread_self()), self->here);
+    RETURN(11);
+    ASYNC_END;
+}
+
+/* A local task with one of the runtime's. */
+struct stays {
+    FUTURE(int);
+    pthread_t home;
+    unsigned workers;
+    JOIN_HANDLE(int) roaming;
+    int value;
+    int *sum; /* of all local tasks: no lock */
+    struct edo_join join;
+    struct edo_sleep sleep;
+};
+
+ASYNC(stays)
+{
+    ASYNC_BEGIN;
+    self->roaming = SPAWN(NEW(roams, .home = self->home, .here = self->workers == 0));
+    AWAIT(self->sleep, edo_sleep(1));
+    cr_assert_eq(self->sleep.output, 0);
+    cr_assert(pthread_equal(self->home, pthread_self()));
+    self->join = edo_join(self->roaming, &self->value);
+    self->roaming = NULL;
+    AWAIT_REF(self->join);
+    cr_assert_eq(self->join.output, 0);
+    cr_assert_eq(self->value, 11);
+    cr_assert(pthread_equal(self->home, pthread_self()));
+    *self->sum += self->value;
+ASYNC_FINALLY:
+    edo_task_detach(self->roaming);
+    ASYNC_END;
+}
+
+struct stays_all {
+    FUTURE(int);
+    unsigned workers;
+    int n, sum;
+    struct edo_local_set *set;
+    struct edo_local_set_wait wait;
+};
+
+ASYNC(stays_all)
+{
+    ASYNC_BEGIN;
+    for (; self->n < 100; self->n++)
+        edo_task_detach(SPAWN_LOCAL(
+            NEW(stays, .home = pthread_self(), .workers = self->workers, .sum = &self->sum)));
+    AWAIT(self->wait, edo_local_set_wait(self->set));
+    RETURN(self->sum);
+    ASYNC_END;
+}
+
+Test(local_set, local_tasks_stay_and_the_others_run_on_the_workers)
+{
+    for (int i = 0; i < WORKER_COUNTS; i++) {
+        struct bench bench;
+        bench_begin(&bench);
+        struct edo_local_set *set = set_new();
+        struct edo_runtime *runtime = runtime_of(worker_counts[i]);
+        struct stays_all main = NEW(stays_all, .set = set, .workers = worker_counts[i]);
+        cr_assert_eq(edo_local_set_block_on(set, runtime, &main), 0);
+        cr_assert_eq(main.output, 100 * 11);
+        edo_local_set_drop(set);
+        edo_runtime_drop(runtime);
+        bench_end(&bench);
+    }
+}
+
+/* Ping-pong over a connection of the runtime's, between two tasks of the set. */
+struct plays {
+    FUTURE(int);
+    struct edo_tcp *conn;
+    int rounds; /* that it begins; 0: it answers */
+    pthread_t home;
+    char byte;
+    union {
+        struct edo_read read;
+        struct edo_write_all write;
+    };
+};
+
+ASYNC(plays)
+{
+    ASYNC_BEGIN;
+    if (self->rounds > 0) {
+        AWAIT(self->write, edo_write_all(self->conn, "x", 1));
+        cr_assert_eq(self->write.output, 1);
+    }
+    for (;;) {
+        AWAIT(self->read, edo_read(self->conn, &self->byte, 1));
+        cr_assert(pthread_equal(self->home, pthread_self()));
+        if (self->read.output == 0 || --self->rounds == 0)
+            break;
+        AWAIT(self->write, edo_write_all(self->conn, "x", 1));
+        cr_assert_eq(self->write.output, 1);
+    }
+ASYNC_FINALLY:
+    edo_tcp_close(self->conn);
+    ASYNC_END;
+}
+
+struct plays_both {
+    FUTURE(int);
+    struct edo_local_set *set;
+    struct edo_local_set_wait wait;
+};
+
+ASYNC(plays_both)
+{
+    int fds[2];
+    ASYNC_BEGIN;
+    cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+    for (int i = 0; i < 2; i++) {
+        struct edo_tcp *conn;
+        cr_assert_eq(edo_tcp_from_fd(fds[i], &conn), 0);
+        edo_task_detach(SPAWN_LOCAL(
+            NEW(plays, .conn = conn, .rounds = i == 0 ? 200 : 0, .home = pthread_self())));
+    }
+    AWAIT(self->wait, edo_local_set_wait(self->set));
+    ASYNC_END;
+}
+
+Test(local_set, its_tasks_use_the_runtimes_sockets)
+{
+    for (int i = 0; i < WORKER_COUNTS; i++) {
+        struct bench bench;
+        bench_begin(&bench);
+        struct edo_local_set *set = set_new();
+        struct edo_runtime *runtime = runtime_of(worker_counts[i]);
+        struct plays_both main = NEW(plays_both, .set = set);
+        cr_assert_eq(edo_local_set_block_on(set, runtime, &main), 0);
+        edo_local_set_drop(set);
+        edo_runtime_drop(runtime);
+        bench_end(&bench);
+    }
+}
+
+/* In a task of a multi-thread runtime there is no set to be made or run, and nothing to spawn on. */
+struct cannot {
+    FUTURE(int);
+    struct edo_local_set *set;
+    struct leaf_log log;
+    struct leaf leaf;
+    struct edo_local_set_run_until run;
+    struct edo_local_set_wait wait;
+};
+
+static void cannot_make_one(void)
+{
+    struct edo_local_set *none = (struct edo_local_set *)1;
+    cr_assert_eq(edo_local_set_new(&none), UV_EINVAL);
+    cr_assert_null(none);
+    JOIN_HANDLE(int) task = SPAWN_LOCAL(NEW(work));
+    cr_assert_eq(edo_task_error(task), EDO_ENORUNTIME);
+    edo_task_detach(task);
+}
+
+ASYNC(cannot)
+{
+    ASYNC_BEGIN;
+    cannot_make_one();
+    self->leaf = LEAF(&self->log, 3, 0);
+    AWAIT(self->run, edo_local_set_run_until(self->set, &self->leaf));
+    cr_assert_eq(self->run.output, UV_EPERM);
+    cr_assert(self->log.polls == 0 && self->log.drops == 1);
+    AWAIT(self->wait, edo_local_set_wait(self->set));
+    cr_assert_eq(self->wait.output, UV_EPERM);
+    RETURN(1);
+    ASYNC_END;
+}
+
+Test(local_set, a_worker_of_a_multi_thread_runtime_makes_and_runs_none)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    struct edo_local_set *set = set_new();
+    struct edo_runtime *runtime = runtime_of(2);
+    struct edo_guard guard = edo_enter(edo_runtime_handle(runtime));
+    int value = 0;
+    struct edo_join join = edo_join(SPAWN(NEW(cannot, .set = set)), &value);
+    edo_leave(guard);
+    cr_assert_eq(edo_local_set_block_on(set, runtime, &join), 0);
+    cr_assert_eq(value, 1);
+    edo_runtime_drop(runtime);
+    edo_local_set_drop(set);
+    bench_end(&bench);
+}
+
+static void counts_call(void *calls)
+{
+    ++*(int *)calls;
+}
+
+/* The set's tasks are nobody else's: there is no other thread to go on with them. */
+static int no_calls(void)
+{
+    int calls = 0;
+    cr_assert_eq(edo_block_in_place(counts_call, &calls), UV_EINVAL);
+    return calls;
+}
+
+struct blocks_in_place {
+    FUTURE(int);
+};
+
+ASYNC(blocks_in_place)
+{
+    ASYNC_BEGIN;
+    RETURN(no_calls());
+    ASYNC_END;
+}
+
+Test(local_set, nothing_of_it_blocks_in_place)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    struct edo_local_set *set = set_new();
+    struct edo_runtime *runtime = runtime_of(2);
+    int value = 1;
+    struct blocks_in_place main = NEW(blocks_in_place);
+    JOIN_HANDLE(int) task = SPAWN_LOCAL_ON(set, NEW(blocks_in_place));
+    cr_assert_eq(edo_local_set_block_on(set, runtime, &main), 0);
+    cr_assert_eq(main.output, 0);
+    struct edo_join join = edo_join(task, &value);
+    cr_assert_eq(edo_local_set_block_on(set, runtime, &join), 0);
+    cr_assert_eq(value, 0);
+    /* Entered, and not polled, it forbids nothing. */
+    struct edo_local_guard guard = edo_local_set_enter(set);
+    int calls = 0;
+    cr_assert_eq(edo_block_in_place(counts_call, &calls), 0);
+    cr_assert_eq(calls, 1);
+    edo_local_set_leave(guard);
+    edo_runtime_drop(runtime);
+    edo_local_set_drop(set);
+    bench_end(&bench);
+}
+
+/* Work goes to the set from the workers, and back: local tasks serve what others ask for. */
+struct asks {
+    FUTURE(int);
+    EDO_MPSC_SENDER(int) tx;
+    int n;
+    struct edo_mpsc_send send;
+};
+
+ASYNC(asks)
+{
+    ASYNC_BEGIN;
+    for (self->n = 1; self->n <= 100; self->n++) {
+        AWAIT(self->send, edo_mpsc_send(self->tx, &self->n));
+        cr_assert_eq(self->send.output, 0);
+    }
+ASYNC_FINALLY:
+    edo_mpsc_sender_drop(self->tx);
+    ASYNC_END;
+}
+
+struct serves {
+    FUTURE(int);
+    EDO_MPSC_RECEIVER(int) rx;
+    pthread_t home;
+    int n;
+    struct edo_mpsc_recv recv;
+};
+
+ASYNC(serves)
+{
+    ASYNC_BEGIN;
+    for (;;) {
+        AWAIT(self->recv, edo_mpsc_recv(self->rx, &self->n));
+        cr_assert(pthread_equal(self->home, pthread_self()));
+        if (self->recv.output != 0)
+            break;
+        self->output += self->n;
+    }
+ASYNC_FINALLY:
+    edo_mpsc_receiver_drop(self->rx);
+    ASYNC_END;
+}
+
+Test(local_set, a_local_task_serves_tasks_of_the_workers)
+{
+    for (int i = 0; i < WORKER_COUNTS; i++) {
+        struct bench bench;
+        bench_begin(&bench);
+        struct edo_local_set *set = set_new();
+        struct edo_runtime *runtime = runtime_of(worker_counts[i]);
+        EDO_MPSC_SENDER(int) tx;
+        EDO_MPSC_RECEIVER(int) rx;
+        cr_assert_eq(edo_mpsc(&tx, &rx, 4), 0);
+        for (int j = 0; j < 4; j++)
+            edo_task_detach(
+                SPAWN_ON(edo_runtime_handle(runtime), NEW(asks, .tx = edo_mpsc_sender_clone(tx))));
+        edo_mpsc_sender_drop(tx);
+        int sum = 0;
+        struct edo_join join =
+            edo_join(SPAWN_LOCAL_ON(set, NEW(serves, .rx = rx, .home = pthread_self())), &sum);
+        cr_assert_eq(edo_local_set_block_on(set, runtime, &join), 0);
+        cr_assert_eq(join.output, 0);
+        cr_assert_eq(sum, 4 * 5050);
+        edo_local_set_drop(set);
+        edo_runtime_drop(runtime);
+        bench_end(&bench);
+    }
+}
+
+/* The set goes while it sleeps and waits for tasks of the workers; or after its runtime. */
+Test(local_set, dropped_before_its_runtime_or_after_it)
+{
+    for (int i = 0; i < 2 * WORKER_COUNTS; i++) {
+        struct bench bench;
+        bench_begin(&bench);
+        struct edo_local_set *set = set_new();
+        struct edo_runtime *runtime = runtime_of(worker_counts[i / 2]);
+        int sum = 0;
+        for (int j = 0; j < 10; j++)
+            edo_task_detach(SPAWN_LOCAL_ON(set, NEW(stays, .home = pthread_self(),
+                                                    .workers = worker_counts[i / 2], .sum = &sum)));
+        struct work main = NEW(work, .yields = 1);
+        cr_assert_eq(edo_local_set_block_on(set, runtime, &main), 0);
+        if (i % 2 == 0)
+            edo_local_set_drop(set);
+        edo_runtime_drop(runtime);
+        if (i % 2 != 0)
+            edo_local_set_drop(set);
+        bench_end(&bench);
+    }
+}
+
+/* ---- Cancelled at each await ---- */
+
+#include "support/sweep.h"
+
+struct swept_task {
+    FUTURE(int);
+    int n;
+    struct edo_sleep sleep;
+};
+
+ASYNC(swept_task)
+{
+    ASYNC_BEGIN;
+    YIELD_NOW();
+    AWAIT(self->sleep, edo_sleep(2));
+    if (self->n > 0)
+        edo_task_detach(SPAWN_LOCAL(NEW(swept_task, .n = self->n - 1)));
+    ASYNC_END;
+}
+
+struct swept {
+    FUTURE(int);
+    struct edo_local_set *set;
+    JOIN_HANDLE(int) task;
+    struct swept_task child;
+    struct edo_local_set_run_until run;
+    struct edo_local_set_wait wait;
+    struct edo_join join;
+};
+
+ASYNC(swept)
+{
+    ASYNC_BEGIN;
+    if (edo_local_set_new(&self->set) < 0)
+        RETURN(UV_ENOMEM);
+    edo_task_detach(SPAWN_LOCAL_ON(self->set, NEW(swept_task, .n = 2)));
+    self->child = NEW(swept_task, .n = 1);
+    AWAIT(self->run, edo_local_set_run_until(self->set, &self->child));
+    cr_assert_eq(self->run.output, 0);
+    self->join = edo_join(SPAWN_LOCAL_ON(self->set, NEW(swept_task)), NULL);
+    AWAIT(self->run, edo_local_set_run_until(self->set, &self->join));
+    cr_assert_eq(self->join.output, 0);
+    AWAIT(self->wait, edo_local_set_wait(self->set));
+    cr_assert_eq(self->wait.output, 0);
+ASYNC_FINALLY:
+    edo_local_set_drop(self->set);
+    ASYNC_END;
+}
+
+Test(local_set, it_is_cancelled_at_each_await_of_who_runs_it)
+{
+    SWEEP(NEW(swept));
 }

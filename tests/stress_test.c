@@ -93,6 +93,11 @@ Test(stress, set_once_is_set_by_the_first_and_seen_by_all)
     balances(&stress_set_once);
 }
 
+Test(stress, join_set_gives_each_outcome_once)
+{
+    balances(&stress_join_set);
+}
+
 Test(stress, a_hang_is_noticed, .signal = SIGABRT)
 {
     struct stress stress = {

@@ -86,7 +86,7 @@ void subscriber_free(struct subscriber *self)
         message_unref(((const struct kept *)edo_bytes_data(&self->kept))->message);
     for (int kind = 0; kind < PUBSUB_KINDS; kind++)
         while (!edo_list_empty(&self->of[kind].list)) {
-            pubsub_lock(self->pubsub); /* for each one anew: there may be many */
+            pubsub_lock(self->pubsub); /* there may be many: others come in between */
             subscription_end(edo_container_of(self->of[kind].list.next, struct subscription, node));
             pubsub_unlock(self->pubsub);
         }

@@ -30,7 +30,7 @@
 struct subscriber;
 
 /* NULL without memory. The caller's, who frees it; with NULL that does nothing. Freed, it has left
- * all that it was subscribed to: it takes the pubsub's lock for that. `*kept` is 0, and is made what
+ * all that it was subscribed to: it takes the pubsub's lock for that, for each anew, the oldest first. `*kept` is 0, and is made what
  * subscriber_kept says, for others to see. */
 struct subscriber *subscriber_new(struct pubsub *pubsub, _Atomic(size_t) *kept);
 void subscriber_free(struct subscriber *self);

@@ -87,10 +87,14 @@ void edo_event_wait(struct edo_event *event)
 
 bool edo_event_wait_until(struct edo_event *event, uint64_t deadline)
 {
-    if (deadline != UINT64_MAX)
-        return model_wait_timed(event);
-    model_wait(event);
-    return true;
+    if (deadline == UINT64_MAX) {
+        model_wait(event);
+        return true;
+    }
+    bool set = model_wait_timed(event);
+    if (!set && model_now() < deadline)
+        model_set_now(deadline);
+    return set;
 }
 
 /* A thread's number stands for it. */
