@@ -144,7 +144,7 @@ static void task_spawner_end(struct task_spawner *self)
 }
 
 /* A thread without futures. */
-enum { ASKERS = 3, EACH = 100 };
+enum { ASKERS = 3, EACH = 20 };
 struct asker {
     struct task_spawner *spawner;
     uint64_t first;

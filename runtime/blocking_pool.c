@@ -46,7 +46,8 @@ struct edo_blocking_pool {
     uint64_t queued;
     struct edo_list idle; /* those that went idle last are last */
     uint32_t idle_count;
-    uint32_t threads; /* that run work, will, or may be given some: at most max */
+    uint32_t threads; /* that run work, will, or may be given some: at most max, and those lent */
+    uint32_t lent;    /* of these, are workers of the runtime */
     uint32_t present; /* the same, and those that have not left their id yet */
     uint32_t serial;  /* of the last thread */
     struct worker *spare, *all;
@@ -280,7 +281,20 @@ static int start(struct edo_blocking_pool *pool, struct worker *worker)
     return error;
 }
 
-/* Counts one thread more. */
+/* Under the lock: counts one thread more, if there may be one, and has its record, or NULL. */
+static bool reserve(struct edo_blocking_pool *pool, struct worker **spare)
+{
+    if (pool->threads - pool->lent >= pool->max)
+        return false;
+    pool->threads++;
+    pool->present++;
+    *spare = pool->spare;
+    if (*spare != NULL)
+        pool->spare = (*spare)->spare;
+    return true;
+}
+
+/* One thread more, which has been counted. */
 static int grow(struct edo_blocking_pool *pool, struct worker *spare, const struct edo_task *task)
 {
     int error = start(pool, spare);
@@ -317,16 +331,29 @@ int edo_blocking_pool_submit(struct edo_blocking_pool *pool, struct edo_task *ta
         return 0;
     }
     push(pool, task);
-    bool more = pool->threads < pool->max;
-    struct worker *spare = pool->spare;
-    if (more) {
-        pool->threads++;
-        pool->present++;
-        if (spare != NULL)
-            pool->spare = spare->spare;
-    }
+    struct worker *spare;
+    bool more = reserve(pool, &spare);
     edo_unlock(&pool->lock);
     return more ? grow(pool, spare, task) : 0;
+}
+
+void edo_blocking_pool_lend(struct edo_blocking_pool *pool)
+{
+    edo_lock(&pool->lock);
+    pool->lent++;
+    struct worker *spare;
+    bool more = pool->head != NULL && reserve(pool, &spare);
+    edo_unlock(&pool->lock);
+    /* Without one more, what is queued waits for those that there are, this one among them. */
+    if (more)
+        grow(pool, spare, NULL);
+}
+
+void edo_blocking_pool_return(struct edo_blocking_pool *pool)
+{
+    edo_lock(&pool->lock);
+    pool->lent--;
+    edo_unlock(&pool->lock);
 }
 
 /* The end. */

@@ -22,6 +22,11 @@ void edo_blocking_pool_free(struct edo_blocking_pool *pool);
  * reference to the task and one to the handle. */
 int edo_blocking_pool_submit(struct edo_blocking_pool *pool, struct edo_task *task);
 
+/* This thread, one of the pool's, is a worker of the runtime for a while, and does not count among those that there
+ * may be: work that is queued goes on without it. */
+void edo_blocking_pool_lend(struct edo_blocking_pool *pool);
+void edo_blocking_pool_return(struct edo_blocking_pool *pool);
+
 /* Takes no more, has its idle threads leave, and cancels on this thread what has not begun. */
 void edo_blocking_pool_close(struct edo_blocking_pool *pool);
 

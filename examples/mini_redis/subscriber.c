@@ -42,24 +42,32 @@ static void take_arrivals(struct subscriber *self)
     pthread_mutex_unlock(&self->mutex);
 }
 
+/* Has the one at the top receive its next post, and moves it to its place: out, when there is none. */
+static void receive_top(struct subscriber *self)
+{
+    if (!subscription_receive(self->ready[0]))
+        self->ready[0] = self->ready[--self->ready_count];
+    sift(self);
+}
+
 /* The subscription with the oldest post, which it has received; NULL: there is none. */
 static struct subscription *next_ready(struct subscriber *self)
 {
-    take_arrivals(self);
-    if (self->ready_count == 0)
-        return NULL;
-    bool received = subscription_receive(self->ready[0]);
-    edo_assert(received);
-    return self->ready[0];
+    for (;;) {
+        take_arrivals(self);
+        if (self->ready_count == 0)
+            return NULL;
+        if (self->ready[0]->received)
+            return self->ready[0];
+        receive_top(self);
+    }
 }
 
 /* The one at the top has given up its message. */
 static void pass(struct subscriber *self)
 {
     self->ready[0]->received = false;
-    if (!subscription_receive(self->ready[0]))
-        self->ready[0] = self->ready[--self->ready_count];
-    sift(self);
+    receive_top(self);
 }
 
 struct subscriber *subscriber_new(struct pubsub *pubsub, _Atomic(size_t) *kept)

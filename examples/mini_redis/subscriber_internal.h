@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /* What subscriber.c and subscription.c share: the two, and how posts come in.
  *
- * A subscription is known to its client when there is something in its channel. For one that is not, a post
- * makes it so: whoever publishes puts it among the arrivals and, if it is the first there, notifies the client
- * (subscription.c, `told`). The client takes the arrivals into a heap, by the number of the next post of each,
- * and takes posts from the one on top; a channel that it finds empty is not known any more. It looks a last
- * time under the mutex: a post that comes later finds it unknown.
+ * A subscription is known to its client when there may be something in its channel. For one that is not, a
+ * post makes it so: whoever publishes puts it among the arrivals and, if it is the first there, notifies the
+ * client (subscription.c, `told`). The client takes the arrivals into a heap, by number, and takes posts from the
+ * one on top; a channel that it finds empty is not known any more. It looks a last time under the mutex: a post
+ * that comes later finds it unknown.
  *
- * The order is right: a number is given, its post sent, and told of, before the next number. So when a client
- * has taken a post from a channel, all that are older are in its heap, or among the arrivals: it takes those
- * in before it looks at the top.
+ * A post is sent first, and told of then. In between a client that knows the subscription may take it, and find
+ * nothing behind it. So a subscription may arrive whose channel is empty, or goes on with a later post: its
+ * number is no more than a bound, until the post has been received.
+ *
+ * The order is right nevertheless: a number is given, its post sent, and told of, before the next number. So when a
+ * client has received a post, each older one is in a channel that it knows, or that is among the arrivals, with
+ * that number or a lower one. It takes those in, and passes a post on when that is on top.
  */
 #ifndef MINI_REDIS_SUBSCRIBER_INTERNAL_H
 #define MINI_REDIS_SUBSCRIBER_INTERNAL_H
@@ -27,7 +31,7 @@ struct subscription {
     bool received;
     /* Under the subscriber's mutex while it is not known; then the client's, but for the arrival. */
     bool known;
-    uint64_t number; /* of its next post */
+    uint64_t number; /* of its next post; while that has not been received, it or an older one */
     struct edo_list arrival;
 };
 

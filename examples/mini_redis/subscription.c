@@ -37,8 +37,6 @@ static int receive(struct subscription *self)
 
 bool subscription_receive(struct subscription *self)
 {
-    if (self->received)
-        return true;
     int r = receive(self);
     if (r < 0) {
         pthread_mutex_lock(&self->subscriber->mutex);
