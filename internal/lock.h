@@ -5,6 +5,7 @@
 #define EDO_INTERNAL_LOCK_H
 
 #include <pthread.h>
+#include <stdbool.h>
 
 struct edo_lock {
     pthread_mutex_t mutex_;
@@ -13,5 +14,7 @@ void edo_lock_init(struct edo_lock *lock);
 void edo_lock_destroy(struct edo_lock *lock);
 void edo_lock(struct edo_lock *lock);
 void edo_unlock(struct edo_lock *lock);
+/* Takes the lock if nobody holds it, and returns whether it did. Never waits. */
+bool edo_try_lock(struct edo_lock *lock);
 
 #endif

@@ -148,6 +148,11 @@ void edo_unlock(struct edo_lock *lock)
     pthread_mutex_unlock(&lock->mutex_);
 }
 
+bool edo_try_lock(struct edo_lock *lock)
+{
+    return pthread_mutex_trylock(&lock->mutex_) == 0;
+}
+
 void edo_event_init(struct edo_event *event)
 {
     pthread_mutex_init(&event->mutex_, NULL);

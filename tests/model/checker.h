@@ -56,6 +56,8 @@ enum op_kind {
     OP_RMW,
     OP_CAS,
     OP_LOCK,
+    OP_TRY_LOCK,
+    OP_UNLOCK, /* in a model that tries locks */
     OP_WAIT,
     OP_WAIT_TIMED,
     OP_SIGNAL,
@@ -85,7 +87,8 @@ struct loc {
     int last_sc;           /* the last seq_cst store; -1: none */
     clock_vec accessed;    /* each thread's last step on it */
     int write;             /* the last step that wrote, or locked, or signalled; -1: none */
-    int read[THREADS + 1]; /* each thread's last step that read only; -1: none */
+    int unlock;            /* the last unlock, where it is a step; -1: none */
+    int read[THREADS + 1]; /* each thread's last step that read only, or found it held; -1: none */
     int sc_write;          /* the last seq_cst step that wrote; -1: none */
     clock_vec sc_reads;    /* the dependency clocks of the seq_cst reads */
     /* Locks and events. */

@@ -108,7 +108,7 @@ static bool wakes(const struct node *step, const struct op *op)
 {
     if (step->loc == NULL || step->loc != op->loc)
         return false;
-    if (step->wrote)
+    if (step->wrote || op->kind == OP_UNLOCK)
         return true;
     /* A spurious failure read what the newest store wrote; after another it could not. */
     return (step->sc && op->sc && (!is_load(op->kind) || step->kind == OP_CAS)) ||
@@ -293,6 +293,24 @@ static bool unordered(int i, int thread, clock_vec before)
     return node->order[node->thread] > before[node->thread];
 }
 
+static void reverse_conflicts(enum op_kind kind, const struct loc *loc, bool sc, clock_vec before)
+{
+    int me = x.current;
+    bool may_write = kind != OP_LOAD;
+    bool locks = kind == OP_LOCK || kind == OP_TRY_LOCK;
+    /* A lock cannot be taken before it was given back, but before it was taken; who only tries comes
+     * in between as well. */
+    int write = kind == OP_TRY_LOCK && loc->unlock > loc->write ? loc->unlock : loc->write;
+    if (may_write && unordered(write, me, before))
+        reverse(write, me);
+    if (!may_write && sc && unordered(loc->sc_write, me, before))
+        reverse(loc->sc_write, me);
+    if (may_write && !locks)
+        for (int i = 0; i < x.count; i++)
+            if (unordered(loc->read[i], me, before))
+                reverse(loc->read[i], me);
+}
+
 void step_taken(enum op_kind kind, struct loc *loc, bool wrote, bool sc, clock_vec before)
 {
     int at = x.depth - 1, me = x.current;
@@ -305,12 +323,13 @@ void step_taken(enum op_kind kind, struct loc *loc, bool wrote, bool sc, clock_v
         node->detail = node->variant;
     else if (wrote || loc == NULL)
         node->detail = UINT16_MAX;
+    else if (kind == OP_TRY_LOCK)
+        node->detail = 0;
     if (loc == NULL) {
         node->order = thread->order;
         add_to_hash(node);
         return;
     }
-    bool may_write = kind != OP_LOAD;
     /* A compare-exchange that failed, and would have been seq_cst, keeps its place among the seq_cst
      * reads as if it had written: elsewhere it does. */
     bool sc_writes = kind == OP_CAS ? thread->op.sc : wrote && sc;
@@ -321,23 +340,22 @@ void step_taken(enum op_kind kind, struct loc *loc, bool wrote, bool sc, clock_v
         if (!wrote && (sc || sc_writes) && loc->sc_write >= 0)
             thread->order = clock_join(thread->order, nodes[loc->sc_write].order);
     }
+    if (kind ==
+        OP_UNLOCK) /* after those that found it held, whose order among each other is none */
+        for (int i = 0; i < x.count; i++)
+            if (loc->read[i] >= 0)
+                thread->order = clock_join(thread->order, nodes[loc->read[i]].order);
     node->order = thread->order;
     add_to_hash(node);
-    if (kind > OP_CAS) /* their uses are in one order */
+    if (kind > OP_CAS && wrote) /* these are in one order */
         loc->order = thread->order;
-    if (at >= x.fresh && search->mode == MODE_EXHAUSTIVE) {
-        if (may_write && unordered(loc->write, me, before))
-            reverse(loc->write, me);
-        if (!may_write && sc && unordered(loc->sc_write, me, before))
-            reverse(loc->sc_write, me);
-        if (may_write)
-            for (int i = 0; i < x.count; i++)
-                if (unordered(loc->read[i], me, before))
-                    reverse(loc->read[i], me);
-    }
+    if (at >= x.fresh && search->mode == MODE_EXHAUSTIVE)
+        reverse_conflicts(kind, loc, sc, before);
     if (sc_writes)
         loc->sc_write = at;
-    if (wrote) {
+    if (kind == OP_UNLOCK) {
+        loc->unlock = at;
+    } else if (wrote) {
         loc->write = at;
     } else {
         loc->read[me] = at;

@@ -118,6 +118,7 @@ struct loc *loc_of(const volatile void *at, size_t size)
                         .generation = x.generation,
                         .last_sc = -1,
                         .write = -1,
+                        .unlock = -1,
                         .sc_write = -1,
                         .holder = -1};
     for (int i = 0; i <= THREADS; i++)

@@ -68,6 +68,8 @@ struct model {
     unsigned spurious;
     /* The steps of one execution after which it is a livelock: 2000 when 0. */
     unsigned steps;
+    /* Somebody calls edo_try_lock, and so can tell when a lock is given back: unlocking is a step. */
+    bool tries;
     /* Only run when it is named. */
     bool manual;
 };

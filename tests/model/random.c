@@ -12,7 +12,7 @@
 
 enum { MAX_THREADS = 3, MAX_OPS = 4, LOCATIONS = 2, NAIVE_LIMIT = 2000000 };
 
-enum action { LOAD, STORE, EXCHANGE, ADD, CAS, CAS_WEAK, LOCKED, SIGNAL, WAIT, ACTIONS };
+enum action { LOAD, STORE, EXCHANGE, ADD, CAS, CAS_WEAK, LOCKED, SIGNAL, WAIT, ACTIONS, TRIED };
 
 struct program {
     int threads, ops[MAX_THREADS];
@@ -96,7 +96,11 @@ static uint32_t take(struct step *step, struct shared *shared)
             return 9;
         return (uint32_t)expected;
     case LOCKED:
-        edo_lock(&shared->lock);
+    case TRIED:
+        if (step->action == LOCKED)
+            edo_lock(&shared->lock);
+        else if (!edo_try_lock(&shared->lock))
+            return 9;
         seen = shared->locked;
         shared->locked = (uint32_t)step->value;
         edo_unlock(&shared->lock);
@@ -157,11 +161,13 @@ static void print_program(void)
         for (int i = 0; i < program.ops[t]; i++) {
             struct step *step = &program.steps[t][i];
             if (step->action > CAS_WEAK) {
+                bool locks = step->action == LOCKED || step->action == TRIED;
                 printf("  %s(%d);",
                        step->action == LOCKED   ? "locked"
+                       : step->action == TRIED  ? "tried"
                        : step->action == SIGNAL ? "signal"
                                                 : "wait",
-                       step->action == LOCKED ? step->value : step->location);
+                       locks ? step->value : step->location);
                 continue;
             }
             printf("  %s(%s, %s", op_name(step->site.op), step->site.text,
@@ -236,9 +242,21 @@ struct job {
     struct tally *tallies;
 };
 
-static void check(uint64_t seed, struct tally *tally)
+/* In about half of its locks the program tries. Whether it has any. */
+static bool make_tries(void)
 {
-    make_program(seed);
+    bool tries = false;
+    for (int t = 0; t < program.threads; t++)
+        for (int i = 0; i < program.ops[t]; i++)
+            if (program.steps[t][i].action == LOCKED && program.steps[t][i].value != 2) {
+                program.steps[t][i].action = TRIED;
+                tries = true;
+            }
+    return tries;
+}
+
+static void check_program(uint64_t seed, struct tally *tally)
+{
     model.old = 1 + (unsigned)(seed / 3 % 3);
     struct search naive = run(MODE_NAIVE, 0, false);
     struct search bounded_naive = run(MODE_BOUNDED, 1 + (unsigned)(seed % 3), true);
@@ -266,6 +284,17 @@ static void check(uint64_t seed, struct tally *tally)
     }
     free(naive.outcomes.text);
     free(bounded_naive.outcomes.text);
+}
+
+static void check(uint64_t seed, struct tally *tally)
+{
+    make_program(seed);
+    model.tries = false;
+    check_program(seed, tally);
+    make_program(seed); /* a shrunk one is not the same */
+    model.tries = make_tries();
+    if (model.tries)
+        check_program(seed, tally);
 }
 
 enum { SLICES = 16 };

@@ -4,7 +4,7 @@
  *
  * A thread runs up to its next step, announces it, and takes it when the search says so. Starting a
  * thread, ending and unlocking are no points of choice: nobody's step could come in between and make
- * a difference that it could not make before or after.
+ * a difference that it could not make before or after. (Where a lock is tried, unlocking is one.)
  */
 #include <stdlib.h>
 #include <string.h>
@@ -229,6 +229,28 @@ void edo_lock_destroy(struct edo_lock *lock)
     plain_access((uintptr_t)lock, sizeof *lock, true, __builtin_return_address(0));
 }
 
+/* What the step of a thread that has the lock now does. */
+static void taken(struct loc *loc)
+{
+    struct thread *thread = self();
+    loc->holder = x.current;
+    thread->hb = clock_join(thread->hb, loc->released);
+}
+
+/* A step on the lock; returns what the thread's dependency clock was. */
+static clock_vec lock_step(struct edo_lock *lock, struct loc *loc, enum op_kind kind, void *pc)
+{
+    step_begin((struct op){.kind = kind, .loc = loc});
+    atomic_access((uintptr_t)lock, sizeof *lock, NULL, 0);
+    struct thread *thread = self();
+    if (!epoch_known(loc->init, thread))
+        fail(pc, "data race: lock against its edo_lock_init");
+    clock_vec before = thread->order;
+    loc->accessed[x.current] = thread->hb[x.current];
+    thread->order = clock_join(thread->order, loc->order);
+    return before;
+}
+
 void edo_lock(struct edo_lock *lock)
 {
     void *pc = __builtin_return_address(0);
@@ -236,18 +258,26 @@ void edo_lock(struct edo_lock *lock)
     struct loc *loc = loc_of(lock, 1);
     if (loc->holder == x.current)
         fail(pc, "lock taken twice by one thread: deadlock");
-    step_begin((struct op){.kind = OP_LOCK, .loc = loc});
-    atomic_access((uintptr_t)lock, sizeof *lock, NULL, 0);
-    struct thread *thread = self();
-    if (!epoch_known(loc->init, thread))
-        fail(pc, "data race: lock against its edo_lock_init");
-    clock_vec before = thread->order;
-    loc->holder = x.current;
-    loc->accessed[x.current] = thread->hb[x.current];
-    thread->hb = clock_join(thread->hb, loc->released);
-    thread->order = clock_join(thread->order, loc->order);
+    clock_vec before = lock_step(lock, loc, OP_LOCK, pc);
+    taken(loc);
     trace_step(NULL, 0, pc, "locks");
     step_taken(OP_LOCK, loc, true, false, before);
+}
+
+bool edo_try_lock(struct edo_lock *lock)
+{
+    void *pc = __builtin_return_address(0);
+    if (!search->model->tries)
+        fail(pc, "edo_try_lock in a model that does not say .tries");
+    atomic_access((uintptr_t)lock, sizeof *lock, NULL, 0);
+    struct loc *loc = loc_of(lock, 1);
+    clock_vec before = lock_step(lock, loc, OP_TRY_LOCK, pc);
+    bool free = loc->holder < 0;
+    if (free)
+        taken(loc);
+    trace_step(NULL, 0, pc, free ? "locks" : "finds it locked");
+    step_taken(OP_TRY_LOCK, loc, free, false, before);
+    return free;
 }
 
 void edo_unlock(struct edo_lock *lock)
@@ -258,12 +288,18 @@ void edo_unlock(struct edo_lock *lock)
     if (loc->holder != x.current)
         fail(pc, "lock released by a thread that does not hold it");
     struct thread *thread = self();
-    step_inline();
+    clock_vec before = thread->order;
+    if (search->model->tries)
+        before = lock_step(lock, loc, OP_UNLOCK, pc);
+    else
+        step_inline();
     loc->holder = -1;
     loc->accessed[x.current] = thread->hb[x.current];
     loc->released = thread->hb;
     loc->order = thread->order;
     trace_step(NULL, 0, pc, "unlocks");
+    if (search->model->tries)
+        step_taken(OP_UNLOCK, loc, true, false, before);
 }
 
 /* ---- Thread-locals: clang's emulated TLS asks us where they are ---- */

@@ -534,6 +534,23 @@ END MODEL(lock_excludes, .outcomes = "3")
     edo_lock_destroy(&lock);
     model_outcome(data);
 }
+THREAD(tried_add)
+if (edo_try_lock(&lock)) {
+    data++;
+    edo_unlock(&lock);
+}
+END
+/* Who finds it held gives up; who comes before or after does not. */
+MODEL(try_lock_excludes, .tries = true, .outcomes = "1 2 3")
+{
+    edo_lock_init(&lock);
+    model_thread(tried_add, NULL);
+    model_thread(locked_add, NULL);
+    model_thread(tried_add, NULL);
+    model_join_all();
+    edo_lock_destroy(&lock);
+    model_outcome(data);
+}
 static int event;
 THREAD(waits)
 model_wait(&event);
