@@ -304,7 +304,8 @@ check-examples: examples $(EXAMPLES:%=build/asan/%)
 	done; done
 
 # The runner's own test: a leak, a race, a hang, a crash, a lost test must be noticed.
-RUNNER := tests/runner/wrong_test.c tests/support/sanitizers.c tests/support/timeout.c
+RUNNER := tests/runner/wrong_test.c tests/support/sanitizers.c tests/support/timeout.c \
+	internal/census.c internal/futex_lock.c internal/sys.c
 $(foreach f,test asan tsan,$(eval $(call program-rule,$f,build/$f/runner,$(RUNNER) $(if $(filter tsan,$f),$(TSAN_SUPPORT)),-lcriterion)))
 
 check-runner: $(foreach f,test asan tsan,build/$f/runner)

@@ -2,12 +2,15 @@
 #include "sys.h"
 
 #include <errno.h>
+#include <linux/futex.h>
 #include <malloc.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
 #ifdef EDO_FAULTS
 /* Countdown to the failing allocation; 0 is off. Relaxed: a test arms it before it starts threads,
@@ -128,29 +131,18 @@ bool edo_random(void *block, size_t size)
     return true;
 }
 
-void edo_lock_init(struct edo_lock *lock)
+void edo_futex_wait(const _Atomic(uint32_t) *word, uint32_t value)
 {
-    pthread_mutex_init(&lock->mutex_, NULL);
+    int error = errno;
+    syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, NULL);
+    errno = error;
 }
 
-void edo_lock_destroy(struct edo_lock *lock)
+void edo_futex_wake(const _Atomic(uint32_t) *word)
 {
-    pthread_mutex_destroy(&lock->mutex_);
-}
-
-void edo_lock(struct edo_lock *lock)
-{
-    pthread_mutex_lock(&lock->mutex_);
-}
-
-void edo_unlock(struct edo_lock *lock)
-{
-    pthread_mutex_unlock(&lock->mutex_);
-}
-
-bool edo_try_lock(struct edo_lock *lock)
-{
-    return pthread_mutex_trylock(&lock->mutex_) == 0;
+    int error = errno;
+    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1);
+    errno = error;
 }
 
 void edo_event_init(struct edo_event *event)

@@ -9,6 +9,7 @@
 #ifndef EDO_INTERNAL_SYS_H
 #define EDO_INTERNAL_SYS_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -78,6 +79,12 @@ void edo_event_destroy(struct edo_event *event);
 void edo_event_set(struct edo_event *event);
 void edo_event_wait(struct edo_event *event);
 
+/* Sleeps while the word is `value`, until edo_futex_wake, or for nothing: callers look again. */
+void edo_futex_wait(const _Atomic(uint32_t) *word, uint32_t value);
+
+/* Wakes one of those who sleep at the word's address, if any does. Nothing need be there any more. */
+void edo_futex_wake(const _Atomic(uint32_t) *word);
+
 /* Prints "edo: " and the message with its location, and aborts. For bugs only: never reached by
  * bad input, a peer or a failed allocation. */
 _Noreturn void edo_bug(const char *file, int line, const char *format, ...)
@@ -90,5 +97,8 @@ _Noreturn void edo_bug(const char *file, int line, const char *format, ...)
 
 /* The member's owner, from a pointer to the member. */
 #define edo_container_of(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
+
+/* edo_lock and its like. */
+#include "futex_lock.h"
 
 #endif
