@@ -18,25 +18,72 @@
 #include "census.h"
 #include "lock.h"
 
+/* Whether the process never had another thread. False where the C library does not tell. */
+#if __has_include(<sys/single_threaded.h>)
+#include <sys/single_threaded.h>
+#define edo_single_threaded() (__libc_single_threaded != 0)
+#else
+#define edo_single_threaded() false
+#endif
+
 /* Atomics. The order is the bare word: edo_load(&task->state, acquire). A checking build names a
  * header of its own in EDO_SYS_ATOMICS, which puts a scheduler behind each of them. */
 #ifdef EDO_SYS_ATOMICS
 #include EDO_SYS_ATOMICS
 #else
-#define edo_init(p, v)             atomic_init((p), (v))
-#define edo_load(p, order)         atomic_load_explicit((p), memory_order_##order)
-#define edo_store(p, v, order)     atomic_store_explicit((p), (v), memory_order_##order)
-#define edo_exchange(p, v, order)  atomic_exchange_explicit((p), (v), memory_order_##order)
-#define edo_fetch_add(p, v, order) atomic_fetch_add_explicit((p), (v), memory_order_##order)
-#define edo_fetch_sub(p, v, order) atomic_fetch_sub_explicit((p), (v), memory_order_##order)
-#define edo_fetch_or(p, v, order)  atomic_fetch_or_explicit((p), (v), memory_order_##order)
-#define edo_fetch_and(p, v, order) atomic_fetch_and_explicit((p), (v), memory_order_##order)
-#define edo_cas(p, expected, v, order, fail)                                            \
-    atomic_compare_exchange_strong_explicit((p), (expected), (v), memory_order_##order, \
-                                            memory_order_##fail)
-#define edo_cas_weak(p, expected, v, order, fail)                                     \
-    atomic_compare_exchange_weak_explicit((p), (expected), (v), memory_order_##order, \
-                                          memory_order_##fail)
+#define edo_init(p, v)         atomic_init((p), (v))
+#define edo_load(p, order)     atomic_load_explicit((p), memory_order_##order)
+#define edo_store(p, v, order) atomic_store_explicit((p), (v), memory_order_##order)
+/* With one thread a read-modify-write is a load and a store: being atomic is what costs. Threads that
+ * are started later see what was done before. */
+#define EDO_RMW_(p, v, next, atomic)                \
+    __extension__({                                 \
+        __auto_type at_ = (p);                      \
+        __typeof__((void)0, *at_) arg_ = (v), was_; \
+        if (edo_single_threaded()) {                \
+            was_ = edo_load(at_, relaxed);          \
+            edo_store(at_, (next), relaxed);        \
+        } else {                                    \
+            was_ = (atomic);                        \
+        }                                           \
+        was_;                                       \
+    })
+#define edo_exchange(p, v, order) \
+    EDO_RMW_(p, v, arg_, atomic_exchange_explicit(at_, arg_, memory_order_##order))
+#define edo_fetch_add(p, v, order) \
+    EDO_RMW_(p, v, was_ + arg_, atomic_fetch_add_explicit(at_, arg_, memory_order_##order))
+#define edo_fetch_sub(p, v, order) \
+    EDO_RMW_(p, v, was_ - arg_, atomic_fetch_sub_explicit(at_, arg_, memory_order_##order))
+#define edo_fetch_or(p, v, order) \
+    EDO_RMW_(p, v, was_ | arg_, atomic_fetch_or_explicit(at_, arg_, memory_order_##order))
+#define edo_fetch_and(p, v, order) \
+    EDO_RMW_(p, v, was_ &arg_, atomic_fetch_and_explicit(at_, arg_, memory_order_##order))
+#define EDO_CAS_(p, expected, v, atomic)            \
+    __extension__({                                 \
+        __auto_type at_ = (p);                      \
+        __auto_type expected_ = (expected);         \
+        __typeof__((void)0, *at_) arg_ = (v), was_; \
+        bool done_;                                 \
+        if (edo_single_threaded()) {                \
+            was_ = edo_load(at_, relaxed);          \
+            done_ = was_ == *expected_;             \
+            if (done_)                              \
+                edo_store(at_, arg_, relaxed);      \
+            else                                    \
+                *expected_ = was_;                  \
+        } else {                                    \
+            done_ = (atomic);                       \
+        }                                           \
+        done_;                                      \
+    })
+#define edo_cas(p, expected, v, order, fail)                                                     \
+    EDO_CAS_(p, expected, v,                                                                     \
+             atomic_compare_exchange_strong_explicit(at_, expected_, arg_, memory_order_##order, \
+                                                     memory_order_##fail))
+#define edo_cas_weak(p, expected, v, order, fail)                                              \
+    EDO_CAS_(p, expected, v,                                                                   \
+             atomic_compare_exchange_weak_explicit(at_, expected_, arg_, memory_order_##order, \
+                                                   memory_order_##fail))
 #endif
 
 #define edo_likely(x)   __builtin_expect(!!(x), 1)
