@@ -18,7 +18,9 @@ CLANG ?= clang
 CLANG_FORMAT ?= clang-format
 FUZZ_SECONDS ?= 60
 SOAK_SECONDS ?= 300
+SECONDS ?= 60
 TEST_LIMIT ?= 900
+REPEAT ?= 1
 COMPARE ?=
 JOBS ?= $(shell nproc)
 # V=1 shows the commands.
@@ -54,9 +56,10 @@ TEST_SCRIPTS := $(wildcard tests/*.sh)
 STRESS := $(wildcard tests/stress/*.c)
 SOAKS := $(basename $(wildcard tests/soak/*.c))
 FUZZERS := $(basename $(wildcard tests/fuzz/*_fuzz.c))
-BENCH := $(wildcard bench/*.c)
+# loadgen is a program of its own: a load for servers, without Edo.
+BENCH := $(filter-out bench/loadgen.c,$(wildcard bench/*.c))
 
-SOURCES := $(LIB) $(wildcard docs/*.c examples/*.c examples/*/*.c) $(BENCH) \
+SOURCES := $(LIB) $(wildcard docs/*.c examples/*.c examples/*/*.c) $(wildcard bench/*.c) \
 	$(TESTS) $(STRESS) $(wildcard tests/support/*.c tests/soak/*.c tests/fuzz/*.c tests/model/*.c tests/model/models/*.c)
 # Not tests/compile_fail: two awaits on one line are meant there.
 FORMATTED := $(SOURCES) $(HEADERS) $(wildcard examples/*.h examples/*/*.h bench/*.h tests/*.h tests/support/*.h tests/stress/*.h tests/fuzz/*.h tests/model/*.h)
@@ -130,8 +133,8 @@ strict-clang := $(CLANG) $(BASE) -O2 -g $(WARNINGS_clang) -Werror
 # The model checker. `checker` is itself; `model` is what it checks: the library and the models, whose
 # atomics are its steps, whose plain accesses call it (it is the runtime of -fsanitize=thread), and
 # whose thread-locals it keeps, one set for each of its threads.
-# EDO_WAKES: see internal/waiter.h.
-MODEL_FLAGS := -g -fno-omit-frame-pointer -DEDO_SYS_ATOMICS=\"tests/model/atomics.h\" -DEDO_WAKES=1
+# EDO_WAKES: see internal/waiter.h; EDO_QUEUE_SIZE, EDO_WATCH_ROUNDS: runtime/queue.h, worker.c.
+MODEL_FLAGS := -g -fno-omit-frame-pointer -DEDO_SYS_ATOMICS=\"tests/model/atomics.h\" -DEDO_WAKES=1 -DEDO_QUEUE_SIZE=4u -DEDO_WATCH_ROUNDS=1
 checker := $(CLANG) $(BASE) -O2 $(MODEL_FLAGS) $(WARNINGS_clang) -Werror
 model := $(CLANG) $(BASE) -O1 $(MODEL_FLAGS) \
 	-fsanitize=thread -mllvm -tsan-instrument-func-entry-exit=0 -mllvm -tsan-instrument-atomics=0 \
@@ -146,10 +149,12 @@ objects = $(patsubst %.c,build/obj/$1/%.o,$2)
 NEEDS := $(if $(filter test,$(MAKECMDGOALS)),install-deps-test) \
 	$(if $(filter run,$(MAKECMDGOALS)),install-deps-run) \
 	$(if $(filter bench-compare,$(MAKECMDGOALS)),install-deps-compare) \
+	$(if $(filter bench-servers,$(MAKECMDGOALS)),install-deps-servers) \
+	$(if $(filter check-instructions instructions-baseline,$(MAKECMDGOALS)),install-deps-instructions) \
 	$(if $(filter fuzz,$(MAKECMDGOALS)),install-deps-fuzz) \
 	$(if $(filter format,$(MAKECMDGOALS)),install-deps-format) \
 	$(if $(filter model mutants,$(MAKECMDGOALS)),install-deps-model) \
-	$(if $(filter check check-% format-check,$(MAKECMDGOALS)),install-deps-check)
+	$(if $(filter check check-% format-check,$(filter-out check-instructions,$(MAKECMDGOALS))),install-deps-check)
 
 # A flavor's flags are kept in a file that changes with them, so that its objects do too.
 define object-rules
@@ -192,15 +197,17 @@ build/libedo.so: $(call objects,shared,$(LIB)) build/obj/sources
 		$(filter %.o,$^) $(UV_LIBS)
 	$(Q)ln -sf libedo.so build/$(SONAME)
 
-# manager_task is a client of mini-redis, of whose parts it is made.
+# These are clients of mini-redis, of whose parts they are made.
 examples/manager_task-parts := $(filter examples/mini_redis/%,$(EXAMPLE_PARTS))
+examples/blocking_client-parts := $(examples/manager_task-parts)
 example-sources = $(if $(wildcard $1.c),$1.c,$(wildcard $1/*.c)) $($1-parts)
 $(foreach e,$(EXAMPLES),$(eval $(call program-rule,release,build/$e,$(call example-sources,$e),build/libedo.a)))
 $(foreach e,$(EXAMPLES),$(eval $(call program-rule,asan,build/asan/$e,$(call example-sources,$e) $(LIB))))
 
 $(eval $(call program-rule,bench,build/bench/edo-bench,$(BENCH) $(LIB)))
+$(eval $(call program-rule,bench,build/bench/loadgen,bench/loadgen.c))
 
-.PHONY: all examples run bench bench-compare
+.PHONY: all examples run bench bench-compare bench-servers check-instructions instructions-baseline
 all: build/libedo.a build/libedo.so  ## the library: build/libedo.a and build/libedo.so (the default)
 
 examples: $(EXAMPLES:%=build/%)  ## build/examples/*
@@ -212,9 +219,19 @@ bench: build/bench/edo-bench  ## build/bench/edo-bench WORKLOAD FLAVOR [N]
 	@echo "build/bench/edo-bench --list names the workloads"
 
 # Without the peer there are Edo's numbers alone, and a line of what to get.
-bench-compare: build/bench/edo-bench  ## the same beside Tokio's, in turn; COMPARE='--pairs 9 select2'
+bench-compare: build/bench/edo-bench  ## the same beside Tokio's, in turn; COMPARE='--flavor ct,mt2 select2'
 	$(Q)bench/peers/tokio/build.sh build/bench/peers/tokio || true
 	$(Q)bench/compare.py $(COMPARE)
+
+bench-servers: build/bench/edo-bench build/bench/loadgen build/examples/mini_redis  ## servers under a load, beside others; COMPARE='--flavor ct,mt2 echo'
+	$(Q)bench/peers/tokio/build.sh build/bench/peers/tokio || true
+	$(Q)bench/servers.py $(COMPARE)
+
+check-instructions: build/bench/edo-bench  ## do operations take more instructions than bench/instructions.baseline says?
+	$(Q)bench/instructions.py
+
+instructions-baseline: build/bench/edo-bench  ## write that file
+	$(Q)bench/instructions.py --renew
 
 # ---- Tests ---------------------------------------------------------------------------------------
 
@@ -224,7 +241,7 @@ test-binary = build/$1/edo-tests
 test-sources = $(TESTS) $(STRESS) $(TEST_SUPPORT) $(if $(filter tsan,$1),$(TSAN_SUPPORT)) $(EXAMPLE_PARTS) $(LIB)
 $(foreach f,$(TEST_FLAVORS),$(eval $(call program-rule,$f,$(call test-binary,$f),$(call test-sources,$f),-lcriterion)))
 
-export TEST_LIMIT TEST_JOBS TEST_TIMEOUT TEST_FILTER
+export TEST_LIMIT TEST_JOBS TEST_TIMEOUT TEST_FILTER REPEAT
 # The examples that tests start are those in EDO_BUILD/examples/. $(call run-tests,FLAVOR,EDO_BUILD)
 run-tests = $(Q)EDO_BUILD=$2 tests/support/run_tests.sh $(call test-binary,$1) $(TESTS)
 
@@ -237,7 +254,7 @@ test: $(call test-binary,test) examples  ## install Criterion if it is missing, 
 # In this order, one at a time, so that nothing else takes the time of a test that is running; what
 # they need is built before, on all cores.
 CHECKS := format-check check-arrows check-expansion check-headers check-strict check-compile-fail check-runner \
-	check-test check-asan check-tsan check-clang check-fuzz check-examples check-install check-model
+	check-test check-asan check-tsan check-clang check-workers check-fuzz check-examples check-install check-model
 CHECK_BUILDS := $(foreach f,$(TEST_FLAVORS),$(call test-binary,$f)) all examples $(EXAMPLES:%=build/asan/%) \
 	$(FUZZERS:tests/%=build/%) build/bench/edo-bench build/model/edo-model
 check-strict-objects := $(foreach f,strict-gcc strict-clang,$(call objects,$f,$(filter-out tests/soak/% tests/fuzz/% tests/model/%,$(SOURCES))))
@@ -295,6 +312,12 @@ check-clang: $(call test-binary,clang) examples
 	$(call heading,all tests, built by clang)
 	$(call run-tests,clang,build)
 
+# EDO_TEST_WORKERS=N and EDO_TEST_ROOT=task run one of these: tests/support/runtimes.h.
+WORKERS_IN := test asan tsan
+check-workers: $(foreach f,$(WORKERS_IN),$(call test-binary,$f))
+	$(call heading,what holds on any runtime holds on multi-thread ones)
+	$(Q)tests/support/run_workers.sh $(WORKERS_IN)
+
 check-examples: examples $(EXAMPLES:%=build/asan/%)
 	$(call heading,the scripts of tests/ on the examples; then with AddressSanitizer)
 	$(Q)for build in build build/asan; do for script in $(TEST_SCRIPTS); do \
@@ -304,8 +327,8 @@ check-examples: examples $(EXAMPLES:%=build/asan/%)
 	done; done
 
 # The runner's own test: a leak, a race, a hang, a crash, a lost test must be noticed.
-RUNNER := tests/runner/wrong_test.c tests/support/sanitizers.c tests/support/timeout.c \
-	internal/census.c internal/futex_lock.c internal/sys.c
+RUNNER := tests/runner/wrong_test.c $(addprefix tests/support/,other_threads.c sanitizers.c timeout.c) \
+	$(addprefix internal/,census.c futex_lock.c sys.c)
 $(foreach f,test asan tsan,$(eval $(call program-rule,$f,build/$f/runner,$(RUNNER) $(if $(filter tsan,$f),$(TSAN_SUPPORT)),-lcriterion)))
 
 check-runner: $(foreach f,test asan tsan,build/$f/runner)
@@ -320,7 +343,7 @@ $(foreach s,$(SOAKS),$(eval $(call program-rule,test,build/$(s:tests/%=%),$s.c $
 # A fuzzer's corpus is tests/fuzz/corpus/NAME/; what it finds is kept in build/fuzz/.
 corpus-of = $(wildcard $(1:%_fuzz=tests/fuzz/corpus/%))
 
-.PHONY: fuzz soak
+.PHONY: fuzz soak stress soak-workers
 fuzz: $(FUZZERS:tests/%=build/%)  ## run each tests/fuzz/*_fuzz.c for FUZZ_SECONDS
 	$(Q)$(foreach f,$(notdir $(FUZZERS)),echo "== $f" && mkdir -p build/fuzz/found/$f && \
 		build/fuzz/$f -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=1024 -print_final_stats=1 \
@@ -334,6 +357,15 @@ soak: $(SOAKS:tests/%=build/%) examples  ## run each tests/soak/*.c, for at most
 	$(Q)$(foreach s,$(notdir $(SOAKS)),echo "== $s" && \
 		EDO_BUILD=build SOAK_SECONDS=$(SOAK_SECONDS) timeout --kill-after=10 $$(($(SOAK_SECONDS) + 60)) \
 		build/soak/$s &&) true
+
+# The runtime's soak in more flavors than that of the others.
+$(foreach f,$(WORKERS_IN),$(eval $(call program-rule,$f,build/$f/stress,tests/soak/workers.c $(STRESS) tests/support/sanitizers.c $(if $(filter tsan,$f),tests/support/tsan_close.c) $(LIB))))
+
+stress: $(WORKERS_IN:%=build/%/stress)  ## the multi-thread runtime under stress, plain and under sanitizers, for SECONDS each
+	$(Q)$(foreach f,$(WORKERS_IN),echo "== $f" && build/$f/stress $(SECONDS) &&) true
+
+soak-workers:  ## check-workers twenty times, or REPEAT times
+	$(Q)$(MAKE) check-workers REPEAT=$(if $(filter-out 1,$(REPEAT)),$(REPEAT),20)
 
 # ---- Model checking ------------------------------------------------------------------------------
 
@@ -400,7 +432,7 @@ check-install: all
 	$(call install-recipe,,$(CURDIR)/build/stage)
 	$(Q)scripts/check-install.sh build/stage
 
-INSTALL_DEPS := $(addprefix install-deps-,run compare test check model fuzz format)
+INSTALL_DEPS := $(addprefix install-deps-,run compare servers instructions test check model fuzz format)
 .PHONY: $(INSTALL_DEPS)
 $(INSTALL_DEPS):
 	$(Q)scripts/install-deps.sh $(@:install-deps-%=%)

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* TCP echo: a server, and 64 clients of it in the same process. */
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include "bench.h"
 
-enum { CLIENTS = 64, MESSAGE = 64 };
+enum { CLIENTS = 64, MESSAGE = 64, LOOK_MS = 50 };
 
-static uint64_t echoes;
+/* Of all connections. */
+static atomic_uint_fast64_t echoes;
 
 struct serve {
     FUTURE(int);
@@ -30,7 +31,7 @@ ASYNC(serve)
         if (self->read.output <= 0)
             RETURN((int)self->read.output);
         TRY_AWAIT(self->write, edo_write_all(self->conn, self->buffer, (size_t)self->read.output));
-        echoes++;
+        atomic_fetch_add_explicit(&echoes, 1, memory_order_relaxed);
     }
 ASYNC_FINALLY:
     edo_tcp_close(self->conn);
@@ -138,63 +139,21 @@ ASYNC(echo_inproc)
 
 BENCH(echo_inproc)
 
-/* SIGINT and SIGTERM as a future: libuv's signal handles on the runtime's loop, and a completion.
- * The handles outlive the future: the runtime closes its loop after it. */
-static struct {
-    uv_signal_t handles[2];
-    struct edo_completion *done;
-} signals;
+/* Set by SIGINT and SIGTERM. A signal's handler may do little more than that. */
+static atomic_bool stopped;
 
-static void on_signal(uv_signal_t *handle, int number)
+static void on_signal(int number)
 {
-    (void)handle;
-    if (signals.done != NULL)
-        edo_completion_complete(signals.done, number);
-    signals.done = NULL;
-}
-
-static void signals_stop(void)
-{
-    for (int i = 0; i < 2; i++)
-        uv_close((uv_handle_t *)&signals.handles[i], NULL);
-    if (signals.done != NULL)
-        edo_completion_drop(signals.done);
-}
-
-/* On failure the task's side of the completion is dropped, too. */
-static int signals_start(uv_loop_t *loop)
-{
-    static const int numbers[] = {SIGINT, SIGTERM};
-    signals.done = edo_completion_new(0);
-    if (signals.done == NULL)
-        return UV_ENOMEM;
-    int error = 0;
-    for (int i = 0; i < 2; i++) {
-        uv_signal_init(loop, &signals.handles[i]);
-        if (error == 0)
-            error = uv_signal_start_oneshot(&signals.handles[i], on_signal, numbers[i]);
-    }
-    if (error < 0) {
-        edo_completion_drop(signals.done);
-        signals_stop();
-    }
-    return error;
-}
-
-static uint64_t cpu_ns(void)
-{
-    struct rusage used;
-    getrusage(RUSAGE_SELF, &used);
-    return (uint64_t)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) * 1000000000u +
-           (uint64_t)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) * 1000u;
+    (void)number;
+    atomic_store_explicit(&stopped, true, memory_order_relaxed);
 }
 
 struct echo_server {
     FUTURE(int);
     struct bench *bench;
     struct edo_addr addr;
-    struct edo_completion_wait signal;
-    struct edo_timeout timeout;
+    uint64_t end;
+    struct edo_sleep sleep;
 };
 
 ASYNC(echo_server)
@@ -206,19 +165,15 @@ ASYNC(echo_server)
     self->output = echo_start((uint16_t)self->bench->n, &self->addr);
     if (self->output < 0)
         RETURN(self->output);
-    self->output = signals_start(edo_runtime_loop(self->bench->runtime));
-    if (self->output < 0)
-        RETURN(self->output);
+    signal(SIGINT, on_signal);
+    signal(SIGTERM, on_signal);
     printf("listening on %s\n", edo_addr_format(&self->addr, text));
     fflush(stdout);
     bench_start(self->bench);
-    self->signal = edo_completion_wait(signals.done);
-    AWAIT(self->timeout, edo_timeout(self->bench->ms, &self->signal));
-    signals_stop();
-    bench_stop(self->bench, echoes);
-    if (echoes > 0)
-        snprintf(self->bench->extra, sizeof self->bench->extra, "cpu_ns_per_op=%.0f",
-                 (double)cpu_ns() / (double)echoes);
+    self->end = edo_instant_add(edo_now(), self->bench->ms);
+    while (!atomic_load_explicit(&stopped, memory_order_relaxed) && edo_now() < self->end)
+        TRY_AWAIT(self->sleep, edo_sleep(LOOK_MS));
+    bench_stop(self->bench, atomic_load_explicit(&echoes, memory_order_relaxed));
     RETURN(0);
     ASYNC_END;
 }

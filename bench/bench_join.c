@@ -29,4 +29,4 @@ ASYNC(join8)
     ASYNC_END;
 }
 
-BENCH(join8)
+BENCH_TASK(join8)

@@ -40,17 +40,18 @@ ASYNC_FINALLY:
 struct consumer {
     FUTURE(uint64_t);
     MPSC_RECEIVER(uint64_t) rx;
-    uint64_t value, count;
+    uint64_t value, sum;
     struct edo_mpsc_recv recv;
 };
 
+/* The sum of all that is sent. */
 ASYNC(consumer)
 {
     ASYNC_BEGIN;
-    for (;; self->count++) {
+    for (;; self->sum += self->value) {
         AWAIT(self->recv, edo_mpsc_recv(self->rx, &self->value));
         if (self->recv.output < 0)
-            RETURN(self->count);
+            RETURN(self->sum);
     }
 ASYNC_FINALLY:
     edo_mpsc_receiver_drop(self->rx);
@@ -61,10 +62,10 @@ struct many_to_one {
     FUTURE(int);
     struct bench *bench;
     size_t capacity;
-    int producers, i;
+    uint64_t producers, each, i;
     MPSC_SENDER(uint64_t) tx;
     MPSC_RECEIVER(uint64_t) rx;
-    uint64_t count;
+    uint64_t sum;
     JOIN_HANDLE(uint64_t) consumer;
     struct edo_join join;
 };
@@ -75,24 +76,24 @@ ASYNC(many_to_one)
     self->output = edo_mpsc(&self->tx, &self->rx, self->capacity);
     if (self->output < 0)
         RETURN(self->output);
+    self->each = self->bench->n / self->producers;
     bench_start(self->bench);
     for (self->i = 0; self->i < self->producers; self->i++) {
-        uint64_t n = self->bench->n / (uint64_t)self->producers;
         MPSC_SENDER(uint64_t) tx = edo_mpsc_sender_clone(self->tx);
         edo_task_detach(self->capacity == EDO_UNBOUNDED
-                            ? SPAWN(NEW(unbounded_producer, .tx = tx, .n = n))
-                            : SPAWN(NEW(producer, .tx = tx, .n = n)));
+                            ? SPAWN(NEW(unbounded_producer, .tx = tx, .n = self->each))
+                            : SPAWN(NEW(producer, .tx = tx, .n = self->each)));
     }
     edo_mpsc_sender_drop(self->tx);
     self->consumer = SPAWN(NEW(consumer, .rx = self->rx));
-    AWAIT(self->join, edo_join(self->consumer, &self->count));
-    bench_stop(self->bench, self->count);
-    RETURN(self->join.output);
+    TRY_AWAIT(self->join, edo_join(self->consumer, &self->sum));
+    bench_stop(self->bench, self->producers * self->each);
+    RETURN(self->sum == self->producers * (self->each * (self->each - 1) / 2) ? 0 : UV_EIO);
     ASYNC_END;
 }
 
 /* So many tasks send N messages in all to one. */
-static int run(struct bench *bench, size_t capacity, int producers)
+static int run(struct bench *bench, size_t capacity, uint64_t producers)
 {
     struct many_to_one future =
         NEW(many_to_one, .bench = bench, .capacity = capacity, .producers = producers);

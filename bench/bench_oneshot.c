@@ -33,4 +33,4 @@ ASYNC_FINALLY:
     ASYNC_END;
 }
 
-BENCH(oneshot)
+BENCH_TASK(oneshot)

@@ -61,4 +61,4 @@ ASYNC_FINALLY:
     ASYNC_END;
 }
 
-BENCH(select2)
+BENCH_TASK(select2)

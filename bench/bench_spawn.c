@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Spawning: one after the other, all at once, each by the one before, from outside. */
+/* Spawning: one after the other, all at once, each by the one before, from outside, and what blocks. */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -46,7 +46,7 @@ ASYNC(spawn_join)
     ASYNC_END;
 }
 
-BENCH(spawn_join)
+BENCH_TASK(spawn_join)
 
 struct spawn_batch {
     FUTURE(int);
@@ -79,46 +79,50 @@ ASYNC_FINALLY:
     ASYNC_END;
 }
 
-BENCH(spawn_batch)
+BENCH_TASK(spawn_batch)
 
+/* The last one says so. One that cannot be spawned drops the sender, and with it the hope. */
 struct link {
     FUTURE(void);
     uint64_t left;
-    struct edo_completion *last;
+    ONESHOT_SENDER(uint64_t) tx;
 };
 
 ASYNC(link)
 {
     ASYNC_BEGIN;
     if (self->left == 0)
-        edo_completion_complete(self->last, 0);
-    else {
-        JOIN_HANDLE(void) next = SPAWN(NEW(link, .left = self->left - 1, .last = self->last));
-        if (edo_task_error(next) < 0)
-            edo_completion_complete(self->last, edo_task_error(next));
-        edo_task_detach(next);
-    }
+        edo_oneshot_send(self->tx, &self->left);
+    else
+        edo_task_detach(SPAWN(NEW(link, .left = self->left - 1, .tx = self->tx)));
+    self->tx = NULL;
+ASYNC_FINALLY:
+    edo_oneshot_sender_drop(self->tx);
     ASYNC_END;
 }
 
 struct chain {
     FUTURE(int);
     struct bench *bench;
-    struct edo_completion *last;
-    struct edo_completion_wait wait;
+    ONESHOT_SENDER(uint64_t) tx;
+    ONESHOT_RECEIVER(uint64_t) rx;
+    uint64_t left;
+    struct edo_oneshot_recv recv;
 };
 
 ASYNC(chain)
 {
     ASYNC_BEGIN;
-    self->last = edo_completion_new(0);
-    if (self->last == NULL)
-        RETURN(UV_ENOMEM);
     bench_start(self->bench);
-    edo_task_detach(SPAWN(NEW(link, .left = self->bench->n, .last = self->last)));
-    TRY_AWAIT(self->wait, edo_completion_wait(self->last));
+    self->output = edo_oneshot(&self->tx, &self->rx);
+    if (self->output < 0)
+        RETURN(self->output);
+    edo_task_detach(SPAWN(NEW(link, .left = self->bench->n, .tx = self->tx)));
+    TRY_AWAIT(self->recv, edo_oneshot_recv(self->rx, &self->left));
     bench_stop(self->bench, self->bench->n);
     RETURN(0);
+ASYNC_FINALLY:
+    edo_oneshot_receiver_drop(self->rx);
     ASYNC_END;
 }
 
@@ -174,3 +178,28 @@ ASYNC(remote_spawn)
 }
 
 BENCH(remote_spawn)
+
+/* What does nothing there, and comes back from the thread that it was sent to. */
+struct blocking {
+    FUTURE(int);
+    struct bench *bench;
+    JOIN_HANDLE(uint64_t) handle;
+    uint64_t i, value, sum;
+    struct edo_join join;
+};
+
+ASYNC(blocking)
+{
+    ASYNC_BEGIN;
+    bench_start(self->bench);
+    for (self->i = 0; self->i < self->bench->n; self->i++) {
+        self->handle = SPAWN_BLOCKING(NEW(trivial, .value = self->i));
+        TRY_AWAIT(self->join, edo_join(self->handle, &self->value));
+        self->sum += self->value;
+    }
+    bench_stop(self->bench, self->bench->n);
+    RETURN(check(self->sum, self->bench->n));
+    ASYNC_END;
+}
+
+BENCH_TASK(blocking)

@@ -57,4 +57,4 @@ ASYNC_FINALLY:
     ASYNC_END;
 }
 
-BENCH(stream_filter)
+BENCH_TASK(stream_filter)

@@ -57,4 +57,4 @@ ASYNC(timeout_cancel)
     ASYNC_END;
 }
 
-BENCH(timeout_cancel)
+BENCH_TASK(timeout_cancel)

@@ -76,9 +76,8 @@ ASYNC_FINALLY:
 
 static int run(struct bench *bench, size_t members)
 {
-    struct unordered future = NEW(unordered, .bench = bench, .members = members);
-    int error = edo_block_on(bench->runtime, &future);
-    return error < 0 ? error : future.output;
+    return bench_join(bench, SPAWN_ON(edo_runtime_handle(bench->runtime),
+                                      NEW(unordered, .bench = bench, .members = members)));
 }
 
 int bench_unordered_10(struct bench *bench)

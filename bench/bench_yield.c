@@ -44,4 +44,4 @@ ASYNC(yield)
     ASYNC_END;
 }
 
-BENCH(yield)
+BENCH_TASK(yield)

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "bench.h"
@@ -20,15 +21,34 @@ static const struct workload {
 };
 enum { WORKLOADS = sizeof workloads / sizeof workloads[0] };
 
+static uint64_t clock_ns(clockid_t clock)
+{
+    struct timespec time;
+    clock_gettime(clock, &time);
+    return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
+}
+
 void bench_start(struct bench *bench)
 {
-    bench->started = edo_now();
+    bench->cpu_started = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+    bench->started = clock_ns(CLOCK_MONOTONIC);
 }
 
 void bench_stop(struct bench *bench, uint64_t ops)
 {
-    bench->ns = edo_now() - bench->started;
+    bench->ns = clock_ns(CLOCK_MONOTONIC) - bench->started;
+    bench->cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID) - bench->cpu_started;
     bench->ops = ops;
+}
+
+int bench_join(struct bench *bench, JOIN_HANDLE(int) task)
+{
+    int output = 0;
+    struct edo_join join = edo_join(task, &output);
+    int error = edo_block_on(bench->runtime, &join);
+    if (error == 0)
+        error = join.output;
+    return error < 0 ? error : output;
 }
 
 uint64_t bench_rss(void)
@@ -45,13 +65,14 @@ uint64_t bench_rss(void)
 
 static int usage(const char *why, const char *what)
 {
-    fprintf(stderr,
-            "edo-bench: %s%s\n"
-            "usage: edo-bench WORKLOAD FLAVOR [N]\n"
-            "       edo-bench echo_server FLAVOR [PORT [SECONDS]]\n"
-            "       edo-bench --list | --version\n"
-            "FLAVOR: ct (current thread)\n",
-            why, what);
+    fprintf(
+        stderr,
+        "edo-bench: %s%s\n"
+        "usage: edo-bench WORKLOAD FLAVOR [N]\n"
+        "       edo-bench echo_server FLAVOR [PORT [SECONDS]]\n"
+        "       edo-bench --list | --version\n"
+        "FLAVOR: ct, the current-thread runtime; mtK, the multi-thread runtime with K workers\n",
+        why, what);
     for (int i = 0; i < WORKLOADS; i++)
         fprintf(stderr, "  %-16s %s\n", workloads[i].name, workloads[i].what);
     return 2;
@@ -62,6 +83,19 @@ static bool number(const char *text, uint64_t *value)
     char *end;
     *value = strtoull(text, &end, 10);
     return *text >= '0' && *text <= '9' && *end == '\0';
+}
+
+static bool flavor(const char *text, struct edo_builder *builder)
+{
+    uint64_t workers;
+    if (strcmp(text, "ct") == 0)
+        return true;
+    if (strncmp(text, "mt", 2) != 0 || !number(text + 2, &workers) || workers == 0 ||
+        workers > EDO_WORKERS_MAX)
+        return false;
+    builder->flavor = EDO_MULTI_THREAD;
+    builder->worker_threads = (uint32_t)workers;
+    return true;
 }
 
 static int list(void)
@@ -82,21 +116,29 @@ static int version(void)
     return 0;
 }
 
-static int run(const struct workload *workload, const char *flavor, struct bench *bench)
+static void report(const char *name, const char *flavor, const struct bench *bench)
 {
-    int error = edo_runtime_new(&bench->runtime);
-    if (error == 0) {
+    double ops = (double)bench->ops, ns = (double)bench->ns;
+    printf("%s %s ns_per_op=%.2f cpu_ns_per_op=%.2f ops_per_s=%.0f rss=%" PRIu64 "%s%s\n", name,
+           flavor, ns / ops, (double)bench->cpu_ns / ops, ops * 1e9 / ns, bench_rss(),
+           *bench->extra ? " " : "", bench->extra);
+}
+
+static int run(const struct workload *workload, const char *flavor,
+               const struct edo_builder *builder, struct bench *bench)
+{
+    int error = edo_builder_build(builder, &bench->runtime);
+    if (error == 0)
         error = workload->run(bench);
-        if (error == 0 && bench->ops > 0) {
-            double ns = (double)bench->ns / (double)bench->ops;
-            printf("%s %s ns_per_op=%.2f ops_per_s=%.0f rss=%" PRIu64 "%s%s\n", workload->name,
-                   flavor, ns, 1e9 / ns, bench_rss(), *bench->extra ? " " : "", bench->extra);
-        }
-        edo_runtime_drop(bench->runtime);
+    if (error < 0) {
+        /* The runtime stays: what failed may have left tasks, which may use what is gone with it. */
+        fprintf(stderr, "edo-bench: %s %s: %s\n", workload->name, flavor, edo_strerror(error));
+        return 1;
     }
-    if (error < 0)
-        fprintf(stderr, "edo-bench: %s: %s\n", workload->name, edo_strerror(error));
-    return error < 0;
+    if (bench->ops > 0)
+        report(workload->name, flavor, bench);
+    edo_runtime_drop(bench->runtime);
+    return 0;
 }
 
 int main(int argc, char **argv)
@@ -113,8 +155,9 @@ int main(int argc, char **argv)
             workload = &workloads[i];
     if (workload == NULL)
         return usage("no such workload: ", argv[1]);
-    if (strcmp(argv[2], "ct") != 0)
-        return usage("there is no such runtime, only ct: ", argv[2]);
+    struct edo_builder builder = {.name = workload->name, .rng_seed = 1};
+    if (!flavor(argv[2], &builder))
+        return usage("there is no such runtime: ", argv[2]);
     struct bench bench = {.n = workload->n, .ms = UINT64_MAX};
     bool server = strcmp(workload->name, "echo_server") == 0;
     if (argc > 3 && !number(argv[3], &bench.n))
@@ -127,5 +170,5 @@ int main(int argc, char **argv)
         return usage("too much: ", argv[5]);
     if (bench.n == 0 && !server)
         bench.n = workload->n;
-    return run(workload, argv[2], &bench);
+    return run(workload, argv[2], &builder, &bench);
 }

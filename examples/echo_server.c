@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* An echo server: a task that accepts, and one for each connection.
  *
- *     echo_server [PORT [--once]]      port 0, the default, picks one; --once ends after a client
+ *     echo_server [--workers N] [PORT [--once]]
+ *
+ * N threads run its tasks; "auto": one for each CPU; 0, the default: the current thread alone. The tasks
+ * share nothing: they are the same for all. Port 0, the default, picks one; --once ends after a client.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "edo.h"
 
@@ -77,4 +81,28 @@ ASYNC_FINALLY:
     ASYNC_END;
 }
 
-EDO_MAIN(NEW(echo_server, .port = (uint16_t)(argc > 1 ? atoi(argv[1]) : 0), .once = argc > 2))
+/* What EDO_MAIN does, with a runtime of choice. */
+int main(int argc, char **argv)
+{
+    struct edo_builder builder = {0};
+    int arg = 1;
+    if (argc > 2 && strcmp(argv[1], "--workers") == 0) {
+        builder.worker_threads = (uint32_t)atoi(argv[2]); /* "auto" is 0: as many as it likes */
+        if (builder.worker_threads > 0 || strcmp(argv[2], "auto") == 0)
+            builder.flavor = EDO_MULTI_THREAD;
+        arg = 3;
+    }
+    struct echo_server server = NEW(echo_server, .once = argc > arg + 1,
+                                    .port = (uint16_t)(argc > arg ? atoi(argv[arg]) : 0));
+    struct edo_runtime *runtime;
+    int error = edo_builder_build(&builder, &runtime);
+    if (error == 0) {
+        error = edo_block_on(runtime, &server);
+        edo_runtime_drop(runtime);
+    }
+    if (error == 0)
+        error = server.output;
+    if (error < 0)
+        fprintf(stderr, "echo_server: %s\n", edo_strerror(error));
+    return error < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -88,8 +88,11 @@ static int refuse(struct edo_future *future, int error)
 
 int edo_park_on(struct edo_future *future)
 {
-    if (edo_thread.running != NULL)
-        return refuse(future, EDO_ENESTED);
+    return edo_thread.running != NULL ? refuse(future, EDO_ENESTED) : edo_park_poll(future);
+}
+
+int edo_park_poll(struct edo_future *future)
+{
     struct parked *parked = edo_malloc(sizeof *parked);
     if (parked == NULL)
         return refuse(future, -ENOMEM);

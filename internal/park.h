@@ -10,4 +10,7 @@
  * where it would hold up all the others; -ENOMEM; EDO_EPANIC. */
 int edo_park_on(struct edo_future *future);
 
+/* The same, without a look whether this thread may block. */
+int edo_park_poll(struct edo_future *future);
+
 #endif

@@ -13,46 +13,50 @@
 #include <unistd.h>
 
 #ifdef EDO_FAULTS
-/* Countdown to the failing allocation; 0 is off. Relaxed: a test arms it before it starts threads,
- * and which of two racing allocations fails does not matter. */
-static _Atomic(uint64_t) fault_countdown;
-static atomic_bool fault_sticky, fault_fired;
+/* What fails on demand. Relaxed: a test arms it before it starts threads, and which of two racing calls
+ * fails does not matter. */
+struct fault {
+    _Atomic(uint64_t) countdown; /* to the failing call; 0 is off */
+    atomic_bool sticky, fired;
+};
+static struct fault alloc_fault, thread_fault;
 
-static bool fault_now(void)
+static bool fault_now(struct fault *fault)
 {
-    uint64_t left = edo_load(&fault_countdown, relaxed);
+    uint64_t left = edo_load(&fault->countdown, relaxed);
     while (left != 0) {
-        uint64_t next = left == 1 && edo_load(&fault_sticky, relaxed) ? 1 : left - 1;
-        if (edo_cas_weak(&fault_countdown, &left, next, relaxed, relaxed)) {
+        uint64_t next = left == 1 && edo_load(&fault->sticky, relaxed) ? 1 : left - 1;
+        if (edo_cas_weak(&fault->countdown, &left, next, relaxed, relaxed)) {
             if (left == 1)
-                edo_store(&fault_fired, true, relaxed);
+                edo_store(&fault->fired, true, relaxed);
             return left == 1;
         }
     }
     return false;
 }
 
-bool edo_alloc_fail(uint64_t n, bool sticky)
+static bool fault_arm(struct fault *fault, uint64_t n, bool sticky)
 {
-    edo_store(&fault_countdown, 0, relaxed);
-    edo_store(&fault_sticky, sticky, relaxed);
-    bool fired = edo_exchange(&fault_fired, false, relaxed);
-    edo_store(&fault_countdown, n, relaxed);
+    edo_store(&fault->countdown, 0, relaxed);
+    edo_store(&fault->sticky, sticky, relaxed);
+    bool fired = edo_exchange(&fault->fired, false, relaxed);
+    edo_store(&fault->countdown, n, relaxed);
     return fired;
 }
 #else
-static inline bool fault_now(void)
-{
-    return false;
-}
+#define fault_now(fault)            false
+#define fault_arm(fault, n, sticky) ((void)(n), (void)(sticky), false)
+#endif
 
 bool edo_alloc_fail(uint64_t n, bool sticky)
 {
-    (void)n;
-    (void)sticky;
-    return false;
+    return fault_arm(&alloc_fault, n, sticky);
 }
-#endif
+
+bool edo_thread_fail(uint64_t n, bool sticky)
+{
+    return fault_arm(&thread_fault, n, sticky);
+}
 
 #ifdef EDO_CENSUS
 static void *counted(void *block)
@@ -78,21 +82,21 @@ static void uncounted(void *block)
 
 void *edo_malloc(size_t size)
 {
-    if (edo_unlikely(fault_now()))
+    if (edo_unlikely(fault_now(&alloc_fault)))
         return NULL;
     return counted(malloc(size));
 }
 
 void *edo_calloc(size_t count, size_t size)
 {
-    if (edo_unlikely(fault_now()))
+    if (edo_unlikely(fault_now(&alloc_fault)))
         return NULL;
     return counted(calloc(count, size));
 }
 
 void *edo_realloc(void *block, size_t size)
 {
-    if (edo_unlikely(fault_now()))
+    if (edo_unlikely(fault_now(&alloc_fault)))
         return NULL;
     uncounted(block);
     void *moved = realloc(block, size);
@@ -145,41 +149,112 @@ void edo_futex_wake(const _Atomic(uint32_t) *word)
     errno = error;
 }
 
+/* An event is a futex word. The waiter alone takes SET and puts WAITS; the setter replaces either, and has
+ * the kernel wake a waiter only if there was one. Its last touch of the word is the exchange: the kernel
+ * takes the address alone, which may be somebody else's by then, or nobody's; that wakes somebody for nothing
+ * at worst, and whoever waits on a futex looks again. */
+enum { EMPTY, SET, WAITS };
+
 void edo_event_init(struct edo_event *event)
 {
-    pthread_mutex_init(&event->mutex_, NULL);
-    pthread_cond_init(&event->cond_, NULL);
-    event->set_ = false;
+    edo_init(&event->word_, EMPTY);
 }
 
 void edo_event_destroy(struct edo_event *event)
 {
-    pthread_cond_destroy(&event->cond_);
-    pthread_mutex_destroy(&event->mutex_);
+    (void)event;
 }
 
-/* Signalled under the mutex: the waiter may destroy the event as soon as it has that. */
 void edo_event_set(struct edo_event *event)
 {
-    pthread_mutex_lock(&event->mutex_);
-    event->set_ = true;
-    pthread_cond_signal(&event->cond_);
-    pthread_mutex_unlock(&event->mutex_);
+    if (edo_exchange(&event->word_, SET, release) == WAITS)
+        edo_futex_wake(&event->word_);
+}
+
+bool edo_event_wait_until(struct edo_event *event, uint64_t deadline)
+{
+    struct timespec until = {(time_t)(deadline / 1000000000u), (long)(deadline % 1000000000u)};
+    uint32_t empty = EMPTY;
+    bool late = false;
+    if (edo_cas(&event->word_, &empty, WAITS, relaxed, relaxed)) {
+        /* Returns when it is woken, when the word has changed, for a signal, or for nothing; and -1
+         * with ETIMEDOUT when CLOCK_MONOTONIC is so far. */
+        while (!late && edo_load(&event->word_, relaxed) == WAITS)
+            late =
+                syscall(SYS_futex, &event->word_, FUTEX_WAIT_BITSET_PRIVATE, WAITS,
+                        deadline == UINT64_MAX ? NULL : &until, NULL, FUTEX_BITSET_MATCH_ANY) < 0 &&
+                errno == ETIMEDOUT;
+    }
+    return edo_exchange(&event->word_, EMPTY, acquire) == SET;
 }
 
 void edo_event_wait(struct edo_event *event)
 {
-    pthread_mutex_lock(&event->mutex_);
-    while (!event->set_)
-        pthread_cond_wait(&event->cond_, &event->mutex_);
-    event->set_ = false;
-    pthread_mutex_unlock(&event->mutex_);
+    edo_event_wait_until(event, UINT64_MAX);
 }
 
-bool edo_thread_start_detached(void *(*run)(void *), void *arg)
+/* What a thread takes with it. */
+struct start {
+    void *(*run)(void *);
+    void *arg;
+    char name[16];
+};
+
+static void *thread_main(void *arg)
 {
-    pthread_t thread;
-    return pthread_create(&thread, NULL, run, arg) == 0 && pthread_detach(thread) == 0;
+    struct start start = *(struct start *)arg;
+    edo_free(arg);
+    if (start.name[0] != '\0')
+        pthread_setname_np(pthread_self(), start.name);
+    return start.run(start.arg);
+}
+
+static size_t stack_size(size_t size)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE), least = (size_t)sysconf(_SC_THREAD_STACK_MIN);
+    if (size < least)
+        size = least;
+    return size > SIZE_MAX - page ? SIZE_MAX / page * page : (size + page - 1) / page * page;
+}
+
+int edo_thread_start(struct edo_thread_id *id, const struct edo_thread_options *options,
+                     void *(*run)(void *), void *arg)
+{
+    if (fault_now(&thread_fault))
+        return -EAGAIN;
+    struct start *start = edo_malloc(sizeof *start);
+    if (start == NULL)
+        return -ENOMEM;
+    *start = (struct start){run, arg, ""};
+    if (options != NULL && options->name != NULL)
+        snprintf(start->name, sizeof start->name, "%s", options->name);
+    pthread_attr_t attributes;
+    int error = pthread_attr_init(&attributes);
+    if (error == 0) {
+        if (options != NULL && options->stack_size != 0)
+            error = pthread_attr_setstacksize(&attributes, stack_size(options->stack_size));
+        if (error == 0)
+            error = pthread_create(&id->value_, &attributes, thread_main, start);
+        pthread_attr_destroy(&attributes);
+    }
+    if (error != 0)
+        edo_free(start);
+    return -error;
+}
+
+void edo_thread_join(struct edo_thread_id id)
+{
+    pthread_join(id.value_, NULL);
+}
+
+void edo_thread_detach(struct edo_thread_id id)
+{
+    pthread_detach(id.value_);
+}
+
+struct edo_thread_id edo_thread_self(void)
+{
+    return (struct edo_thread_id){pthread_self()};
 }
 
 _Noreturn void edo_bug(const char *file, int line, const char *format, ...)

@@ -112,19 +112,48 @@ uint64_t edo_clock_ns(void);
 /* Fills block from the kernel's random source; false when it cannot, block unchanged. */
 bool edo_random(void *block, size_t size);
 
-/* Runs run(arg) on a thread of its own that nobody joins. False when there is none to be had. */
-bool edo_thread_start_detached(void *(*run)(void *), void *arg);
+/* Threads. */
 
-/* What one thread waits for and any may set. A wait returns when it was set since the last one. */
+struct edo_thread_id {
+    pthread_t value_;
+};
+
+struct edo_thread_options {
+    const char *name;  /* cut to 15 bytes; NULL: its creator's */
+    size_t stack_size; /* in bytes, rounded up to what the system can do; 0: the system's */
+};
+
+/* Runs run(arg) on a thread of its own; options are read by the call, NULL is all defaults. 0 and the id,
+ * which is to be joined or detached, once; or -EAGAIN, -ENOMEM, and nothing runs. Any thread. */
+int edo_thread_start(struct edo_thread_id *id, const struct edo_thread_options *options,
+                     void *(*run)(void *), void *arg);
+
+/* Waits for its end: nothing of it is left then, and all it did happens before the return. */
+void edo_thread_join(struct edo_thread_id id);
+
+/* Gives it up: what it holds goes with its end. Also from within itself. */
+void edo_thread_detach(struct edo_thread_id id);
+
+/* The calling thread's. */
+struct edo_thread_id edo_thread_self(void);
+
+/* As edo_alloc_fail, for edo_thread_start, which then returns -EAGAIN. */
+bool edo_thread_fail(uint64_t n, bool sticky);
+
+/* What one thread waits for and any may set. A wait returns when it was set since the last one. What was done
+ * before the set is not promised to be seen after the wait: whoever uses it says that by other means. It costs
+ * a system call to wait, and one to set when somebody waits. */
 struct edo_event {
-    pthread_mutex_t mutex_;
-    pthread_cond_t cond_;
-    bool set_;
+    _Atomic(uint32_t) word_;
 };
 void edo_event_init(struct edo_event *event);
 void edo_event_destroy(struct edo_event *event);
+/* The waiter may destroy the event, and free its memory, as soon as its wait has returned. */
 void edo_event_set(struct edo_event *event);
 void edo_event_wait(struct edo_event *event);
+/* The same, no longer than until edo_clock_ns() is `deadline`: false when that has come, and it was not set.
+ * UINT64_MAX is never. One that has passed only looks. */
+bool edo_event_wait_until(struct edo_event *event, uint64_t deadline);
 
 /* Sleeps while the word is `value`, until edo_futex_wake, or for nothing: callers look again. */
 void edo_futex_wait(const _Atomic(uint32_t) *word, uint32_t value);

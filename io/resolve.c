@@ -12,32 +12,132 @@
  * looks up another name (CVE-2024-24806). */
 enum { NAME_MAX_LENGTH = 253 };
 
-/* A look-up under way. It belongs to the loop until its callback; the future may leave before. */
+/* A look-up under way. It belongs to the loop until its callback; the future may leave before. With a shared
+ * driver the two may be on two threads, and the look-up may have to wait for the loop: then a note begins it, or
+ * cancels it. */
 struct edo_lookup {
     uv_getaddrinfo_t request;
-    struct edo_driver *driver;
-    bool done, left;
-    int status;
+    struct edo_driver *driver; /* shared: its handle is kept */
+    struct edo_note note;
+    struct edo_lock lock; /* shared: guards what follows */
     struct edo_waker *waker;
+    int status;   /* when it is done */
+    uint8_t refs; /* the future; libuv; the note under way */
+    bool shared;  /* constant */
+    bool noted, begun, done, left;
+    char host[NAME_MAX_LENGTH + 1];
 };
 
-static void free_lookup(struct edo_lookup *lookup)
+static void lock(struct edo_lookup *lookup)
 {
+    if (lookup->shared)
+        edo_lock(&lookup->lock);
+}
+
+static void unlock(struct edo_lookup *lookup)
+{
+    if (lookup->shared)
+        edo_unlock(&lookup->lock);
+}
+
+/* With the lock, which it lets go. */
+static void unref(struct edo_lookup *lookup)
+{
+    bool last = --lookup->refs == 0;
+    unlock(lookup);
+    if (!last)
+        return;
     uv_freeaddrinfo(lookup->request.addrinfo);
+    if (lookup->shared) {
+        edo_lock_destroy(&lookup->lock);
+        edo_handle_drop(lookup->driver->handle);
+    }
     edo_free(lookup);
+}
+
+/* With the lock: it is done. Returns whom to wake after it. */
+static struct edo_waker *done(struct edo_lookup *lookup, int status)
+{
+    struct edo_waker *kept = lookup->waker;
+    lookup->waker = NULL;
+    lookup->done = true;
+    lookup->status = status;
+    return kept != NULL ? edo_waker_claim(kept) : NULL;
 }
 
 static void on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *list)
 {
     struct edo_lookup *lookup = (struct edo_lookup *)request;
     (void)list;
-    lookup->done = true;
-    lookup->status = status;
     edo_driver_request_end(lookup->driver);
-    if (lookup->left)
-        free_lookup(lookup);
-    else
-        edo_waker_fire(&lookup->waker);
+    lock(lookup);
+    struct edo_waker *claimed = done(lookup, status);
+    unref(lookup);
+    edo_waker_finish(claimed);
+}
+
+/* With the loop and the lock: begins, or cancels, as it is wanted now. Returns whom to wake. */
+static struct edo_waker *settle(struct edo_lookup *lookup)
+{
+    if (lookup->done)
+        return NULL;
+    if (lookup->left) {
+        if (lookup->begun)
+            uv_cancel((uv_req_t *)&lookup->request); /* when a thread has not begun it yet */
+        return NULL;
+    }
+    if (lookup->begun)
+        return NULL;
+    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
+    int error = lookup->driver->closing ? EDO_ESHUTDOWN
+                                        : uv_getaddrinfo(lookup->driver->loop, &lookup->request,
+                                                         on_resolved, lookup->host, NULL, &hints);
+    if (error < 0)
+        return done(lookup, error);
+    lookup->begun = true;
+    lookup->refs++;
+    edo_driver_request_begin(lookup->driver);
+    return NULL;
+}
+
+static void on_note(struct edo_note *note)
+{
+    struct edo_lookup *lookup = edo_container_of(note, struct edo_lookup, note);
+    lock(lookup);
+    lookup->noted = false;
+    struct edo_waker *claimed = settle(lookup);
+    unref(lookup);
+    edo_waker_finish(claimed);
+}
+
+/* Has what is wanted done: at once when the loop can be had, else soon. */
+static void reach(struct edo_lookup *lookup)
+{
+    struct edo_waker *claimed = NULL;
+    if (!lookup->shared || edo_driver_enter(lookup->driver)) {
+        lock(lookup);
+        claimed = settle(lookup);
+        unlock(lookup);
+        if (lookup->shared)
+            edo_driver_leave(lookup->driver);
+        edo_waker_finish(claimed);
+        return;
+    }
+    lock(lookup);
+    bool submit = !lookup->noted;
+    if (submit) {
+        lookup->noted = true;
+        lookup->refs++;
+    }
+    unlock(lookup);
+    if (!submit || edo_driver_submit(lookup->driver, &lookup->note))
+        return;
+    lock(lookup);
+    lookup->refs--; /* the caller has another */
+    if (!lookup->begun)
+        claimed = done(lookup, EDO_ESHUTDOWN);
+    unlock(lookup);
+    edo_waker_finish(claimed);
 }
 
 /* The future goes. */
@@ -47,14 +147,17 @@ static void leave(struct edo_resolve *self)
     self->lookup = NULL;
     if (lookup == NULL)
         return;
-    if (lookup->done) {
-        free_lookup(lookup);
-        return;
-    }
-    edo_waker_forget(lookup->waker);
+    lock(lookup);
+    struct edo_waker *forgotten = lookup->waker;
     lookup->waker = NULL;
     lookup->left = true;
-    uv_cancel((uv_req_t *)&lookup->request); /* when a thread has not begun it yet */
+    bool cancel = !lookup->done;
+    unlock(lookup);
+    edo_waker_forget(forgotten);
+    if (cancel)
+        reach(lookup);
+    lock(lookup);
+    unref(lookup);
 }
 
 /* Whether it is all digits of that base. */
@@ -88,27 +191,27 @@ static bool is_name(const char *host)
            !(prefixed && (size == 2 || is_number(label + 2, size - 2, hex)));
 }
 
-static int start(struct edo_resolve *self, struct edo_context *cx)
+static int start(struct edo_resolve *self)
 {
     if (!is_name(self->host))
         return UV_EINVAL;
-    struct edo_runtime *runtime = edo_runtime_mine();
-    if (runtime == NULL)
+    struct edo_driver *driver = edo_driver_here();
+    if (driver == NULL)
         return EDO_ENORUNTIME;
     struct edo_lookup *lookup = edo_calloc(1, sizeof *lookup);
     if (lookup == NULL)
         return UV_ENOMEM;
-    lookup->driver = runtime->driver;
-    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
-    int error = uv_getaddrinfo(lookup->driver->loop, &lookup->request, on_resolved, self->host,
-                               NULL, &hints);
-    if (error < 0) {
-        edo_free(lookup);
-        return error;
+    lookup->driver = driver;
+    lookup->shared = driver->shared;
+    lookup->note.run = on_note;
+    lookup->refs = 1;
+    strcpy(lookup->host, self->host);
+    if (lookup->shared) {
+        edo_lock_init(&lookup->lock);
+        edo_handle_clone(driver->handle);
     }
-    edo_driver_request_begin(lookup->driver);
-    lookup->waker = edo_waker_keep(cx->waker);
     self->lookup = lookup;
+    reach(lookup);
     return 0;
 }
 
@@ -132,6 +235,22 @@ static int collect(struct edo_resolve *self, struct edo_lookup *lookup)
     return count > 0 ? count : UV_EAI_NODATA;
 }
 
+/* Has the waker woken when it is done. False: it is. */
+static bool waits(struct edo_lookup *lookup, struct edo_waker *waker)
+{
+    struct edo_waker *old = edo_waker_keep(waker);
+    lock(lookup);
+    bool waits = !lookup->done;
+    if (waits) {
+        struct edo_waker *kept = old;
+        old = lookup->waker;
+        lookup->waker = kept;
+    }
+    unlock(lookup);
+    edo_waker_forget(old);
+    return waits;
+}
+
 static enum edo_poll edo_resolve_poll(struct edo_future *future, struct edo_context *cx)
 {
     struct edo_resolve *self = (struct edo_resolve *)future;
@@ -145,13 +264,12 @@ static enum edo_poll edo_resolve_poll(struct edo_future *future, struct edo_cont
         self->output = 1;
         if (edo_addr_ip(&self->addrs[0], self->host, self->port) == 0)
             return EDO_READY;
-        self->output = start(self, cx);
-        return self->output < 0 ? EDO_READY : EDO_PENDING;
+        self->output = start(self);
+        if (self->output < 0)
+            return EDO_READY;
     }
-    if (!self->lookup->done) {
-        edo_waker_rekeep(&self->lookup->waker, cx->waker);
+    if (waits(self->lookup, cx->waker))
         return EDO_PENDING;
-    }
     self->output = collect(self, self->lookup);
     leave(self);
     edo_budget_spend(cx);

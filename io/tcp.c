@@ -31,54 +31,48 @@ void edo_socket_close(int fd)
     close(fd);
 }
 
-int edo_tcp_new(int fd, struct edo_tcp **out)
+int edo_tcp_new(int fd, uint8_t ready, struct edo_tcp **out)
 {
     struct edo_tcp *stream = edo_malloc(sizeof *stream);
     if (stream == NULL)
         return UV_ENOMEM;
-    int error = edo_registration_open(fd, &stream->registration);
+    int error = edo_registration_open(&stream->registration, fd, ready);
     if (error < 0) {
         edo_free(stream);
         return error;
     }
-    /* Nothing has come yet; if it has, the loop says so. There is room to write. */
-    edo_registration_clear(stream->registration, EDO_READABLE);
-    stream->fd = fd;
-    stream->refs = 1;
     stream->halves = 0;
     *out = stream;
     return 0;
 }
 
-static void unref(struct edo_tcp *stream)
+struct edo_tcp *edo_tcp_clone(struct edo_tcp *stream)
 {
-    if (--stream->refs == 0)
-        edo_free(stream);
-}
-
-/* Takes the registration away; the descriptor is returned. */
-static int disconnect(struct edo_tcp *stream)
-{
-    int fd = stream->fd;
-    stream->fd = -1;
-    edo_registration_close(stream->registration);
-    stream->registration = NULL;
-    return fd;
+    edo_registration_keep(&stream->registration);
+    return stream;
 }
 
 void edo_tcp_close(struct edo_tcp *stream)
 {
-    if (stream == NULL)
-        return;
-    edo_socket_close(disconnect(stream));
-    unref(stream);
+    if (stream != NULL)
+        edo_registration_close(&stream->registration);
+}
+
+int edo_adopt_socket(int fd)
+{
+    int one = 1, type;
+    socklen_t size = sizeof type;
+    if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) != 0 || ioctl(fd, FIONBIO, &one) != 0)
+        return -errno;
+    return 0;
 }
 
 int edo_tcp_from_fd(int fd, struct edo_tcp **stream)
 {
-    int one = 1, error = ioctl(fd, FIONBIO, &one) == 0 ? 0 : -errno;
+    int error = edo_adopt_socket(fd);
+    /* Nothing has come yet; if it has, the loop says so. There is room to write. */
     if (error == 0)
-        error = edo_tcp_new(fd, stream);
+        error = edo_tcp_new(fd, EDO_WRITABLE, stream);
     if (error == 0)
         EDO_COUNT(FDS, 1);
     return error;
@@ -86,129 +80,104 @@ int edo_tcp_from_fd(int fd, struct edo_tcp **stream)
 
 int edo_tcp_into_fd(struct edo_tcp *stream)
 {
-    int fd = disconnect(stream);
-    EDO_COUNT(FDS, -1);
-    unref(stream);
-    return fd;
+    return edo_registration_release(&stream->registration);
 }
 
-/* Waiting. An operation that is linked holds a reference, so that it finds out that the connection
- * was closed by looking at it. `state` of its future tells: WAITED. */
-enum { WAITED = 1 };
-
-static enum edo_poll wait(struct edo_future *future, struct edo_tcp *stream,
-                          struct edo_io_waiter *waiter, uint8_t interest, struct edo_context *cx)
-{
-    if (future->state != WAITED) {
-        future->state = WAITED;
-        stream->refs++;
-    }
-    edo_registration_wait(stream->registration, waiter, interest, cx->waker);
-    return EDO_PENDING;
-}
-
-/* An operation ends, or is dropped. */
-static enum edo_poll leave(struct edo_future *future, struct edo_tcp *stream,
-                           struct edo_io_waiter *waiter)
-{
-    if (future->state == WAITED) {
-        edo_registration_forget(waiter);
-        unref(stream);
-        future->state = EDO_STATE_FRESH;
-    }
-    return EDO_READY;
-}
-
-static bool gone(const struct edo_tcp *stream)
-{
-    return stream->registration == NULL || edo_registration_orphaned(stream->registration);
-}
-
-/* The system calls, with EINTR retried and errors negative. `n < size` clears readiness. */
+/* After a system call, with the errors negative. `n < size` clears readiness. */
 static ssize_t settle(struct edo_tcp *stream, uint8_t interest, ssize_t n, size_t size)
 {
     if (n < 0)
         n = -errno;
     if (n == -EWOULDBLOCK)
         n = UV_EAGAIN;
-    if (n == UV_EAGAIN || (n > 0 && (size_t)n < size))
-        edo_registration_clear(stream->registration, interest);
+    bool drained = n == UV_EAGAIN || (n > 0 && (size_t)n < size);
+    edo_registration_end(&stream->registration, drained ? interest : 0);
     return n;
 }
 
-static ssize_t receive(struct edo_tcp *stream, void *buffer, size_t size, int flags)
+/* The system calls, with EINTR retried. `interest` 0: whatever the registration says. */
+static ssize_t receive(struct edo_tcp *stream, uint8_t interest, void *buffer, size_t size,
+                       int flags)
 {
     ssize_t n;
+    int fd = edo_registration_begin(&stream->registration, interest);
+    if (fd < 0)
+        return fd;
     do
-        n = recv(stream->fd, buffer, size, flags);
+        n = recv(fd, buffer, size, flags);
     while (n < 0 && errno == EINTR);
     /* A short peek says nothing: what it saw is still there. */
     return settle(stream, EDO_READABLE, n, flags & MSG_PEEK ? 0 : size);
 }
 
-static ssize_t transmit(struct edo_tcp *stream, const struct iovec *iov, size_t count, size_t size)
+static ssize_t transmit(struct edo_tcp *stream, uint8_t interest, const struct iovec *iov,
+                        size_t count, size_t size)
 {
     struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)iov, .msg_iovlen = count};
     ssize_t n;
+    int fd = edo_registration_begin(&stream->registration, interest);
+    if (fd < 0)
+        return fd;
     do
-        n = count == 1 ? send(stream->fd, iov->iov_base, iov->iov_len, MSG_NOSIGNAL)
-                       : sendmsg(stream->fd, &message, MSG_NOSIGNAL);
+        n = count == 1 ? send(fd, iov->iov_base, iov->iov_len, MSG_NOSIGNAL)
+                       : sendmsg(fd, &message, MSG_NOSIGNAL);
     while (n < 0 && errno == EINTR);
     return settle(stream, EDO_WRITABLE, n, size);
 }
 
-static ssize_t transmit_one(struct edo_tcp *stream, const void *data, size_t size)
+/* 0; or UV_ECANCELED when the connection was closed, or its runtime is gone. */
+static int check(struct edo_tcp *stream)
 {
-    struct iovec iov = {(void *)(uintptr_t)data, size};
-    return transmit(stream, &iov, 1, size);
+    return edo_registration_ready(&stream->registration, 0);
 }
 
 static ssize_t try_receive(struct edo_tcp *stream, void *buffer, size_t size, int flags)
 {
-    if (gone(stream))
-        return UV_ECANCELED;
-    if (size == 0)
-        return 0;
-    if (!edo_registration_ready(stream->registration, EDO_READABLE))
-        return UV_EAGAIN;
-    return receive(stream, buffer, size, flags);
+    return size == 0 ? check(stream) : receive(stream, EDO_READABLE, buffer, size, flags);
 }
 
 static ssize_t try_transmit(struct edo_tcp *stream, const void *data, size_t size)
 {
-    if (gone(stream))
-        return UV_ECANCELED;
-    if (size == 0)
-        return 0;
-    if (!edo_registration_ready(stream->registration, EDO_WRITABLE))
-        return UV_EAGAIN;
-    return transmit_one(stream, data, size);
+    struct iovec iov = {(void *)(uintptr_t)data, size};
+    return size == 0 ? check(stream) : transmit(stream, EDO_WRITABLE, &iov, 1, size);
 }
 
-/* The beginning and the end that all operations have. */
-#define OPERATION_BEGIN(type)                              \
-    struct type *self = (struct type *)future;             \
-    if (cx->walk == EDO_WALK_DROP)                         \
-        return leave(future, self->stream, &self->waiter); \
-    if (cx->walk == EDO_WALK_TRACE)                        \
-        return edo_walk_leaf(cx, #type);                   \
-    if (edo_budget_spent(cx))                              \
+/* The beginning and the end that all operations have. One that has waited may look at the connection until it
+ * has forgotten its waiter, also when the connection is closed meanwhile. */
+#define OPERATION_BEGIN(type)                                                \
+    struct type *self = (struct type *)future;                               \
+    if (cx->walk == EDO_WALK_DROP) {                                         \
+        edo_registration_forget(&self->stream->registration, &self->waiter); \
+        return EDO_READY;                                                    \
+    }                                                                        \
+    if (cx->walk == EDO_WALK_TRACE)                                          \
+        return edo_walk_leaf(cx, #type);                                     \
+    if (edo_budget_spent(cx))                                                \
     return EDO_PENDING
 
-static enum edo_poll finish(struct edo_future *future, struct edo_tcp *stream,
-                            struct edo_io_waiter *waiter, struct edo_context *cx)
+/* Waits after UV_EAGAIN: 0 when it does. */
+static int wait(struct edo_tcp *stream, struct edo_io_waiter *waiter, uint8_t interest,
+                struct edo_context *cx)
+{
+    return edo_registration_wait(&stream->registration, waiter, interest, cx->waker);
+}
+
+static enum edo_poll finish(struct edo_tcp *stream, struct edo_io_waiter *waiter,
+                            struct edo_context *cx)
 {
     edo_budget_spend(cx);
-    return leave(future, stream, waiter);
+    edo_registration_forget(&stream->registration, waiter);
+    return EDO_READY;
 }
 
 static enum edo_poll edo_read_poll(struct edo_future *future, struct edo_context *cx)
 {
     OPERATION_BEGIN(edo_read);
     self->output = try_receive(self->stream, self->buffer, self->size, 0);
-    if (self->output == UV_EAGAIN)
-        return wait(future, self->stream, &self->waiter, EDO_READABLE, cx);
-    return finish(future, self->stream, &self->waiter, cx);
+    if (self->output == UV_EAGAIN &&
+        (self->output = wait(self->stream, &self->waiter, EDO_READABLE, cx)) == 0)
+        return EDO_PENDING;
+    return finish(self->stream, &self->waiter, cx);
 }
 
 struct edo_read edo_read_(struct edo_tcp *stream, void *buffer, size_t size)
@@ -220,9 +189,10 @@ static enum edo_poll edo_peek_poll(struct edo_future *future, struct edo_context
 {
     OPERATION_BEGIN(edo_peek);
     self->output = try_receive(self->stream, self->buffer, self->size, MSG_PEEK);
-    if (self->output == UV_EAGAIN)
-        return wait(future, self->stream, &self->waiter, EDO_READABLE, cx);
-    return finish(future, self->stream, &self->waiter, cx);
+    if (self->output == UV_EAGAIN &&
+        (self->output = wait(self->stream, &self->waiter, EDO_READABLE, cx)) == 0)
+        return EDO_PENDING;
+    return finish(self->stream, &self->waiter, cx);
 }
 
 struct edo_peek edo_peek_(struct edo_tcp *stream, void *buffer, size_t size)
@@ -236,14 +206,14 @@ static enum edo_poll edo_read_exact_poll(struct edo_future *future, struct edo_c
     ssize_t n = 0;
     while (self->done < self->size) {
         n = try_receive(self->stream, self->buffer + self->done, self->size - self->done, 0);
-        if (n == UV_EAGAIN)
-            return wait(future, self->stream, &self->waiter, EDO_READABLE, cx);
+        if (n == UV_EAGAIN && (n = wait(self->stream, &self->waiter, EDO_READABLE, cx)) == 0)
+            return EDO_PENDING;
         if (n <= 0)
             break;
         self->done += (size_t)n;
     }
     self->output = self->done == self->size ? (ssize_t)self->size : n == 0 ? UV_EOF : n;
-    return finish(future, self->stream, &self->waiter, cx);
+    return finish(self->stream, &self->waiter, cx);
 }
 
 struct edo_read_exact edo_read_exact_(struct edo_tcp *stream, void *buffer, size_t size)
@@ -255,9 +225,10 @@ static enum edo_poll edo_write_poll(struct edo_future *future, struct edo_contex
 {
     OPERATION_BEGIN(edo_write);
     self->output = try_transmit(self->stream, self->data, self->size);
-    if (self->output == UV_EAGAIN)
-        return wait(future, self->stream, &self->waiter, EDO_WRITABLE, cx);
-    return finish(future, self->stream, &self->waiter, cx);
+    if (self->output == UV_EAGAIN &&
+        (self->output = wait(self->stream, &self->waiter, EDO_WRITABLE, cx)) == 0)
+        return EDO_PENDING;
+    return finish(self->stream, &self->waiter, cx);
 }
 
 struct edo_write edo_write_(struct edo_tcp *stream, const void *data, size_t size)
@@ -272,18 +243,12 @@ static enum edo_poll edo_write_vectored_poll(struct edo_future *future, struct e
     for (size_t i = 0; i < count; i++)
         if (__builtin_add_overflow(size, self->iov[i].iov_len, &size))
             size = SIZE_MAX;
-    struct edo_tcp *stream = self->stream;
-    if (gone(stream))
-        self->output = UV_ECANCELED;
-    else if (size == 0)
-        self->output = 0;
-    else if (!edo_registration_ready(stream->registration, EDO_WRITABLE))
-        self->output = UV_EAGAIN;
-    else
-        self->output = transmit(stream, self->iov, count, size);
-    if (self->output == UV_EAGAIN)
-        return wait(future, stream, &self->waiter, EDO_WRITABLE, cx);
-    return finish(future, stream, &self->waiter, cx);
+    self->output = size == 0 ? check(self->stream)
+                             : transmit(self->stream, EDO_WRITABLE, self->iov, count, size);
+    if (self->output == UV_EAGAIN &&
+        (self->output = wait(self->stream, &self->waiter, EDO_WRITABLE, cx)) == 0)
+        return EDO_PENDING;
+    return finish(self->stream, &self->waiter, cx);
 }
 
 struct edo_write_vectored edo_write_vectored_(struct edo_tcp *stream, const struct iovec *iov,
@@ -298,14 +263,14 @@ static enum edo_poll edo_write_all_poll(struct edo_future *future, struct edo_co
     ssize_t n = 0;
     while (self->done < self->size) {
         n = try_transmit(self->stream, self->data + self->done, self->size - self->done);
-        if (n == UV_EAGAIN)
-            return wait(future, self->stream, &self->waiter, EDO_WRITABLE, cx);
+        if (n == UV_EAGAIN && (n = wait(self->stream, &self->waiter, EDO_WRITABLE, cx)) == 0)
+            return EDO_PENDING;
         if (n < 0)
             break;
         self->done += (size_t)n;
     }
     self->output = self->done == self->size ? (ssize_t)self->size : n;
-    return finish(future, self->stream, &self->waiter, cx);
+    return finish(self->stream, &self->waiter, cx);
 }
 
 struct edo_write_all edo_write_all_(struct edo_tcp *stream, const void *data, size_t size)
@@ -318,14 +283,13 @@ static enum edo_poll edo_ready_poll(struct edo_future *future, struct edo_contex
     OPERATION_BEGIN(edo_ready);
     if (self->interest == 0 || (self->interest & ~(EDO_READABLE | EDO_WRITABLE)) != 0) {
         self->output = UV_EINVAL;
-    } else if (gone(self->stream)) {
-        self->output = UV_ECANCELED;
     } else {
-        self->output = edo_registration_ready(self->stream->registration, self->interest);
-        if (self->output == 0)
-            return wait(future, self->stream, &self->waiter, self->interest, cx);
+        self->output = edo_registration_ready(&self->stream->registration, self->interest);
+        if (self->output == 0 &&
+            (self->output = wait(self->stream, &self->waiter, self->interest, cx)) == 0)
+            return EDO_PENDING;
     }
-    return finish(future, self->stream, &self->waiter, cx);
+    return finish(self->stream, &self->waiter, cx);
 }
 
 struct edo_ready edo_ready(struct edo_tcp *stream, int interest)
@@ -336,38 +300,49 @@ struct edo_ready edo_ready(struct edo_tcp *stream, int interest)
 /* These ask the kernel whatever the registration says: while nobody waits, nobody may be watching. */
 ssize_t edo_try_read_(struct edo_tcp *stream, void *buffer, size_t size)
 {
-    if (gone(stream))
-        return UV_ECANCELED;
-    return size == 0 ? 0 : receive(stream, buffer, size, 0);
+    int error = check(stream);
+    return error < 0 || size == 0 ? error : receive(stream, 0, buffer, size, 0);
 }
 
 ssize_t edo_try_write_(struct edo_tcp *stream, const void *data, size_t size)
 {
-    if (gone(stream))
-        return UV_ECANCELED;
-    return size == 0 ? 0 : transmit_one(stream, data, size);
+    struct iovec iov = {(void *)(uintptr_t)data, size};
+    int error = check(stream);
+    return error < 0 || size == 0 ? error : transmit(stream, 0, &iov, 1, size);
 }
 
 int edo_tcp_shutdown_(struct edo_tcp *stream)
 {
-    if (stream->fd < 0)
-        return UV_ECANCELED;
-    return shutdown(stream->fd, SHUT_WR) == 0 ? 0 : -errno;
+    int fd = edo_registration_begin(&stream->registration, 0);
+    if (fd < 0)
+        return fd;
+    int error = shutdown(fd, SHUT_WR) == 0 ? 0 : -errno;
+    edo_registration_end(&stream->registration, 0);
+    return error;
 }
 
 /* Halves. */
 
+/* How many owned halves there are, after `change`. */
+static uint8_t count_halves(struct edo_tcp *stream, int change)
+{
+    edo_registration_lock(&stream->registration);
+    uint8_t halves = stream->halves = (uint8_t)(stream->halves + change);
+    edo_registration_unlock(&stream->registration);
+    return halves;
+}
+
 void edo_tcp_split(struct edo_tcp *stream, struct edo_tcp_read_half **reader,
                    struct edo_tcp_write_half **writer)
 {
-    stream->halves = 2;
+    count_halves(stream, 2);
     *reader = edo_tcp_reader(stream);
     *writer = edo_tcp_writer(stream);
 }
 
 static void drop_half(struct edo_tcp *stream)
 {
-    if (--stream->halves == 0)
+    if (count_halves(stream, -1) == 0)
         edo_tcp_close(stream);
 }
 
@@ -382,7 +357,7 @@ void edo_tcp_write_half_drop(struct edo_tcp_write_half *writer)
     struct edo_tcp *stream = (struct edo_tcp *)writer;
     if (writer == NULL)
         return;
-    if (stream->halves > 1)
+    if (count_halves(stream, 0) > 1)
         edo_tcp_shutdown_(stream);
     drop_half(stream);
 }
@@ -393,21 +368,32 @@ int edo_tcp_reunite(struct edo_tcp_read_half *reader, struct edo_tcp_write_half 
     if ((struct edo_tcp *)reader != (struct edo_tcp *)writer)
         return UV_EINVAL;
     *stream = (struct edo_tcp *)reader;
-    (*stream)->halves = 0;
+    count_halves(*stream, -2);
     return 0;
 }
 
 /* Connecting. */
 
+/* What of the attempt is still the future's goes. */
+static void connect_end(struct edo_tcp_connect *self)
+{
+    if (self->pending == NULL)
+        return;
+    edo_registration_forget(&self->pending->registration, &self->waiter);
+    edo_tcp_close(self->pending);
+    self->pending = NULL;
+}
+
 static enum edo_poll connect_done(struct edo_tcp_connect *self, struct edo_context *cx, int output)
 {
     edo_budget_spend(cx);
     self->output = output;
-    if (output < 0)
-        edo_tcp_close(self->pending);
-    else
+    if (output == 0) {
         self->stream = self->pending;
-    self->pending = NULL;
+        edo_registration_forget(&self->stream->registration, &self->waiter);
+        self->pending = NULL;
+    }
+    connect_end(self);
     return EDO_READY;
 }
 
@@ -422,21 +408,17 @@ static int connect_start(struct edo_tcp_connect *self)
         errno != EINTR)
         error = -errno;
     if (error == 0)
-        error = edo_tcp_new(fd, &self->pending);
-    if (error < 0) {
+        error = edo_tcp_new(fd, 0, &self->pending);
+    if (error < 0)
         edo_socket_close(fd);
-        return error;
-    }
-    edo_registration_clear(self->pending->registration, EDO_WRITABLE);
-    return 0;
+    return error;
 }
 
 static enum edo_poll edo_tcp_connect_poll(struct edo_future *future, struct edo_context *cx)
 {
     struct edo_tcp_connect *self = (struct edo_tcp_connect *)future;
     if (cx->walk == EDO_WALK_DROP) {
-        edo_registration_forget(&self->waiter);
-        edo_tcp_close(self->pending);
+        connect_end(self);
         return EDO_READY;
     }
     if (cx->walk == EDO_WALK_TRACE)
@@ -448,14 +430,12 @@ static enum edo_poll edo_tcp_connect_poll(struct edo_future *future, struct edo_
         if (error < 0)
             return connect_done(self, cx, error);
     }
-    if (gone(self->pending))
-        return connect_done(self, cx, UV_ECANCELED);
-    if (!edo_registration_ready(self->pending->registration, EDO_WRITABLE)) {
-        edo_registration_wait(self->pending->registration, &self->waiter, EDO_WRITABLE, cx->waker);
+    struct edo_registration *registration = &self->pending->registration;
+    int output = edo_registration_ready(registration, EDO_WRITABLE);
+    if (output == 0 &&
+        (output = edo_registration_wait(registration, &self->waiter, EDO_WRITABLE, cx->waker)) == 0)
         return EDO_PENDING;
-    }
-    edo_registration_forget(&self->waiter);
-    return connect_done(self, cx, edo_tcp_take_error(self->pending));
+    return connect_done(self, cx, output < 0 ? output : edo_tcp_take_error(self->pending));
 }
 
 struct edo_tcp_connect edo_tcp_connect(const struct edo_addr *addr)

@@ -1,24 +1,28 @@
 /* SPDX-License-Identifier: MIT */
-/* A connection as the files of io/ see it. The runtime's thread only. */
+/* A connection as the files of io/ see it. */
 #ifndef EDO_IO_TCP_INTERNAL_H
 #define EDO_IO_TCP_INTERNAL_H
 
+#include "../runtime/registration_internal.h"
 #include "tcp.h"
 
+/* Its memory is the registration's: it lives as long as the owner has it, an operation waits, or libuv knows it. */
 struct edo_tcp {
-    struct edo_registration *registration; /* NULL: closed */
-    int fd;                                /* -1: closed */
-    uint32_t refs;                         /* the owner, or each half; each operation that waits */
-    uint8_t halves;                        /* owned halves alive; 0 while it is whole */
+    struct edo_registration registration; /* first */
+    uint8_t halves; /* owned halves alive; 0 while it is whole. Under the registration's lock */
 };
 
-/* A registered connection of a non-blocking socket; on failure the socket is the caller's. */
-int edo_tcp_new(int fd, struct edo_tcp **stream);
+/* A registered connection of a non-blocking socket, with what is taken to be ready; on failure the socket is
+ * the caller's. */
+int edo_tcp_new(int fd, uint8_t ready, struct edo_tcp **stream);
 
 /* A socket of ours, non-blocking and close-on-exec; a descriptor, or a negative error. */
 int edo_socket(int family);
 
-/* Closes a descriptor of ours. */
+/* Makes a socket of somebody else's non-blocking. 0, or UV_EBADF, UV_ENOTSOCK. */
+int edo_adopt_socket(int fd);
+
+/* Closes a descriptor of ours that is not registered. */
 void edo_socket_close(int fd);
 
 #endif

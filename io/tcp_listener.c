@@ -2,7 +2,6 @@
 #include "tcp_listener.h"
 
 #include <errno.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 #include <uv.h>
 
@@ -12,11 +11,10 @@
 /* Long enough to cost nothing, short enough to recover within a second. */
 enum { PAUSE_MS = 100 };
 
+/* Its memory is the registration's. */
 struct edo_tcp_listener {
-    struct edo_registration *registration; /* NULL: closed */
-    int fd;
-    uint32_t refs; /* the owner; each accept that waits */
-    uint64_t pauses;
+    struct edo_registration registration; /* first */
+    uint64_t pauses;                      /* under the registration's lock */
 };
 
 /* On failure the descriptor is the caller's. */
@@ -25,13 +23,11 @@ static int listener_new(int fd, struct edo_tcp_listener **out)
     struct edo_tcp_listener *listener = edo_malloc(sizeof *listener);
     if (listener == NULL)
         return UV_ENOMEM;
-    int error = edo_registration_open(fd, &listener->registration);
+    int error = edo_registration_open(&listener->registration, fd, EDO_READABLE);
     if (error < 0) {
         edo_free(listener);
         return error;
     }
-    listener->fd = fd;
-    listener->refs = 1;
     listener->pauses = 0;
     *out = listener;
     return 0;
@@ -66,7 +62,7 @@ int edo_tcp_listen_(struct edo_tcp_listener **listener, const struct edo_addr *a
 
 int edo_tcp_listener_from_fd(int fd, struct edo_tcp_listener **listener)
 {
-    int one = 1, error = ioctl(fd, FIONBIO, &one) == 0 ? 0 : -errno;
+    int error = edo_adopt_socket(fd);
     if (error == 0)
         error = listener_new(fd, listener);
     if (error == 0)
@@ -74,45 +70,53 @@ int edo_tcp_listener_from_fd(int fd, struct edo_tcp_listener **listener)
     return error;
 }
 
-static void unref(struct edo_tcp_listener *listener)
+struct edo_tcp_listener *edo_tcp_listener_clone(struct edo_tcp_listener *listener)
 {
-    if (--listener->refs == 0)
-        edo_free(listener);
+    edo_registration_keep(&listener->registration);
+    return listener;
 }
 
 void edo_tcp_listener_close(struct edo_tcp_listener *listener)
 {
-    if (listener == NULL)
-        return;
-    edo_registration_close(listener->registration);
-    listener->registration = NULL;
-    edo_socket_close(listener->fd);
-    listener->fd = -1;
-    unref(listener);
+    if (listener != NULL)
+        edo_registration_close(&listener->registration);
 }
 
 int edo_tcp_listener_local(struct edo_tcp_listener *listener, struct edo_addr *addr)
 {
     addr->length = sizeof addr->v6;
-    return getsockname(listener->fd, &addr->any, &addr->length) == 0 ? 0 : -errno;
+    int fd = edo_registration_begin(&listener->registration, 0);
+    if (fd < 0)
+        return fd;
+    int error = getsockname(fd, &addr->any, &addr->length) == 0 ? 0 : -errno;
+    edo_registration_end(&listener->registration, 0);
+    return error;
+}
+
+static uint64_t count_pauses(struct edo_tcp_listener *listener, uint64_t more)
+{
+    edo_registration_lock(&listener->registration);
+    uint64_t pauses = listener->pauses += more;
+    edo_registration_unlock(&listener->registration);
+    return pauses;
 }
 
 uint64_t edo_tcp_listener_pauses(const struct edo_tcp_listener *listener)
 {
-    return listener->pauses;
+    return count_pauses((struct edo_tcp_listener *)(uintptr_t)listener, 0);
 }
 
 /* One connection, or an error; those of a connection that is gone already are passed over, as
  * accept(2) asks for. */
-static int accept_one(struct edo_tcp_accept *self)
+static int accept_from(int listener, struct edo_tcp_accept *self)
 {
     for (;;) {
         self->peer.length = sizeof self->peer.v6;
-        int fd = accept4(self->listener->fd, &self->peer.any, &self->peer.length,
-                         SOCK_NONBLOCK | SOCK_CLOEXEC);
+        int fd =
+            accept4(listener, &self->peer.any, &self->peer.length, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
             EDO_COUNT(FDS, 1);
-            int error = edo_tcp_new(fd, &self->stream);
+            int error = edo_tcp_new(fd, EDO_WRITABLE, &self->stream);
             if (error < 0)
                 edo_socket_close(fd);
             return error;
@@ -136,6 +140,17 @@ static int accept_one(struct edo_tcp_accept *self)
     }
 }
 
+static int try_accept(struct edo_tcp_accept *self)
+{
+    struct edo_registration *registration = &self->listener->registration;
+    int listener = edo_registration_begin(registration, EDO_READABLE);
+    if (listener < 0)
+        return listener;
+    int error = accept_from(listener, self);
+    edo_registration_end(registration, error == UV_EAGAIN ? EDO_READABLE : 0);
+    return error;
+}
+
 static bool exhausted(int error)
 {
     return error == UV_EMFILE || error == UV_ENFILE || error == UV_ENOBUFS || error == UV_ENOMEM;
@@ -144,53 +159,43 @@ static bool exhausted(int error)
 static enum edo_poll end(struct edo_tcp_accept *self)
 {
     edo_future_drop(&self->pause.future_, &(struct edo_context){.walk = EDO_WALK_DROP});
-    if (self->waits) {
-        edo_registration_forget(&self->waiter);
-        unref(self->listener);
-        self->waits = false;
-    }
+    edo_registration_forget(&self->listener->registration, &self->waiter);
     return EDO_READY;
 }
 
 static enum edo_poll edo_tcp_accept_poll(struct edo_future *future, struct edo_context *cx)
 {
     struct edo_tcp_accept *self = (struct edo_tcp_accept *)future;
-    struct edo_tcp_listener *listener = self->listener;
     if (cx->walk == EDO_WALK_DROP)
         return end(self);
     if (cx->walk == EDO_WALK_TRACE)
         return edo_walk_leaf(cx, "edo_tcp_accept");
     if (edo_budget_spent(cx))
         return EDO_PENDING;
+    struct edo_registration *registration = &self->listener->registration;
     for (;;) {
-        struct edo_registration *registration = listener->registration;
-        if (registration == NULL || edo_registration_orphaned(registration)) {
-            self->output = UV_ECANCELED;
+        self->output = edo_registration_ready(registration, 0);
+        if (self->output < 0)
             break;
-        }
-        bool pausing = self->pause.future_.poll != NULL;
-        if (pausing && edo_future_poll(&self->pause.future_, cx) == EDO_PENDING)
-            return EDO_PENDING;
-        self->pause = (struct edo_sleep){.output = 0};
-        if (edo_registration_ready(registration, EDO_READABLE)) {
-            self->output = accept_one(self);
-            if (self->output == UV_EAGAIN) {
-                edo_registration_clear(registration, EDO_READABLE);
-            } else if (exhausted(self->output)) {
-                listener->pauses++;
+        /* While it pauses, only closing is of interest. */
+        uint8_t interest = EDO_CLOSING;
+        if (self->pause.future_.poll == NULL ||
+            edo_future_poll(&self->pause.future_, cx) == EDO_READY) {
+            interest = EDO_READABLE;
+            self->pause = (struct edo_sleep){.output = 0};
+            self->output = try_accept(self);
+            if (exhausted(self->output)) {
+                count_pauses(self->listener, 1);
                 self->pause = edo_sleep(PAUSE_MS);
-            } else {
-                break;
+                continue;
             }
+            if (self->output != UV_EAGAIN)
+                break;
         }
-        if (!self->waits) {
-            self->waits = true;
-            listener->refs++;
-        }
-        if (self->pause.future_.poll != NULL)
-            continue;
-        edo_registration_wait(registration, &self->waiter, EDO_READABLE, cx->waker);
-        return EDO_PENDING;
+        self->output = edo_registration_wait(registration, &self->waiter, interest, cx->waker);
+        if (self->output == 0)
+            return EDO_PENDING;
+        break;
     }
     edo_budget_spend(cx);
     return end(self);

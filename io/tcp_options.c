@@ -6,11 +6,18 @@
 
 #include "tcp_internal.h"
 
+/* After a system call. */
+static int end(struct edo_tcp *stream, int result)
+{
+    int error = result == 0 ? 0 : -errno;
+    edo_registration_end(&stream->registration, 0);
+    return error;
+}
+
 static int set(struct edo_tcp *stream, int level, int name, const void *value, socklen_t size)
 {
-    if (stream->fd < 0)
-        return UV_ECANCELED;
-    return setsockopt(stream->fd, level, name, value, size) == 0 ? 0 : -errno;
+    int fd = edo_registration_begin(&stream->registration, 0);
+    return fd < 0 ? fd : end(stream, setsockopt(fd, level, name, value, size));
 }
 
 static int set_int(struct edo_tcp *stream, int level, int name, int value)
@@ -20,9 +27,8 @@ static int set_int(struct edo_tcp *stream, int level, int name, int value)
 
 static int get(struct edo_tcp *stream, int level, int name, void *value, socklen_t size)
 {
-    if (stream->fd < 0)
-        return UV_ECANCELED;
-    return getsockopt(stream->fd, level, name, value, &size) == 0 ? 0 : -errno;
+    int fd = edo_registration_begin(&stream->registration, 0);
+    return fd < 0 ? fd : end(stream, getsockopt(fd, level, name, value, &size));
 }
 
 int edo_tcp_set_nodelay(struct edo_tcp *stream, bool on)
@@ -88,20 +94,18 @@ int edo_tcp_take_error(struct edo_tcp *stream)
 int edo_tcp_peer(struct edo_tcp *stream, struct edo_addr *addr)
 {
     addr->length = sizeof addr->v6;
-    if (stream->fd < 0)
-        return UV_ECANCELED;
-    return getpeername(stream->fd, &addr->any, &addr->length) == 0 ? 0 : -errno;
+    int fd = edo_registration_begin(&stream->registration, 0);
+    return fd < 0 ? fd : end(stream, getpeername(fd, &addr->any, &addr->length));
 }
 
 int edo_tcp_local(struct edo_tcp *stream, struct edo_addr *addr)
 {
     addr->length = sizeof addr->v6;
-    if (stream->fd < 0)
-        return UV_ECANCELED;
-    return getsockname(stream->fd, &addr->any, &addr->length) == 0 ? 0 : -errno;
+    int fd = edo_registration_begin(&stream->registration, 0);
+    return fd < 0 ? fd : end(stream, getsockname(fd, &addr->any, &addr->length));
 }
 
 int edo_tcp_fd(const struct edo_tcp *stream)
 {
-    return stream->fd;
+    return edo_registration_fd(&stream->registration);
 }

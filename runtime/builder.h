@@ -26,10 +26,11 @@ enum edo_flavor {
     EDO_MULTI_THREAD,   /* on threads of the runtime, which take work from each other */
 };
 
-/* What a task that panics while nobody holds its join handle does to the runtime. */
+/* What the panic of a task does to the runtime. */
 enum edo_unhandled_panic {
-    EDO_PANIC_IGNORE,   /* its message goes to stderr, and nothing else happens */
-    EDO_PANIC_SHUTDOWN, /* the runtime shuts down: edo_block_on returns EDO_EPANIC. Current-thread */
+    EDO_PANIC_IGNORE, /* nothing: its join handle reports it, or, when that is gone, stderr */
+    /* All tasks are dropped, as is what is spawned later; edo_block_on returns EDO_EPANIC. Current-thread. */
+    EDO_PANIC_SHUTDOWN,
 };
 
 /* The longest name of a thread that the kernel takes, NUL included. */

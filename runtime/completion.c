@@ -2,7 +2,6 @@
 #include "../internal/waiter.h"
 #include "driver.h"
 #include "embed.h"
-#include "runtime_internal.h"
 
 struct edo_completion {
     _Atomic(uint32_t) refs;
@@ -95,11 +94,12 @@ static enum edo_poll edo_completion_wait_poll(struct edo_future *future, struct 
         return edo_walk_leaf(cx, "edo_completion_wait");
     if (edo_budget_spent(cx))
         return EDO_PENDING;
-    /* Under way on this runtime: paused time waits for it. */
-    struct edo_runtime *runtime = edo_runtime_mine();
-    if (self->driver == NULL && runtime != NULL) {
-        self->driver = runtime->driver;
-        edo_driver_request_begin(self->driver);
+    /* Under way on this runtime: paused time waits for it. A shared driver's time is never paused, and its
+     * future may be polled on one thread and dropped on another: it is left alone. */
+    struct edo_driver *driver = edo_driver_here();
+    if (self->driver == NULL && driver != NULL && !driver->shared) {
+        self->driver = driver;
+        edo_driver_request_begin(driver);
     }
     if (set_waker(self->completion, edo_waker_clone(cx->waker)))
         return EDO_PENDING;

@@ -6,11 +6,12 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "blocking_pool.h"
 #include "runtime_internal.h"
 #include "registration.h"
 #include "time_internal.h"
 
-enum { NS_PER_MS = 1000000 };
+enum { NS_PER_MS = 1000000, IO_EVENTS_MAX = 1024 };
 
 /* libuv aborts when its table of descriptors cannot grow. So it is grown here, once, where a failure
  * can still be told, to hold every descriptor we may get. */
@@ -84,6 +85,8 @@ static bool attached_turn(struct edo_driver *driver)
     edo_thread.running = runtime->handle;
     edo_driver_fire(driver);
     bool more = edo_run_batch(runtime, NULL);
+    if (edo_unlikely(runtime->failed))
+        edo_drop_all(runtime);
     edo_thread = outer;
     return more;
 }
@@ -108,6 +111,7 @@ static void on_prepare(uv_prepare_t *prepare)
 {
     struct edo_driver *driver = prepare->data;
     struct edo_handle *handle = driver->runtime->handle;
+    driver->io_events = 0;
     bool more = attached_turn(driver);
     if (!more) {
         edo_store(&handle->parked, true, seq_cst);
@@ -118,8 +122,7 @@ static void on_prepare(uv_prepare_t *prepare)
         uv_idle_start(&driver->idle, on_idle);
     } else {
         uv_idle_stop(&driver->idle);
-        if (driver->runtime->hooks.on_thread_park != NULL)
-            driver->runtime->hooks.on_thread_park(driver->runtime->hooks.hook_arg);
+        edo_handle_hook(handle, handle->hooks.on_thread_park);
     }
     edo_driver_arm(driver);
 }
@@ -128,18 +131,28 @@ static void on_prepare(uv_prepare_t *prepare)
 static void on_check(uv_check_t *check)
 {
     struct edo_driver *driver = check->data;
-    if (edo_exchange(&driver->runtime->handle->parked, false, relaxed) &&
-        driver->runtime->hooks.on_thread_unpark != NULL)
-        driver->runtime->hooks.on_thread_unpark(driver->runtime->hooks.hook_arg);
+    struct edo_handle *handle = driver->handle;
+    if (edo_exchange(&handle->parked, false, relaxed))
+        edo_handle_hook(handle, handle->hooks.on_thread_unpark);
     attached_turn(driver);
 }
 
-int edo_driver_new(struct edo_runtime *runtime, uv_loop_t *host, struct edo_driver **out)
+static int make(struct edo_handle *handle, struct edo_runtime *runtime, uv_loop_t *host,
+                struct edo_driver **out)
 {
     struct edo_driver *driver = edo_calloc(1, sizeof *driver);
     if (driver == NULL)
         return UV_ENOMEM;
+    driver->handle = handle;
     driver->runtime = runtime;
+    driver->shared = runtime == NULL;
+    driver->io_events_max = handle->hooks.max_io_events_per_tick > 0
+                                ? handle->hooks.max_io_events_per_tick
+                                : IO_EVENTS_MAX;
+    edo_lock_init(&driver->turn);
+    edo_lock_init(&driver->wheel_lock);
+    edo_lock_init(&driver->signal);
+    edo_event_init(&driver->event);
     driver->attached = host != NULL;
     driver->loop = host != NULL ? host : &driver->own;
     edo_list_init(&driver->registrations);
@@ -148,7 +161,7 @@ int edo_driver_new(struct edo_runtime *runtime, uv_loop_t *host, struct edo_driv
     if (host == NULL && error == 0)
         error = uv_loop_init(&driver->own);
     if (error < 0) {
-        edo_free(driver);
+        edo_driver_free(driver);
         return error;
     }
     if (host == NULL && (error = grow_table(driver->loop)) < 0)
@@ -179,15 +192,35 @@ int edo_driver_new(struct edo_runtime *runtime, uv_loop_t *host, struct edo_driv
 no_async:
     if (host == NULL)
         edo_assert(uv_loop_close(driver->loop) == 0);
-    edo_free(driver);
+    edo_driver_free(driver);
     return error;
+}
+
+int edo_driver_new(struct edo_runtime *runtime, uv_loop_t *host, struct edo_driver **driver)
+{
+    return make(runtime->handle, runtime, host, driver);
+}
+
+int edo_driver_new_shared(struct edo_handle *handle, struct edo_driver **driver)
+{
+    return make(handle, NULL, NULL, driver);
+}
+
+void edo_driver_free(struct edo_driver *driver)
+{
+    edo_lock_destroy(&driver->turn);
+    edo_lock_destroy(&driver->wheel_lock);
+    edo_lock_destroy(&driver->signal);
+    edo_event_destroy(&driver->event);
+    edo_free(driver);
 }
 
 /* On a host's loop: freed with its last handle and request. */
 static void free_if_gone(struct edo_driver *driver)
 {
-    if (driver->attached && driver->runtime == NULL && driver->open == 0 && driver->requests == 0)
-        edo_free(driver);
+    if (driver->attached && driver->runtime == NULL && driver->open == 0 &&
+        edo_load(&driver->requests, relaxed) == 0)
+        edo_driver_free(driver);
 }
 
 static void on_closed(uv_handle_t *handle)
@@ -199,13 +232,18 @@ static void on_closed(uv_handle_t *handle)
 
 void edo_driver_request_begin(struct edo_driver *driver)
 {
-    driver->requests++;
+    edo_fetch_add(&driver->requests, 1, relaxed);
 }
 
 void edo_driver_request_end(struct edo_driver *driver)
 {
-    driver->requests--;
+    edo_fetch_sub(&driver->requests, 1, relaxed);
     free_if_gone(driver);
+}
+
+static uint32_t requests(struct edo_driver *driver)
+{
+    return edo_load(&driver->requests, relaxed);
 }
 
 /* Whatever the caller left open on our loop is closed, so that the loop can be. */
@@ -223,7 +261,10 @@ static void run_out(struct edo_driver *driver)
         uv_run(&driver->own, UV_RUN_DEFAULT);
         uv_walk(&driver->own, close_stray, NULL);
     }
-    edo_free(driver);
+    if (driver->shared)
+        edo_driver_leave(driver);
+    else
+        edo_driver_free(driver);
 }
 
 static void *run_out_thread(void *driver)
@@ -232,11 +273,36 @@ static void *run_out_thread(void *driver)
     return NULL;
 }
 
-void edo_driver_close(struct edo_driver *driver, bool wait)
+static void on_deadline(uv_timer_t *timer)
 {
-    edo_registration_orphan_all(&driver->registrations);
-    edo_timer_orphan_all(&driver->wheel);
-    driver->runtime = NULL;
+    (void)timer;
+}
+
+/* Turns an own loop until nothing is under way, or the deadline has come. */
+static void run_until(struct edo_driver *driver, uint64_t deadline)
+{
+    uv_timer_t timer;
+    uv_timer_init(&driver->own, &timer);
+    uv_unref((uv_handle_t *)&timer);
+    for (uint64_t now; uv_loop_alive(&driver->own) && (now = edo_clock_ns()) < deadline;) {
+        uv_update_time(&driver->own);
+        uv_timer_start(&timer, on_deadline, (deadline - now + NS_PER_MS - 1) / NS_PER_MS, 0);
+        uv_run(&driver->own, UV_RUN_ONCE);
+    }
+    uv_close((uv_handle_t *)&timer, NULL);
+    /* It is on this stack: the loop lets go of it here. */
+    uv_run(&driver->own, UV_RUN_NOWAIT);
+}
+
+void edo_driver_close(struct edo_driver *driver, uint64_t deadline)
+{
+    if (driver->shared) {
+        edo_driver_orphan_shared(driver);
+    } else {
+        edo_registration_orphan_all(&driver->registrations);
+        edo_timer_orphan_all(&driver->wheel);
+        driver->runtime = NULL;
+    }
     uv_close((uv_handle_t *)&driver->timer, on_closed);
     uv_close((uv_handle_t *)&driver->async, on_closed);
     if (driver->attached) {
@@ -247,8 +313,14 @@ void edo_driver_close(struct edo_driver *driver, bool wait)
     }
     /* What only has to be closed is closed in one turn. */
     uv_run(&driver->own, UV_RUN_NOWAIT);
-    if (!wait && driver->requests > 0 && edo_thread_start_detached(run_out_thread, driver))
+    if (deadline != 0 && deadline != UINT64_MAX)
+        run_until(driver, deadline);
+    struct edo_thread_id thread;
+    if (deadline != UINT64_MAX && uv_loop_alive(&driver->own) &&
+        edo_thread_start(&thread, NULL, run_out_thread, driver) == 0) {
+        edo_thread_detach(thread);
         return;
+    }
     run_out(driver);
 }
 
@@ -267,12 +339,17 @@ void edo_driver_arm(struct edo_driver *driver)
 
 void edo_driver_turn(struct edo_driver *driver, bool sleep)
 {
+    if (driver->shared) {
+        edo_driver_look(driver);
+        return;
+    }
     if (sleep)
         edo_driver_arm(driver);
+    driver->io_events = 0;
     /* With nothing on the loop but our timer and signal there is nothing to look at: a foreign wake
      * is on the inject list, and timers are fired here. That saves an epoll_wait per event_interval
      * polls. */
-    if (sleep || driver->watched > 0 || driver->requests > 0 || driver->lent)
+    if (sleep || driver->watched > 0 || requests(driver) > 0 || driver->lent)
         uv_run(driver->loop, sleep ? UV_RUN_ONCE : UV_RUN_NOWAIT);
     edo_driver_fire(driver);
 }
@@ -284,6 +361,10 @@ uint64_t edo_driver_now(const struct edo_driver *driver)
 
 void edo_driver_fire(struct edo_driver *driver)
 {
+    if (driver->shared) {
+        edo_driver_fire_shared(driver);
+        return;
+    }
     if (driver->wheel.count == 0)
         return;
     uint64_t now = edo_driver_now(driver) / NS_PER_MS;
@@ -302,7 +383,9 @@ void edo_driver_pause(struct edo_driver *driver)
 bool edo_driver_skip(struct edo_driver *driver)
 {
     uint64_t when;
-    if (!driver->paused || driver->requests > 0 || !edo_wheel_next_deadline(&driver->wheel, &when))
+    if (!driver->paused || requests(driver) > 0 ||
+        edo_blocking_pool_busy(driver->handle->blocking) ||
+        !edo_wheel_next_deadline(&driver->wheel, &when))
         return false;
     if (when > UINT64_MAX / NS_PER_MS)
         return false; /* never */

@@ -29,10 +29,19 @@ struct edo_note {
 
 struct edo_driver {
     struct edo_runtime *runtime; /* NULL when it is gone and requests are still under way */
+    struct edo_handle *handle;   /* the runtime's; constant */
+    bool closing;                /* nothing is begun on the loop any more. Who has it */
+    /* Of a shared one. */
     bool shared;
-    struct edo_lock turn, wheel_lock; /* shared */
-    _Atomic(struct edo_note *) notes; /* shared: a Treiber stack, pushed to and taken whole */
-    uv_loop_t *loop;             /* &own, or the host's */
+    bool closed; /* the same for signals, under `signal`, and for timers, under `wheel_lock` */
+    struct edo_lock turn, wheel_lock, signal;
+    uint32_t nested;                  /* how often who has the turn has taken it again */
+    struct edo_driver *outer;         /* whose turn that thread has as well; NULL: nobody's */
+    _Atomic(struct edo_note *) notes; /* a Treiber stack, pushed to and taken whole */
+    _Atomic(uint32_t) sleeping;       /* driver_shared.c */
+    struct edo_event event;           /* ends it, with nothing on the loop */
+    uint64_t sleeps_until; /* the tick for which it is armed; 0: it does not sleep. wheel_lock */
+    uv_loop_t *loop;       /* &own, or the host's */
     uv_loop_t own;
     uv_timer_t timer; /* the wheel's next */
     uv_async_t async; /* foreign wakes */
@@ -41,10 +50,11 @@ struct edo_driver {
     uv_check_t check;
     uv_idle_t idle;
     bool attached;
-    uint32_t open;     /* libuv handles not closed yet */
+    uint32_t open;              /* libuv handles not closed yet */
     _Atomic(uint32_t) requests; /* operations under way that hold paused time back */
-    uint32_t watched;  /* registrations that libuv knows, those being closed included */
-    bool lent;         /* somebody has the loop and may have handles on it */
+    uint32_t watched;           /* registrations that libuv knows, those being closed included */
+    bool lent;                  /* somebody has the loop and may have handles on it */
+    uint32_t io_events, io_events_max; /* readiness told in this turn, and at most */
     struct edo_list registrations;
     struct edo_wheel wheel;
     bool paused;
@@ -56,24 +66,54 @@ struct edo_driver {
  * entered a multi-thread runtime, one of that. NULL: there is none, or it has shut down. */
 struct edo_driver *edo_driver_here(void);
 
-/* Whether the caller may use the loop until edo_driver_leave: always, where the driver is not shared; else when
- * nobody else has it at the moment, or it is the caller's own worker's. */
+/* Whether the caller may use the loop until edo_driver_leave: always, where the driver is not shared, or the thread
+ * has the loop already, as a callback's does; else when nobody else has it at the moment. For its own worker's it
+ * waits, at most for a look of somebody else's; but not with another loop in hand: the other may do the same. */
 bool edo_driver_enter(struct edo_driver *driver);
 void edo_driver_leave(struct edo_driver *driver);
 
-/* Has the note run, soon, by whoever has the loop, who is woken if it sleeps. Shared drivers only. Any thread. */
-void edo_driver_submit(struct edo_driver *driver, struct edo_note *note);
+/* Has the note run, soon, by whoever has the loop, who is woken if it sleeps. Shared drivers only. Any thread.
+ * False: the driver is closing, and the note will not be run. */
+bool edo_driver_submit(struct edo_driver *driver, struct edo_note *note);
+
+/* Whether a shared driver takes no notes any more: nothing will come from it. As far as is known here. Any thread. */
+bool edo_driver_gone(struct edo_driver *driver);
+
+/* A worker's driver: made and closed by its runtime, freed with the handle. 0, UV_ENOMEM, or libuv's error. */
+int edo_driver_new_shared(struct edo_handle *handle, struct edo_driver **driver);
+void edo_driver_free(struct edo_driver *driver);
+
+/* Its worker's: sleeps, for `limit` ns at most, until something happens on the loop, a timer is due, or
+ * edo_driver_wake was called since the last sleep. Then does what is due. */
+void edo_driver_sleep(struct edo_driver *driver, uint64_t limit);
+
+/* Ends the sleep, or the next one. Any thread, also when it is closed. */
+void edo_driver_wake(struct edo_driver *driver);
+
+/* The wheel, to arm and disarm timers: locked where the driver is shared. False: it has been closed, and timers
+ * do not fire any more. */
+bool edo_driver_lock_wheel(struct edo_driver *driver);
+/* With the earliest tick that was put on it, or UINT64_MAX: whoever sleeps for longer is woken. */
+void edo_driver_unlock_wheel(struct edo_driver *driver, uint64_t tick);
 
 /* Makes a driver on `host`, or on a loop of its own when NULL. 0, UV_ENOMEM, or libuv's error. */
 int edo_driver_new(struct edo_runtime *runtime, uv_loop_t *host, struct edo_driver **driver);
 
+/* The shared ones' parts of turning and firing (driver_shared.c). */
+void edo_driver_look(struct edo_driver *driver);
+void edo_driver_fire_shared(struct edo_driver *driver);
+
+/* A shared one's part of that: what is registered is orphaned, timers too; nothing comes after. Takes the loop. */
+void edo_driver_orphan_shared(struct edo_driver *driver);
+
 /* Takes a host's loop: detaches every registration and closes the handles, which are gone when the
  * host's loop has turned once more; frees the driver then. For a loop of its own: at once; with
- * requests under way it waits for them, or has a thread of its own wait when !wait. */
-void edo_driver_close(struct edo_driver *driver, bool wait);
+ * requests under way it waits for them until edo_clock_ns() is `deadline` (UINT64_MAX: never), and has a
+ * thread of its own wait for what is left. */
+void edo_driver_close(struct edo_driver *driver, uint64_t deadline);
 
-/* One turn of an own loop; sleeps for I/O, the next timer or a signal when `sleep`. Then fires
- * timers. */
+/* One turn of an own loop; sleeps for I/O, the next timer or a signal when `sleep`. Then fires timers. Of a shared
+ * one, not to sleep: nothing is done when somebody else turns it at the moment. */
 void edo_driver_turn(struct edo_driver *driver, bool sleep);
 
 /* Whether a host's loop is to go on for our sake: while there are tasks. */

@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* The half of a runtime that other threads hold: references, the inject list, the signal. */
+#include <stdio.h>
+#include <string.h>
+
+#include "../internal/row.h"
+#include "blocking_pool.h"
+#include "pool.h"
 #include "runtime_internal.h"
 
 /* What the inject list points to when the runtime takes no more tasks. */
@@ -8,7 +14,7 @@ static struct edo_task inject_closed;
 
 enum { REF_BATCH = 1024 };
 
-struct edo_handle *edo_handle_new(struct edo_runtime *runtime)
+struct edo_handle *edo_handle_new(const struct edo_builder *builder)
 {
     struct edo_handle *handle = edo_calloc(1, sizeof *handle);
     if (handle == NULL)
@@ -16,8 +22,28 @@ struct edo_handle *edo_handle_new(struct edo_runtime *runtime)
     EDO_COUNT(RUNTIMES, 1);
     edo_init(&handle->refs, 1);
     edo_lock_init(&handle->lock);
-    handle->runtime = runtime;
+    edo_list_init(&handle->waiters);
+    static _Atomic(uint64_t) last;
+    handle->id = edo_fetch_add(&last, 1, relaxed) + 1;
+    handle->hooks = *builder;
+    handle->observed = builder->poll_time.buckets > 0 || builder->on_before_task_poll != NULL ||
+                       builder->on_after_task_poll != NULL;
+    snprintf(handle->thread_name, sizeof handle->thread_name, "%s",
+             builder->thread_name != NULL ? builder->thread_name : "edo-worker");
     return handle;
+}
+
+int edo_handle_start_thread(struct edo_handle *handle, struct edo_thread_id *id,
+                            void *(*run)(void *), void *arg)
+{
+    char name[EDO_THREAD_NAME];
+    memcpy(name, handle->thread_name, sizeof name);
+    if (handle->hooks.thread_name_fn != NULL) {
+        handle->hooks.thread_name_fn(handle->hooks.hook_arg, name);
+        name[sizeof name - 1] = '\0';
+    }
+    struct edo_thread_options options = {name, handle->hooks.thread_stack_size};
+    return edo_thread_start(id, &options, run, arg);
 }
 
 void edo_handle_unref(struct edo_handle *handle, int64_t n)
@@ -26,17 +52,54 @@ void edo_handle_unref(struct edo_handle *handle, int64_t n)
     if (edo_fetch_sub(&handle->refs, n, acq_rel) != n)
         return;
     EDO_COUNT(RUNTIMES, -1);
+    if (handle->pool != NULL)
+        edo_pool_free(handle->pool);
+    edo_blocking_pool_free(handle->blocking);
     edo_lock_destroy(&handle->lock);
     edo_free(handle);
 }
 
+/* Where this thread keeps references to the handle that are not given out; NULL: nowhere. */
+static int64_t *spare(struct edo_handle *handle)
+{
+    if (handle->pool != NULL)
+        return edo_worker_mine(handle->pool) ? &edo_thread.worker->spare : NULL;
+    return edo_handle_mine(handle) ? &handle->spare : NULL;
+}
+
+struct edo_counts *edo_handle_counts(struct edo_handle *handle)
+{
+    if (handle->pool != NULL)
+        return edo_worker_mine(handle->pool) ? &edo_thread.worker->counts : NULL;
+    return edo_handle_mine(handle) ? &handle->counts : NULL;
+}
+
 void edo_handle_give(struct edo_handle *handle)
 {
-    if (edo_unlikely(handle->spare == 0)) {
-        edo_fetch_add(&handle->refs, REF_BATCH, relaxed);
-        handle->spare = REF_BATCH;
+    int64_t *left = spare(handle);
+    if (left == NULL) {
+        edo_fetch_add(&handle->refs, 1, relaxed);
+        return;
     }
-    handle->spare--;
+    if (edo_unlikely(*left == 0)) {
+        edo_fetch_add(&handle->refs, REF_BATCH, relaxed);
+        *left = REF_BATCH;
+    }
+    --*left;
+}
+
+void edo_handle_take_back(struct edo_handle *handle)
+{
+    int64_t *left = spare(handle);
+    if (left != NULL)
+        ++*left;
+    else
+        edo_handle_unref(handle, 1);
+}
+
+uint64_t edo_handle_id(const struct edo_handle *handle)
+{
+    return handle->id;
 }
 
 struct edo_handle *edo_handle_clone(struct edo_handle *handle)
@@ -56,6 +119,7 @@ void edo_handle_drop(struct edo_handle *handle)
 bool edo_handle_inject(struct edo_handle *handle, struct edo_task *task)
 {
     struct edo_task *head = edo_load(&handle->inject, relaxed);
+    edo_fetch_add(&handle->remote_schedules, 1, relaxed);
     do {
         /* Acquire: the owner may have looked at a task of which the caller now frees the last. */
         if (head == INJECT_CLOSED)
@@ -99,7 +163,7 @@ void edo_handle_signal(struct edo_handle *handle)
     edo_lock(&handle->lock);
     if (handle->async != NULL)
         uv_async_send(handle->async);
-    edo_unlock(&handle->lock);
+    edo_row_wake_all(&handle->waiters, &handle->lock);
 }
 
 struct edo_handle *edo_handle_current(void)

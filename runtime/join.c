@@ -2,7 +2,7 @@
 /* The futures that belong to tasks: join, yield_now, unconstrained. */
 #include <string.h>
 
-#include "runtime_internal.h"
+#include "join_internal.h"
 
 /* Takes the waker back that was offered to the completing thread. False: it has taken it. */
 static bool retract(struct edo_task *task)
@@ -14,25 +14,23 @@ static bool retract(struct edo_task *task)
     return true;
 }
 
-static enum edo_poll take(struct edo_join *self)
+int edo_task_take(struct edo_task *task, const struct edo_wanted *wanted)
 {
-    struct edo_task *task = self->task;
     struct edo_future *frame = edo_task_future(task);
     struct edo_outcome *outcome = (struct edo_outcome *)frame;
-    self->output = 0;
+    int error = 0;
     if (outcome->kind == EDO_OUTCOME_CANCELLED) {
-        self->output = UV_ECANCELED;
+        error = UV_ECANCELED;
     } else if (outcome->kind == EDO_OUTCOME_PANICKED) {
-        self->output = EDO_EPANIC;
-        if (self->report_size > 0)
-            snprintf(self->report, self->report_size, "%s",
+        error = EDO_EPANIC;
+        if (wanted->report_size > 0)
+            snprintf(wanted->report, wanted->report_size, "%s",
                      outcome->report != NULL ? outcome->report : "(no memory for the report)");
-    } else if (self->value != NULL) {
-        memcpy(self->value, (char *)frame + self->offset, self->size);
+    } else if (wanted->value != NULL) {
+        memcpy(wanted->value, (char *)frame + wanted->offset, wanted->size);
     }
-    self->task = NULL;
     edo_task_release(task, EDO_TASK_REF | EDO_TASK_HANDLE);
-    return EDO_READY;
+    return error;
 }
 
 static enum edo_poll edo_join_poll(struct edo_future *future, struct edo_context *cx)
@@ -70,7 +68,10 @@ static enum edo_poll edo_join_poll(struct edo_future *future, struct edo_context
         }
     }
     edo_budget_spend(cx);
-    return take(self);
+    self->task = NULL;
+    self->output = edo_task_take(task, &(struct edo_wanted){self->value, self->offset, self->size,
+                                                            self->report, self->report_size});
+    return EDO_READY;
 }
 
 struct edo_join edo_task_join_(struct edo_task *task, void *value, size_t size, size_t offset,
@@ -91,6 +92,17 @@ enum edo_poll edo_yield_now_poll(struct edo_future *future, struct edo_context *
     self->yielded = true;
     edo_wake(cx->waker);
     return EDO_PENDING;
+}
+
+enum edo_poll edo_consume_budget_poll(struct edo_future *future, struct edo_context *cx)
+{
+    (void)future;
+    if (cx->walk != EDO_WALK_POLL)
+        return edo_walk_leaf(cx, "edo_consume_budget");
+    if (edo_budget_spent(cx))
+        return EDO_PENDING;
+    edo_budget_spend(cx);
+    return EDO_READY;
 }
 
 static enum edo_poll edo_unconstrained_poll(struct edo_future *future, struct edo_context *cx)

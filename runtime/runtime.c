@@ -1,45 +1,89 @@
 /* SPDX-License-Identifier: MIT */
 /* A runtime's life: built, run by edo_block_on or by a host's loop, dropped. */
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "../internal/park.h"
+#include "blocking_pool.h"
 #include "driver.h"
 #include "embed.h"
+#include "pool.h"
 #include "runtime_internal.h"
 #include "strerror.h"
+#include "time.h"
 
-static int build(const struct edo_builder *builder, uv_loop_t *host, struct edo_runtime **out)
+/* As many as CPUs that this process may use. */
+static uint32_t cpus(void)
 {
-    *out = NULL;
-    if (builder->flavor != EDO_CURRENT_THREAD || (host != NULL && builder->start_paused))
-        return UV_EINVAL;
-    struct edo_runtime *runtime = edo_calloc(1, sizeof *runtime);
-    if (runtime == NULL)
-        return UV_ENOMEM;
-    int error = UV_ENOMEM;
-    runtime->handle = edo_handle_new(runtime);
-    if (runtime->handle == NULL)
-        goto no_handle;
-    error = edo_driver_new(runtime, host, &runtime->driver);
+    cpu_set_t set;
+    int n = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+    return n < 1 ? 1 : n > EDO_WORKERS_MAX ? EDO_WORKERS_MAX : (uint32_t)n;
+}
+
+static int build_current(const struct edo_builder *builder, uv_loop_t *host,
+                         struct edo_runtime *runtime)
+{
+    int error = edo_driver_new(runtime, host, &runtime->driver);
     if (error < 0)
-        goto no_driver;
+        return error;
+    runtime->handle->runtime = runtime;
     runtime->handle->async = &runtime->driver->async;
     edo_list_init(&runtime->tasks);
     runtime->event_interval = builder->event_interval ? builder->event_interval : 61;
     runtime->global_queue_interval =
         builder->global_queue_interval ? builder->global_queue_interval : 31;
-    runtime->hooks = *builder;
-    snprintf(runtime->name, sizeof runtime->name, "%s", builder->name ? builder->name : "edo");
     edo_context_init(&runtime->cx, NULL);
-    if (edo_random(&runtime->cx.random, sizeof runtime->cx.random))
-        runtime->cx.random |= 1;
+    runtime->cx.random = builder->rng_seed;
+    if (builder->rng_seed == 0)
+        edo_random(&runtime->cx.random, sizeof runtime->cx.random);
+    runtime->cx.random |= 1;
     if (builder->start_paused)
         edo_driver_pause(runtime->driver);
+    return 0;
+}
+
+static bool possible(const struct edo_builder *builder, bool attached)
+{
+    bool multi = builder->flavor == EDO_MULTI_THREAD;
+    if (builder->flavor != EDO_CURRENT_THREAD && !multi)
+        return false;
+    if (builder->start_paused && (attached || multi))
+        return false;
+    if (multi && (attached || builder->unhandled_panic != EDO_PANIC_IGNORE))
+        return false;
+    return builder->worker_threads <= EDO_WORKERS_MAX &&
+           builder->poll_time.buckets <= EDO_HISTOGRAM_BUCKETS;
+}
+
+static int build(const struct edo_builder *builder, uv_loop_t *host, struct edo_runtime **out)
+{
+    *out = NULL;
+    if (!possible(builder, host != NULL))
+        return UV_EINVAL;
+    struct edo_runtime *runtime = edo_calloc(1, sizeof *runtime);
+    if (runtime == NULL)
+        return UV_ENOMEM;
+    int error = UV_ENOMEM;
+    runtime->handle = edo_handle_new(builder);
+    if (runtime->handle == NULL)
+        goto no_handle;
+    runtime->handle->blocking = edo_blocking_pool_new(builder, runtime->handle);
+    if (runtime->handle->blocking == NULL)
+        goto no_runtime;
+    snprintf(runtime->name, sizeof runtime->name, "%s", builder->name ? builder->name : "edo");
+    if (builder->flavor == EDO_MULTI_THREAD)
+        error = edo_pool_new(runtime->handle,
+                             builder->worker_threads ? builder->worker_threads : cpus());
+    else
+        error = build_current(builder, host, runtime);
+    if (error < 0)
+        goto no_runtime;
     *out = runtime;
     return 0;
 
-no_driver:
+no_runtime:
     edo_handle_unref(runtime->handle, 1);
 no_handle:
     edo_free(runtime);
@@ -51,12 +95,6 @@ int edo_builder_build(const struct edo_builder *builder, struct edo_runtime **ru
     return build(builder, NULL, runtime);
 }
 
-static void hook(struct edo_runtime *runtime, void (*hook)(void *))
-{
-    if (hook != NULL)
-        hook(runtime->hooks.hook_arg);
-}
-
 int edo_builder_attach(const struct edo_builder *builder, uv_loop_t *loop, struct edo_runtime **out)
 {
     int error = build(builder, loop, out);
@@ -64,7 +102,7 @@ int edo_builder_attach(const struct edo_builder *builder, uv_loop_t *loop, struc
         return error;
     /* The thread of the loop, for as long as it is attached. */
     edo_store(&(*out)->handle->owner, &edo_thread, relaxed);
-    hook(*out, (*out)->hooks.on_thread_start);
+    edo_handle_hook((*out)->handle, builder->on_thread_start);
     return 0;
 }
 
@@ -83,9 +121,12 @@ static void park(struct edo_runtime *runtime)
         edo_store(&handle->parked, false, relaxed);
         return;
     }
-    hook(runtime, runtime->hooks.on_thread_park);
+    edo_handle_hook(handle, handle->hooks.on_thread_park);
+    edo_count_up(&handle->counts.parks, 1);
+    edo_count_up(&handle->counts.busy_ns, edo_clock_ns() - runtime->busy_since);
     edo_driver_turn(runtime->driver, true);
-    hook(runtime, runtime->hooks.on_thread_unpark);
+    runtime->busy_since = edo_clock_ns();
+    edo_handle_hook(handle, handle->hooks.on_thread_unpark);
     edo_store(&handle->parked, false, relaxed);
 }
 
@@ -120,9 +161,13 @@ static int refuse(struct edo_future *future, int error)
 static int run(struct edo_runtime *runtime, struct edo_task *task, struct edo_future *future)
 {
     *(struct root *)edo_task_future(task) = EDO_NEW(root, .inner = future);
+    edo_count_up(&runtime->handle->counts.spawned, 1);
     edo_adopt(runtime, task);
+    runtime->busy_since = edo_clock_ns();
     for (;;) {
         bool more = edo_run_batch(runtime, task);
+        if (edo_unlikely(runtime->failed))
+            edo_drop_all(runtime);
         if (edo_task_state_peek(&task->state) & EDO_TASK_COMPLETE)
             break;
         if (more)
@@ -130,14 +175,31 @@ static int run(struct edo_runtime *runtime, struct edo_task *task, struct edo_fu
         else
             park(runtime);
     }
+    edo_count_up(&runtime->handle->counts.busy_ns, edo_clock_ns() - runtime->busy_since);
     uint32_t kind = ((struct edo_outcome *)edo_task_future(task))->kind;
     edo_task_detach_(task);
-    return kind == EDO_STATE_DONE ? 0 : kind == EDO_OUTCOME_PANICKED ? EDO_EPANIC : UV_ECANCELED;
+    if (kind == EDO_STATE_DONE)
+        return 0;
+    return kind == EDO_OUTCOME_PANICKED || runtime->failed ? EDO_EPANIC : UV_ECANCELED;
+}
+
+int edo_handle_block_on_(struct edo_handle *handle, struct edo_future *future)
+{
+    if (edo_thread.running != NULL)
+        return refuse(future, EDO_ENESTED);
+    struct edo_thread outer = edo_thread;
+    edo_thread.current = handle;
+    edo_thread.running = handle;
+    int error = edo_park_poll(future);
+    edo_thread = outer;
+    return error;
 }
 
 int edo_block_on_(struct edo_runtime *runtime, struct edo_future *future)
 {
     struct edo_handle *handle = runtime->handle;
+    if (handle->pool != NULL)
+        return edo_handle_block_on_(handle, future);
     if (edo_thread.running != NULL)
         return refuse(future, EDO_ENESTED);
     /* Acquire: what the thread that ran it last left behind. */
@@ -145,11 +207,11 @@ int edo_block_on_(struct edo_runtime *runtime, struct edo_future *future)
     if (!edo_cas(&handle->owner, &nobody, &edo_thread, acquire, relaxed))
         return refuse(future, UV_EBUSY);
     struct edo_thread outer = edo_thread;
-    edo_thread = (struct edo_thread){.current = handle, .running = handle};
-    hook(runtime, runtime->hooks.on_thread_start);
-    struct edo_task *task = edo_task_new(handle, sizeof(struct root));
+    edo_thread = (struct edo_thread){.current = handle, .local = outer.local, .running = handle};
+    edo_handle_hook(handle, handle->hooks.on_thread_start);
+    struct edo_task *task = edo_task_new(handle, NULL, sizeof(struct root));
     int error = task != NULL ? run(runtime, task, future) : refuse(future, UV_ENOMEM);
-    hook(runtime, runtime->hooks.on_thread_stop);
+    edo_handle_hook(handle, handle->hooks.on_thread_stop);
     edo_thread = outer;
     edo_store(&handle->owner, NULL, release);
     return error;
@@ -158,18 +220,18 @@ int edo_block_on_(struct edo_runtime *runtime, struct edo_future *future)
 /* Shutdown, in this order:
  *  1. This thread becomes the owner, so that what tasks wake and spawn in their FINALLY is seen.
  *  2. No foreign wake or spawn gets in any more; every task is dropped (edo_drop_all).
- *  3. The async handle is taken from the signallers, under their lock, before it is closed.
- *  4. The driver orphans what outlives it (sockets still open, timers of foreign executors), and
+ *  3. Blocking work that has not begun is dropped, and that which has is waited for. Whom it waits for
+ *     has been dropped before: a task it joins, the sender of what it receives.
+ *  4. The async handle is taken from the signallers, under their lock, before it is closed.
+ *  5. The driver orphans what outlives it (sockets still open, timers of foreign executors), and
  *     closes its handles. What that woke belongs to nobody; what it spawned is dropped.
- *  5. The handle forgets the runtime: a late waker finds its task complete, a late spawn finds the
+ *  6. The handle forgets the runtime: a late waker finds its task complete, a late spawn finds the
  *     inject list closed. Only then the memory goes. */
-static void end(struct edo_runtime *runtime, bool wait)
+static void end_current(struct edo_runtime *runtime, uint64_t deadline)
 {
-    if (runtime == NULL)
-        return;
     struct edo_handle *handle = runtime->handle;
     struct edo_thread outer = edo_thread;
-    edo_assert(outer.running == NULL);
+    edo_assert(outer.running == NULL && (outer.task == NULL || outer.task->home != handle));
     /* Relaxed: this is the last use of the runtime, and the caller has ordered all others before it,
      * as before any free. */
     struct edo_thread *owner = NULL;
@@ -177,15 +239,17 @@ static void end(struct edo_runtime *runtime, bool wait)
         edo_assert(owner == &edo_thread && runtime->driver->attached);
     edo_thread = (struct edo_thread){.current = handle, .running = handle};
     edo_drop_all(runtime);
+    edo_blocking_pool_close(handle->blocking);
+    edo_blocking_pool_wait(handle->blocking, deadline);
     edo_lock(&handle->lock);
     handle->async = NULL;
     edo_unlock(&handle->lock);
     bool attached = runtime->driver->attached;
-    edo_driver_close(runtime->driver, wait);
+    edo_driver_close(runtime->driver, deadline);
     runtime->driver = NULL;
     edo_drop_all(runtime);
     if (attached)
-        hook(runtime, runtime->hooks.on_thread_stop);
+        edo_handle_hook(handle, handle->hooks.on_thread_stop);
     edo_thread = outer;
     handle->runtime = NULL;
     edo_store(&handle->owner, NULL, relaxed); /* nobody takes over from here */
@@ -194,14 +258,35 @@ static void end(struct edo_runtime *runtime, bool wait)
     edo_handle_unref(handle, spare + 1);
 }
 
+/* `until` is an instant of edo_clock_ns. */
+static void end(struct edo_runtime *runtime, uint64_t until)
+{
+    if (runtime == NULL)
+        return;
+    struct edo_handle *handle = runtime->handle;
+    if (handle->pool == NULL) {
+        end_current(runtime, until);
+        return;
+    }
+    edo_assert(edo_thread.running != handle);
+    edo_pool_close(handle->pool, until);
+    edo_free(runtime);
+    edo_handle_unref(handle, 1);
+}
+
 void edo_runtime_drop(struct edo_runtime *runtime)
 {
-    end(runtime, true);
+    end(runtime, UINT64_MAX);
+}
+
+void edo_runtime_shutdown_timeout(struct edo_runtime *runtime, uint64_t ms)
+{
+    end(runtime, edo_instant_add(edo_clock_ns(), ms));
 }
 
 void edo_runtime_shutdown_background(struct edo_runtime *runtime)
 {
-    end(runtime, false);
+    end(runtime, 0);
 }
 
 const char *edo_runtime_name(const struct edo_runtime *runtime)
@@ -211,6 +296,8 @@ const char *edo_runtime_name(const struct edo_runtime *runtime)
 
 uv_loop_t *edo_runtime_loop(struct edo_runtime *runtime)
 {
+    if (runtime->driver == NULL)
+        return NULL;
     runtime->driver->lent = true;
     return runtime->driver->loop;
 }

@@ -47,6 +47,10 @@ struct uv_loop_s;
  * Any thread, not from a poll. */
 #define edo_block_on(runtime, future) edo_block_on_((runtime), &(future)->future_)
 
+/* edo_handle_block_on(handle, &future): the same by a handle, for threads that do not own the runtime. A
+ * current-thread runtime's tasks, timers and I/O do not go on by it: somebody else is to be in edo_block_on. */
+#define edo_handle_block_on(handle, future) edo_handle_block_on_((handle), &(future)->future_)
+
 /* Drops every task where it is suspended, waits for blocking work that has begun and for requests under way,
  * and frees the runtime. What has not begun is never run. Handles, wakers and join handles stay valid: they
  * report that it is gone. For an attached runtime see runtime/embed.h. Not from within its own tasks, nor
@@ -89,6 +93,7 @@ struct edo_guard edo_enter(struct edo_handle *handle);
 void edo_leave(struct edo_guard guard);
 
 int edo_block_on_(struct edo_runtime *runtime, struct edo_future *future);
+int edo_handle_block_on_(struct edo_handle *handle, struct edo_future *future);
 
 /* EDO_MAIN(future) defines main: makes a current-thread runtime, runs the future, and exits with
  * its output as the status: 0 to 255; 1 when it is negative, printing why. The expression may use

@@ -13,21 +13,29 @@
 #include "../internal/list.h"
 #include "../internal/sys.h"
 #include "../internal/thread.h"
+#include "counts.h"
 #include "runtime.h"
 #include "task.h"
 #include "task_state.h"
 #include "wheel.h"
 
 struct edo_task {
-    struct edo_waker waker;       /* first: a waker is a task */
-    edo_task_state state;         /* task_state.h */
-    uint32_t serial;              /* half of the id */
-    struct edo_task *next;        /* run queue; NULL: not in it. Owner's thread */
-    struct edo_task *remote_next; /* inject list. Whoever set LINKED, until it is pushed */
-    struct edo_handle *home;      /* constant; the task holds a reference */
-    struct edo_list owned;        /* among the runtime's tasks. Owner's thread */
-    struct edo_waker *joiner;     /* see JOINER in task_state.h */
+    struct edo_waker waker; /* first: a waker is a task */
+    edo_task_state state;   /* task_state.h */
+    uint32_t serial;        /* half of the id */
+    struct edo_task *next;  /* run queue; NULL: not in it. Owner's thread; else who has taken it */
+    union {
+        struct edo_task *remote_next; /* inject list. Whoever set LINKED, until it is pushed */
+        struct edo_worker *born;      /* multi-thread: in whose list it is */
+        /* Of a blocking task: what its wakers wake. Written before its first poll, by the polling thread. */
+        struct edo_event *sleeper;
+    };
+    struct edo_handle *home;  /* constant; the task holds a reference */
+    struct edo_list owned;    /* among the runtime's tasks. Owner's thread; else born->lock */
+    struct edo_waker *joiner; /* see JOINER in task_state.h */
 };
+/* Before the header of a task that is NAMED. */
+enum { EDO_TASK_NAME = 32 };
 _Static_assert(sizeof(struct edo_task) == 64, "a task's header is one cache line");
 
 /* What is left in the frame's place when a task is complete; `kind` is EDO_STATE_DONE when the
@@ -53,10 +61,24 @@ struct edo_handle {
      * against `inject`: the owner sets it, then looks at the list; a waker pushes, then looks at it;
      * one of them sees the other. */
     atomic_bool parked;
-    struct edo_lock lock;        /* guards `async` against closing */
-    uv_async_t *async;           /* NULL when closed */
-    struct edo_runtime *runtime; /* owner's thread; NULL when gone */
-    int64_t spare;               /* owner's thread: references taken and not given out */
+    struct edo_lock lock;               /* guards `async` against closing */
+    uv_async_t *async;                  /* NULL when closed */
+    struct edo_runtime *runtime;        /* owner's thread; NULL when gone */
+    struct edo_blocking_pool *blocking; /* blocking_pool.h; lives as long as this */
+    int64_t spare;                      /* owner's thread: references taken and not given out */
+    /* Of a local set (local_set.c): the thread that it belongs to, constant; and who runs it, and waits,
+     * under `lock`. NULL and empty for a runtime's. */
+    struct edo_thread *thread;
+    struct edo_list waiters;
+    /* Constant. */
+    struct edo_pool *pool; /* multi-thread: most of what is above is the current-thread runtime's */
+    uint64_t id;
+    struct edo_builder hooks; /* as built; names aside */
+    bool observed;            /* each poll of a task is timed, or some hook wants it */
+    char thread_name[EDO_THREAD_NAME];
+    /* For runtime/metrics.h. By the owner; by other threads. */
+    struct edo_counts counts;
+    _Atomic(uint64_t) remote_spawned, remote_ended, remote_schedules;
 };
 
 struct edo_driver; /* driver.h */
@@ -70,9 +92,10 @@ struct edo_runtime {
     uint32_t serial;              /* of the last task */
     uint32_t tick;                /* polls, for the intervals */
     uint32_t event_interval, global_queue_interval;
-    bool closing;            /* tasks spawned now are dropped at once */
+    bool closing; /* tasks spawned now are dropped at once */
+    uint64_t busy_since;
+    bool failed; /* a task panicked, and the builder said that this ends the runtime */
     struct edo_context cx;
-    struct edo_builder hooks; /* as built, name aside */
     char name[32];
 };
 
@@ -82,23 +105,36 @@ static inline bool edo_handle_mine(const struct edo_handle *handle)
     return edo_load(&((struct edo_handle *)(uintptr_t)handle)->owner, relaxed) == &edo_thread;
 }
 
-/* The runtime that this thread runs and is current; NULL elsewhere. What timers and I/O need. */
+/* The current-thread runtime that this thread runs and is current; NULL elsewhere. */
 static inline struct edo_runtime *edo_runtime_mine(void)
 {
     struct edo_handle *handle = edo_thread.current;
-    if (handle == NULL || !edo_handle_mine(handle) || handle->runtime->driver == NULL)
+    if (handle == NULL || handle->pool != NULL || !edo_handle_mine(handle) ||
+        handle->runtime->driver == NULL)
         return NULL;
     return handle->runtime;
 }
 
 /* handle.c */
-struct edo_handle *edo_handle_new(struct edo_runtime *runtime);
-void edo_handle_give(struct edo_handle *handle); /* one reference to a new task; owner */
+struct edo_handle *edo_handle_new(const struct edo_builder *builder);
+/* One more reference, and one less; cheap on the threads of the runtime. */
+void edo_handle_give(struct edo_handle *handle);
+void edo_handle_take_back(struct edo_handle *handle);
 void edo_handle_unref(struct edo_handle *handle, int64_t n);
 bool edo_handle_inject(struct edo_handle *handle, struct edo_task *task); /* false: closed */
 struct edo_task *edo_handle_take(struct edo_handle *handle, bool close);  /* in order of arrival */
+/* What this thread counts for the runtime; NULL: it is none of its threads. */
+struct edo_counts *edo_handle_counts(struct edo_handle *handle);
 bool edo_handle_pending(struct edo_handle *handle);
-void edo_handle_signal(struct edo_handle *handle); /* wakes the owner from its sleep */
+void edo_handle_signal(struct edo_handle *handle); /* wakes the owner, or who runs the set */
+/* A thread of the runtime, named and sized as built. 0, or as edo_thread_start. Any thread. */
+int edo_handle_start_thread(struct edo_handle *handle, struct edo_thread_id *id,
+                            void *(*run)(void *), void *arg);
+static inline void edo_handle_hook(const struct edo_handle *handle, void (*hook)(void *))
+{
+    if (hook != NULL)
+        hook(handle->hooks.hook_arg);
+}
 
 /* scheduler.c: owner's thread. */
 void edo_schedule(struct edo_runtime *runtime, struct edo_task *task);
@@ -110,10 +146,25 @@ bool edo_runnable(struct edo_runtime *runtime);
 void edo_drop_all(struct edo_runtime *runtime);
 
 /* task.c */
-struct edo_task *edo_task_new(struct edo_handle *handle, size_t frame_size);
-void edo_task_poll(struct edo_runtime *runtime, struct edo_task *task);   /* owner */
-void edo_task_cancel(struct edo_runtime *runtime, struct edo_task *task); /* owner */
+struct edo_task *edo_task_new(struct edo_handle *handle, const char *name, size_t frame_size);
+bool edo_task_poll(struct edo_task *task, struct edo_context *cx); /* true: it has ended */
+void edo_task_cancel(struct edo_task *task);                       /* drops its future */
 void edo_task_release(struct edo_task *task, uint32_t given); /* references and bits; any thread */
+/* The ends of a task: its future is done (EDO_STATE_DONE) or dropped; it is to be dropped here, after a panic
+ * with its report, or else cancelled; what the report of a panic is. */
+void edo_task_finish(struct edo_task *task, uint32_t kind, char *report);
+void edo_task_drop_future(struct edo_task *task, bool panicked, char *report);
+char *edo_task_panic_report(struct edo_task *task, struct edo_context *cx);
+
+/* blocking.c */
+extern const struct edo_waker_ops edo_blocking_waker;
+
+/* Whether it was spawned by SPAWN_BLOCKING: it runs on a thread of the pool, whoever runs the runtime. */
+static inline bool edo_task_is_blocking(const struct edo_task *task)
+{
+    return task->waker.ops == &edo_blocking_waker;
+}
+
 static inline struct edo_future *edo_task_future(struct edo_task *task)
 {
     return (struct edo_future *)(task + 1);

@@ -64,6 +64,18 @@ static void take_injected(struct edo_runtime *runtime, bool close)
     }
 }
 
+static void run(struct edo_runtime *runtime, struct edo_task *task)
+{
+    edo_count_up(&runtime->handle->counts.polls, 1);
+    uint32_t state = edo_task_state_begin(&task->state);
+    if (edo_likely(!(state & (EDO_TASK_COMPLETE | EDO_TASK_ABORTED))))
+        edo_task_poll(task, &runtime->cx);
+    else if (!(state & EDO_TASK_COMPLETE))
+        edo_task_cancel(task);
+    else if (!(state & EDO_TASK_LINKED))
+        edo_task_release(task, EDO_TASK_REF);
+}
+
 bool edo_run_batch(struct edo_runtime *runtime, struct edo_task *until)
 {
     take_injected(runtime, false);
@@ -77,7 +89,9 @@ bool edo_run_batch(struct edo_runtime *runtime, struct edo_task *until)
         }
         if (task == NULL)
             return false;
-        edo_task_poll(runtime, task);
+        run(runtime, task);
+        if (edo_unlikely(runtime->failed))
+            break;
         if (until != NULL && (edo_task_state_peek(&until->state) & EDO_TASK_COMPLETE))
             break;
     }
@@ -101,6 +115,8 @@ bool edo_runnable(struct edo_runtime *runtime)
 void edo_drop_all(struct edo_runtime *runtime)
 {
     runtime->closing = true;
+    if (runtime->driver != NULL)
+        runtime->driver->closing = true;
     for (struct edo_task *task; (task = pop(runtime)) != NULL;) {
         uint32_t state = edo_task_state_peek(&task->state);
         if ((state & EDO_TASK_COMPLETE) && !(state & EDO_TASK_LINKED))
@@ -108,5 +124,5 @@ void edo_drop_all(struct edo_runtime *runtime)
     }
     take_injected(runtime, true);
     while (!edo_list_empty(&runtime->tasks))
-        edo_task_cancel(runtime, edo_container_of(runtime->tasks.next, struct edo_task, owned));
+        edo_task_cancel(edo_container_of(runtime->tasks.next, struct edo_task, owned));
 }

@@ -4,14 +4,20 @@
 #include <string.h>
 
 #include "driver.h"
+#include "pool.h"
 #include "runtime_internal.h"
 
 /* Errors as pointers, as the kernel has them: the last page is nobody's. */
+static bool is_error(const void *pointer)
+{
+    return (uintptr_t)pointer >= (uintptr_t)-8191;
+}
+
 static int task_error(const struct edo_task *task)
 {
     if (task == NULL)
         return UV_EINVAL;
-    return (uintptr_t)task >= (uintptr_t)-8191 ? (int)(intptr_t)task : 0;
+    return is_error(task) ? (int)(intptr_t)task : 0;
 }
 
 /* LINKED was set by this thread, which has a reference. */
@@ -52,6 +58,32 @@ static void task_finish(struct edo_waker *claimed)
     edo_task_release(task, EDO_TASK_REF);
 }
 
+/* On a multi-thread runtime. */
+static void pooled_wake(struct edo_waker *waker)
+{
+    struct edo_task *task = (struct edo_task *)waker;
+    if (edo_task_state_schedule(&task->state, false))
+        edo_worker_schedule(task->home->pool, task, false);
+}
+
+/* On its own workers no reference is needed: the runtime does not end as long as this one runs. */
+static struct edo_waker *pooled_claim(struct edo_waker *waker)
+{
+    struct edo_task *task = (struct edo_task *)waker;
+    bool mine = edo_worker_mine(task->home->pool);
+    return edo_task_state_schedule(&task->state, !mine) ? waker : NULL;
+}
+
+static void pooled_finish(struct edo_waker *claimed)
+{
+    struct edo_task *task = (struct edo_task *)claimed;
+    struct edo_pool *pool = task->home->pool;
+    bool mine = edo_worker_mine(pool);
+    edo_worker_schedule(pool, task, false);
+    if (!mine)
+        edo_task_release(task, EDO_TASK_REF);
+}
+
 static struct edo_waker *task_clone(struct edo_waker *waker)
 {
     edo_task_state_ref(&((struct edo_task *)waker)->state);
@@ -68,29 +100,41 @@ static void task_drop(struct edo_waker *waker)
 /* Stable: a task is alive as long as its future is, and the future unlinks what it linked. */
 static const struct edo_waker_ops task_waker = {task_wake, task_clone, task_drop, task_claim,
                                                 task_finish};
+static const struct edo_waker_ops pooled_waker = {pooled_wake, task_clone, task_drop, pooled_claim,
+                                                  pooled_finish};
 
-struct edo_task *edo_task_new(struct edo_handle *handle, size_t frame_size)
+/* The serial tells tasks apart that follow each other at one address. */
+static uint32_t next_serial(struct edo_handle *handle)
 {
-    if (frame_size > SIZE_MAX - sizeof(struct edo_task))
+    static _Atomic(uint32_t) foreign;
+    if (handle->pool != NULL && edo_worker_mine(handle->pool))
+        return ++edo_thread.worker->serial;
+    if (handle->pool == NULL && edo_handle_mine(handle))
+        return ++handle->runtime->serial;
+    return edo_fetch_add(&foreign, 1, relaxed);
+}
+
+struct edo_task *edo_task_new(struct edo_handle *handle, const char *name, size_t frame_size)
+{
+    size_t before = name != NULL ? EDO_TASK_NAME : 0;
+    if (frame_size > SIZE_MAX - sizeof(struct edo_task) - EDO_TASK_NAME)
         return NULL;
-    struct edo_task *task = edo_malloc(sizeof *task + frame_size);
-    if (task == NULL)
+    char *block = edo_malloc(before + sizeof(struct edo_task) + frame_size);
+    if (block == NULL)
         return NULL;
+    struct edo_task *task = (struct edo_task *)(block + before);
     EDO_COUNT(TASKS, 1);
-    bool mine = edo_handle_mine(handle);
-    task->waker.ops = &task_waker;
-    edo_task_state_init(&task->state, !mine);
+    bool pooled = handle->pool != NULL;
+    task->waker.ops = pooled ? &pooled_waker : &task_waker;
+    edo_task_state_init(&task->state, pooled || !edo_handle_mine(handle), name != NULL);
+    if (name != NULL)
+        snprintf(block, EDO_TASK_NAME, "%s", name);
     task->next = NULL;
     task->owned.next = NULL;
     task->home = handle;
     task->joiner = NULL;
-    if (mine)
-        edo_handle_give(handle);
-    else
-        edo_handle_clone(handle);
-    /* The serial tells tasks apart that follow each other at one address. */
-    static _Atomic(uint32_t) foreign_serial;
-    task->serial = mine ? ++handle->runtime->serial : edo_fetch_add(&foreign_serial, 1, relaxed);
+    edo_handle_give(handle);
+    task->serial = next_serial(handle);
     return task;
 }
 
@@ -103,24 +147,53 @@ void edo_task_release(struct edo_task *task, uint32_t given)
     if (outcome->kind == EDO_OUTCOME_PANICKED)
         edo_free(outcome->report);
     EDO_COUNT(TASKS, -1);
-    edo_free(task);
-    if (edo_handle_mine(home))
-        home->spare++;
-    else
-        edo_handle_unref(home, 1);
+    bool named = edo_task_state_peek(&task->state) & EDO_TASK_NAMED;
+    edo_free((char *)task - (named ? EDO_TASK_NAME : 0));
+    edo_handle_take_back(home);
 }
 
-/* The future is done or dropped. runtime is NULL for a task that never reached one. */
-static void finish(struct edo_runtime *runtime, struct edo_task *task, uint32_t kind, char *report)
+/* A task that never reached a list is in none, and a blocking one. */
+static void leave_list(struct edo_task *task)
 {
-    if (kind != EDO_STATE_DONE)
-        memcpy(edo_task_future(task), &(struct edo_outcome){report, kind},
-               sizeof(struct edo_outcome));
-    if (runtime != NULL) {
+    if (task->home->pool != NULL) {
+        if (edo_task_is_blocking(task) || task->born == NULL)
+            return;
+        edo_lock(&task->born->lock);
+        edo_list_remove(&task->owned);
+        edo_unlock(&task->born->lock);
+    } else if (edo_list_linked(&task->owned)) {
+        struct edo_runtime *runtime = task->home->runtime;
         edo_list_remove(&task->owned);
         if (--runtime->live == 0)
             edo_driver_keep_alive(runtime->driver, false);
     }
+}
+
+static void count_end(struct edo_task *task)
+{
+    struct edo_counts *counts = edo_handle_counts(task->home);
+    if (edo_task_is_blocking(task))
+        return;
+    if (counts != NULL)
+        edo_count_up(&counts->ended, 1);
+    else
+        edo_fetch_add(&task->home->remote_ended, 1, relaxed);
+}
+
+/* The future is done or dropped. */
+void edo_task_finish(struct edo_task *task, uint32_t kind, char *report)
+{
+    if (kind != EDO_STATE_DONE)
+        memcpy(edo_task_future(task), &(struct edo_outcome){report, kind},
+               sizeof(struct edo_outcome));
+    leave_list(task);
+    count_end(task);
+    const struct edo_builder *hooks = &task->home->hooks;
+    if (edo_unlikely(hooks->on_task_terminate != NULL))
+        hooks->on_task_terminate(hooks->hook_arg, edo_task_id_(task));
+    if (kind == EDO_OUTCOME_PANICKED && hooks->unhandled_panic == EDO_PANIC_SHUTDOWN &&
+        edo_handle_mine(task->home))
+        task->home->runtime->failed = true;
     if (kind == EDO_OUTCOME_PANICKED && !(edo_task_state_peek(&task->state) & EDO_TASK_HANDLE))
         fprintf(stderr, "edo: a detached task panicked: %s\n", report ? report : "(no memory)");
     uint32_t old = edo_task_state_finish(&task->state);
@@ -129,8 +202,9 @@ static void finish(struct edo_runtime *runtime, struct edo_task *task, uint32_t 
         edo_waker_drop(task->joiner);
     }
     /* When somebody's list still leads to it, or is about to, the runtime's reference is released by
-     * whoever takes it off there. */
-    bool listed = task->next != NULL || (old & EDO_TASK_LINKED);
+     * whoever takes it off there. On a multi-thread runtime it is in no queue while it is polled, and those of
+     * one that has shut down lead nowhere. */
+    bool listed = task->home->pool == NULL && (task->next != NULL || (old & EDO_TASK_LINKED));
     edo_task_release(task, listed ? EDO_TASK_REF : 2 * EDO_TASK_REF);
 }
 
@@ -152,7 +226,7 @@ static void report_frame(void *arg, int depth, const char *name, const char *fil
 }
 
 /* The message, and the chain of awaits before the frames are dropped. NULL: no memory. */
-static char *panic_report(struct edo_task *task, struct edo_context *cx)
+char *edo_task_panic_report(struct edo_task *task, struct edo_context *cx)
 {
     struct report report = {.length = 0};
     int n = snprintf(report.text, sizeof report.text, "%s", cx->panic.message);
@@ -173,8 +247,7 @@ static char *panic_report(struct edo_task *task, struct edo_context *cx)
 }
 
 /* Drops the future with a context of its own: it may happen inside another task's poll. */
-static void drop_future(struct edo_task *task, struct edo_runtime *runtime, bool panicked,
-                        char *report)
+void edo_task_drop_future(struct edo_task *task, bool panicked, char *report)
 {
     struct edo_context cx;
     edo_context_init(&cx, &task->waker);
@@ -185,51 +258,101 @@ static void drop_future(struct edo_task *task, struct edo_runtime *runtime, bool
     /* A panic in FINALLY is reported, unless it follows another. */
     if (cx.panic.name != NULL && !panicked) {
         panicked = true;
-        report = panic_report(task, &cx);
+        report = edo_task_panic_report(task, &cx);
     }
-    finish(runtime, task, panicked ? EDO_OUTCOME_PANICKED : EDO_OUTCOME_CANCELLED, report);
+    edo_task_finish(task, panicked ? EDO_OUTCOME_PANICKED : EDO_OUTCOME_CANCELLED, report);
 }
 
-void edo_task_cancel(struct edo_runtime *runtime, struct edo_task *task)
+void edo_task_cancel(struct edo_task *task)
 {
-    drop_future(task, runtime, false, NULL);
+    edo_task_drop_future(task, false, NULL);
 }
 
-void edo_task_poll(struct edo_runtime *runtime, struct edo_task *task)
+static void count_poll_time(struct edo_counts *counts, const struct edo_histogram *histogram,
+                            uint64_t ns)
 {
-    uint32_t state = edo_task_state_begin(&task->state);
-    if (edo_unlikely(state & (EDO_TASK_COMPLETE | EDO_TASK_ABORTED))) {
-        if (!(state & EDO_TASK_COMPLETE))
-            edo_task_cancel(runtime, task);
-        else if (!(state & EDO_TASK_LINKED))
-            edo_task_release(task, EDO_TASK_REF);
-        return;
+    uint32_t bucket = 0, last = histogram->buckets - 1;
+    uint64_t width = histogram->resolution > 0 ? histogram->resolution : 100000, end = width;
+    if (histogram->logarithmic) {
+        for (; bucket < last && ns >= end && end <= UINT64_MAX / 2; bucket++)
+            end *= 2;
+    } else {
+        bucket = ns / width < last ? (uint32_t)(ns / width) : last;
     }
-    struct edo_context *cx = &runtime->cx;
+    edo_count_up(&counts->poll_time[bucket], 1);
+}
+
+/* What only some builders ask for, around a poll. Kept out of edo_task_poll, as `panicked` is: what they use of the
+ * stack and the registers would be saved at every poll. */
+__attribute__((noinline)) static enum edo_poll poll_observed(struct edo_task *task,
+                                                             struct edo_context *cx)
+{
+    const struct edo_builder *hooks = &task->home->hooks;
+    uint64_t id = edo_task_id_(task);
+    if (hooks->on_before_task_poll != NULL)
+        hooks->on_before_task_poll(hooks->hook_arg, id);
+    uint64_t begin = hooks->poll_time.buckets > 0 ? edo_clock_ns() : 0;
+    enum edo_poll poll = edo_future_poll(edo_task_future(task), cx);
+    struct edo_counts *counts = edo_handle_counts(task->home);
+    if (hooks->poll_time.buckets > 0 && counts != NULL)
+        count_poll_time(counts, &hooks->poll_time, edo_clock_ns() - begin);
+    if (hooks->on_after_task_poll != NULL)
+        hooks->on_after_task_poll(hooks->hook_arg, id);
+    return poll;
+}
+
+static void count_budget_yield(struct edo_handle *handle)
+{
+    struct edo_counts *counts = edo_handle_counts(handle);
+    if (counts != NULL)
+        edo_count_up(&counts->budget_yields, 1);
+}
+
+__attribute__((noinline)) static bool panicked(struct edo_task *task, struct edo_context *cx)
+{
+    char *report = edo_task_panic_report(task, cx);
+    cx->panic.name = NULL;
+    edo_task_drop_future(task, true, report);
+    return true;
+}
+
+bool edo_task_poll(struct edo_task *task, struct edo_context *cx)
+{
     cx->waker = &task->waker;
     cx->budget = EDO_BUDGET;
     cx->locals = NULL;
     edo_thread.task = task;
-    enum edo_poll poll = edo_future_poll(edo_task_future(task), cx);
+    enum edo_poll poll = edo_likely(!task->home->observed)
+                             ? edo_future_poll(edo_task_future(task), cx)
+                             : poll_observed(task, cx);
     edo_thread.task = NULL;
-    if (edo_unlikely(cx->panic.name != NULL)) {
-        char *report = panic_report(task, cx);
-        cx->panic.name = NULL;
-        drop_future(task, runtime, true, report);
-    } else if (poll == EDO_READY) {
-        finish(runtime, task, EDO_STATE_DONE, NULL);
-    }
+    if (edo_unlikely(cx->budget == 0))
+        count_budget_yield(task->home);
+    if (edo_unlikely(cx->panic.name != NULL))
+        return panicked(task, cx);
+    if (poll == EDO_READY)
+        edo_task_finish(task, EDO_STATE_DONE, NULL);
+    return poll == EDO_READY;
 }
 
 /* Spawning. */
 
+void edo_task_next_name_(const char *name)
+{
+    edo_thread.next_name = name;
+}
+
 struct edo_task *edo_task_alloc_(struct edo_handle *handle, size_t frame_size)
 {
+    const char *name = edo_thread.next_name;
+    edo_thread.next_name = NULL;
     if (handle == NULL)
         handle = edo_thread.current;
     if (handle == NULL)
         return (struct edo_task *)(intptr_t)EDO_ENORUNTIME;
-    struct edo_task *task = edo_task_new(handle, frame_size);
+    if (is_error(handle))
+        return (struct edo_task *)handle;
+    struct edo_task *task = edo_task_new(handle, name, frame_size);
     return task != NULL ? task : (struct edo_task *)(intptr_t)UV_ENOMEM;
 }
 
@@ -260,11 +383,24 @@ void edo_task_start_(struct edo_task *task, struct edo_future *future)
         edo_future_drop(future, &cx);
         return;
     }
-    if (!(edo_task_state_peek(&task->state) & EDO_TASK_LINKED)) {
-        edo_adopt(task->home->runtime, task);
-    } else if (!edo_handle_inject(task->home, task)) {
+    struct edo_handle *home = task->home;
+    struct edo_counts *counts = edo_handle_counts(home);
+    if (counts != NULL)
+        edo_count_up(&counts->spawned, 1);
+    else
+        edo_fetch_add(&home->remote_spawned, 1, relaxed);
+    if (edo_unlikely(home->hooks.on_task_spawn != NULL))
+        home->hooks.on_task_spawn(home->hooks.hook_arg, edo_task_id_(task));
+    if (home->pool != NULL) {
+        if (!edo_pool_adopt(home->pool, task)) {
+            task->born = NULL;
+            edo_task_drop_future(task, false, NULL);
+        }
+    } else if (!(edo_task_state_peek(&task->state) & EDO_TASK_LINKED)) {
+        edo_adopt(home->runtime, task);
+    } else if (!edo_handle_inject(home, task)) {
         edo_task_state_unlink(&task->state);
-        drop_future(task, NULL, false, NULL);
+        edo_task_drop_future(task, false, NULL);
     }
 }
 
@@ -277,13 +413,21 @@ int edo_task_error_(struct edo_task *task)
 
 void edo_task_abort_(struct edo_task *task)
 {
-    if (task_error(task) == 0 && edo_task_state_abort(&task->state))
-        task_wake(&task->waker);
+    /* A blocking task is asked once whether it was aborted: before it begins, when nobody waits. */
+    if (task_error(task) == 0 && edo_task_state_abort(&task->state) && !edo_task_is_blocking(task))
+        edo_wake(&task->waker);
 }
 
 bool edo_task_is_finished_(struct edo_task *task)
 {
     return task_error(task) < 0 || edo_task_state_complete(&task->state);
+}
+
+const char *edo_task_name_(struct edo_task *task)
+{
+    if (task_error(task) < 0 || !(edo_task_state_peek(&task->state) & EDO_TASK_NAMED))
+        return NULL;
+    return (const char *)task - EDO_TASK_NAME;
 }
 
 uint64_t edo_task_id_(struct edo_task *task)
@@ -313,7 +457,8 @@ int edo_task_trace_(struct edo_task *task, edo_trace_fn *trace, void *arg)
         return error;
     if (edo_task_state_complete(&task->state))
         return UV_ESRCH;
-    if (!edo_handle_mine(task->home))
+    bool here = edo_handle_mine(task->home) || task->home->thread == &edo_thread;
+    if (task->home->pool != NULL || !here || edo_task_is_blocking(task))
         return UV_EBUSY;
     struct edo_context cx;
     edo_context_init(&cx, &task->waker);

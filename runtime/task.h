@@ -41,6 +41,17 @@ struct edo_task;
 /* SPAWN_ON(handle, future): the same, on the runtime behind a handle, from any thread. */
 #define EDO_SPAWN_ON(handle, ...) EDO_SPAWN_WITH_(edo_task_start_, handle, __VA_ARGS__)
 
+/* TASK_NAMED("reader", SPAWN(future)): the same for any of the macros that spawn one task, which gets a name, for dumps
+ * (runtime/dump.h). The name is copied, cut at 31 bytes. */
+#define EDO_NAMED(name, ...)         \
+    __extension__({                  \
+        edo_task_next_name_((name)); \
+        __VA_ARGS__;                 \
+    })
+
+/* Its name, as long as the handle is; NULL when it has none. */
+#define edo_task_name(handle) edo_task_name_((struct edo_task *)(void *)(handle))
+
 /* Why a handle is none: 0 for a task, UV_ENOMEM, EDO_ENORUNTIME, or UV_EINVAL for NULL. */
 #define edo_task_error(handle) edo_task_error_((struct edo_task *)(void *)(handle))
 
@@ -59,7 +70,7 @@ struct edo_task;
 #define edo_task_detach(handle) edo_task_detach_((struct edo_task *)(void *)(handle))
 
 /* Calls trace for each future of the chain that the task is suspended in, from its root on. On the
- * thread that runs the runtime, outside the task itself. Returns 0; UV_EBUSY on another thread;
+ * thread that runs the runtime, or has the local set, outside the task itself. Returns 0; UV_EBUSY on another thread;
  * UV_ESRCH when the task has ended. */
 #define edo_task_trace(handle, trace, arg) \
     edo_task_trace_((struct edo_task *)(void *)(handle), (trace), (arg))
@@ -134,6 +145,17 @@ struct edo_unconstrained {
 };
 #define edo_unconstrained(child) edo_unconstrained_(&(child)->future_)
 
+/* edo_consume_budget(): a future for long computations: takes one operation off the budget, and is ready; or, the
+ * budget being used up, lets others run first. Cancel safe. */
+struct edo_consume_budget {
+    EDO_FUTURE(void);
+};
+EDO_ASYNC_DECLARE(edo_consume_budget);
+static inline struct edo_consume_budget edo_consume_budget(void)
+{
+    return EDO_NEW_RETURNED(edo_consume_budget);
+}
+
 /* The id of the task being polled on this thread; 0 outside. */
 uint64_t edo_current_task_id(void);
 
@@ -162,6 +184,8 @@ uint64_t edo_current_task_id(void);
          char one;                                                                   \
      }))
 struct edo_task *edo_task_alloc_(struct edo_handle *handle, size_t frame_size);
+void edo_task_next_name_(const char *name);
+const char *edo_task_name_(struct edo_task *task);
 void *edo_task_frame_(struct edo_task *task);
 void edo_task_start_(struct edo_task *task, struct edo_future *future);
 int edo_task_error_(struct edo_task *task);
@@ -180,6 +204,7 @@ struct edo_unconstrained edo_unconstrained_(struct edo_future *child);
 #define JOIN_HANDLE EDO_JOIN_HANDLE
 #define SPAWN       EDO_SPAWN
 #define SPAWN_ON    EDO_SPAWN_ON
+#define TASK_NAMED  EDO_NAMED
 #endif
 
 #ifdef __cplusplus

@@ -14,11 +14,22 @@
  *                                                                           finding the list closed
  * WOKEN     a foreign wake since the last poll   with LINKED                the runtime's thread, before
  *           began                                                           it polls
+ * NAMED     the block begins with the task's     spawn                      never
+           name
  * the rest  references: the runtime until the task is complete and on no list, the join handle,
  *           each abort handle, each cloned waker, the completing thread until it is through
  *
- * Wakes on the runtime's own thread do not come here: they look at task->next, a plain field of
- * that thread. The word pays for what crosses threads.
+ * A blocking task (blocking.c) is in no list of its runtime's, never LINKED, and its thread of the pool stands
+ * for the runtime's: WOKEN is set by any thread while not COMPLETE, and cleared before each poll.
+ *
+ * Wakes on a current-thread runtime's own thread do not come here: they look at task->next, a plain field
+ * of that thread. The word pays for what crosses threads.
+ *
+ * On a multi-thread runtime every wake comes here. LINKED means that the task is in a queue, is about to be, or
+ * is polled; whoever sets it puts the task into a queue, and the poll's end clears it. A wake that finds it
+ * sets WOKEN: one that came while the task was queued is answered by the poll's begin, which clears WOKEN,
+ * one that came since by another poll. So a task that waits costs two of these operations a round:
+ * its wake, and its poll's end.
  *
  * Orders. Whatever a thread wrote before it woke the task must be visible to the next poll: every
  * foreign wake is a read-modify-write with release, also when both bits are set already, and the
@@ -39,15 +50,17 @@ enum {
     EDO_TASK_JOINER = 1u << 3,
     EDO_TASK_LINKED = 1u << 4,
     EDO_TASK_WOKEN = 1u << 5,
-    EDO_TASK_REF = 1u << 6,
+    EDO_TASK_NAMED = 1u << 6,
+    EDO_TASK_REF = 1u << 7,
 };
 
 typedef _Atomic(uint32_t) edo_task_state;
 
 /* A new task: the runtime's reference and the join handle's. */
-static inline void edo_task_state_init(edo_task_state *state, bool linked)
+static inline void edo_task_state_init(edo_task_state *state, bool linked, bool named)
 {
-    edo_init(state, EDO_TASK_HANDLE | 2 * EDO_TASK_REF | (linked ? EDO_TASK_LINKED : 0));
+    edo_init(state, EDO_TASK_HANDLE | 2 * EDO_TASK_REF | (linked ? EDO_TASK_LINKED : 0) |
+                        (named ? EDO_TASK_NAMED : 0));
 }
 
 /* Relaxed: for bits that this thread set itself, or as a hint. */
@@ -78,6 +91,46 @@ static inline bool edo_task_state_wake(edo_task_state *state, bool claim)
     return !(old & EDO_TASK_LINKED);
 }
 
+/* Multi-thread: a wake, from any thread. True when the caller must put the task into a queue; with `claim` it has
+ * got a reference to it then. Release and acquire as above. */
+static inline bool edo_task_state_schedule(edo_task_state *state, bool claim)
+{
+    uint32_t old = edo_load(state, relaxed), now;
+    do {
+        if (old & EDO_TASK_COMPLETE)
+            return false;
+        if (old & EDO_TASK_LINKED)
+            now = old | EDO_TASK_WOKEN;
+        else
+            now = (old | EDO_TASK_LINKED) + (claim ? EDO_TASK_REF : 0);
+    } while (!edo_cas_weak(state, &old, now, acq_rel, relaxed));
+    return !(old & EDO_TASK_LINKED);
+}
+
+/* Multi-thread: a poll has ended, and the task waits. False: it was woken meanwhile, and the caller puts it into a
+ * queue again. Releases the poll to whoever schedules the task next; after it the task is others'. */
+static inline bool edo_task_state_idle(edo_task_state *state)
+{
+    uint32_t old = edo_load(state, relaxed);
+    do {
+        if (old & EDO_TASK_WOKEN)
+            return false;
+    } while (!edo_cas_weak(state, &old, old & ~(uint32_t)EDO_TASK_LINKED, release, relaxed));
+    return true;
+}
+
+/* Multi-thread: takes a task that waits, as a poll does, for somebody who only looks at it. False: it is in a queue,
+ * polled, looked at, or complete. Acquires its last poll; ends with edo_task_state_idle. */
+static inline bool edo_task_state_hold(edo_task_state *state)
+{
+    uint32_t old = edo_load(state, relaxed);
+    do {
+        if (old & (EDO_TASK_LINKED | EDO_TASK_COMPLETE))
+            return false;
+    } while (!edo_cas_weak(state, &old, old | EDO_TASK_LINKED, acquire, relaxed));
+    return true;
+}
+
 /* Taken off the inject list. Returns the word as it was. Release: the owner's last look at
  * remote_next comes before the next foreign wake writes it. */
 static inline uint32_t edo_task_state_unlink(edo_task_state *state)
@@ -93,6 +146,28 @@ static inline uint32_t edo_task_state_begin(edo_task_state *state)
     if (edo_unlikely(now & EDO_TASK_WOKEN))
         now = edo_fetch_and(state, ~(uint32_t)EDO_TASK_WOKEN, acquire);
     return now;
+}
+
+/* A blocking task is woken. True when the caller must wake its thread; with `claim` it has got a reference to the
+ * task then. Release, also when nothing changes: see edo_task_state_wake. */
+static inline bool edo_task_state_notify(edo_task_state *state, bool claim)
+{
+    uint32_t old = edo_load(state, relaxed), now;
+    do {
+        if (old & EDO_TASK_COMPLETE)
+            return false;
+        now = old | EDO_TASK_WOKEN;
+        if (claim && !(old & EDO_TASK_WOKEN))
+            now += EDO_TASK_REF;
+    } while (!edo_cas_weak(state, &old, now, release, relaxed));
+    return !(old & EDO_TASK_WOKEN);
+}
+
+/* The thread of a blocking task was told of a wake: whether there was one since this was asked last, or the first
+ * poll began. A read-modify-write, which cannot miss it; acquires what was written before. */
+static inline bool edo_task_state_woken(edo_task_state *state)
+{
+    return edo_fetch_and(state, ~(uint32_t)EDO_TASK_WOKEN, acquire) & EDO_TASK_WOKEN;
 }
 
 /* The outcome is in place. Returns the word as it was. From now on whoever has the task on the

@@ -13,8 +13,8 @@ static const uint64_t MISSED_AFTER = 5 * NS_PER_MS;
 
 uint64_t edo_now(void)
 {
-    struct edo_runtime *runtime = edo_runtime_mine();
-    return runtime != NULL ? edo_driver_now(runtime->driver) : edo_clock_ns();
+    struct edo_driver *driver = edo_driver_here();
+    return driver != NULL ? edo_driver_now(driver) : edo_clock_ns();
 }
 
 static uint64_t saturating_add(uint64_t a, uint64_t b)
@@ -57,13 +57,50 @@ void edo_timer_orphan_all(struct edo_wheel *wheel)
     }
 }
 
+struct edo_waker *edo_timer_take(struct edo_timer_entry *entry, bool orphan)
+{
+    struct edo_sleep *sleep = edo_container_of(entry, struct edo_sleep, timer.entry);
+    struct edo_waker *waker = sleep->timer.waker;
+    sleep->timer.waker = NULL;
+    sleep->orphaned = orphan;
+    return waker;
+}
+
+/* On a multi-thread runtime the wheel is some worker's, whose lock guards the entry and what goes with it; the sleep
+ * holds a reference to the handle, with which the driver lives. Elsewhere the driver may be gone when the
+ * entry is not linked. */
+static bool lock(struct edo_sleep *self)
+{
+    if (self->shared)
+        edo_driver_lock_wheel(self->timer.driver);
+    return edo_timer_linked(&self->timer.entry);
+}
+
+static void unlock(struct edo_sleep *self)
+{
+    if (self->shared)
+        edo_driver_unlock_wheel(self->timer.driver, UINT64_MAX);
+}
+
+/* Armed no more. */
+static void let_go(struct edo_sleep *self)
+{
+    if (self->shared)
+        edo_handle_take_back(self->timer.driver->handle);
+    self->shared = false;
+}
+
 static void disarm(struct edo_sleep *self)
 {
-    if (!edo_timer_linked(&self->timer.entry))
-        return;
-    edo_wheel_remove(&self->timer.driver->wheel, &self->timer.entry);
-    edo_waker_forget(self->timer.waker);
-    self->timer.waker = NULL;
+    struct edo_waker *waker = NULL;
+    if (lock(self)) {
+        edo_wheel_remove(&self->timer.driver->wheel, &self->timer.entry);
+        waker = self->timer.waker;
+        self->timer.waker = NULL;
+    }
+    unlock(self);
+    edo_waker_forget(waker);
+    let_go(self);
 }
 
 static enum edo_poll finish(struct edo_sleep *self, struct edo_context *cx, int output)
@@ -71,6 +108,50 @@ static enum edo_poll finish(struct edo_sleep *self, struct edo_context *cx, int 
     edo_budget_spend(cx);
     self->output = output;
     return EDO_READY;
+}
+
+/* It was armed: waits on, or has fired. */
+static enum edo_poll poll_armed(struct edo_sleep *self, struct edo_context *cx)
+{
+    struct edo_waker *spare = NULL;
+    if (self->shared)
+        spare = edo_waker_keep(cx->waker);
+    bool waits = lock(self);
+    if (waits && self->shared) {
+        struct edo_waker *old = self->timer.waker;
+        self->timer.waker = spare;
+        spare = old;
+    } else if (waits) {
+        edo_waker_rekeep(&self->timer.waker, cx->waker);
+    }
+    unlock(self);
+    edo_waker_forget(spare);
+    if (waits)
+        return EDO_PENDING;
+    let_go(self);
+    return finish(self, cx, self->orphaned ? EDO_ESHUTDOWN : 0);
+}
+
+static enum edo_poll arm(struct edo_sleep *self, struct edo_driver *driver, struct edo_context *cx)
+{
+    uint64_t tick = tick_of(self->deadline);
+    struct edo_waker *waker = edo_waker_keep(cx->waker);
+    bool open = edo_driver_lock_wheel(driver);
+    if (open) {
+        self->timer.driver = driver;
+        self->timer.waker = waker;
+        edo_wheel_insert(&driver->wheel, &self->timer.entry, tick);
+    }
+    edo_driver_unlock_wheel(driver, open ? tick : UINT64_MAX);
+    if (!open) {
+        edo_waker_forget(waker);
+        return finish(self, cx, EDO_ESHUTDOWN);
+    }
+    if (driver->shared)
+        edo_handle_give(driver->handle);
+    self->shared = driver->shared;
+    self->future_.state = ARMED;
+    return EDO_PENDING;
 }
 
 static enum edo_poll edo_sleep_poll(struct edo_future *future, struct edo_context *cx)
@@ -82,24 +163,16 @@ static enum edo_poll edo_sleep_poll(struct edo_future *future, struct edo_contex
         return edo_walk_leaf(cx, "edo_sleep");
     if (edo_budget_spent(cx))
         return EDO_PENDING;
-    if (future->state == ARMED) {
-        if (!edo_timer_linked(&self->timer.entry))
-            return finish(self, cx, self->orphaned ? EDO_ESHUTDOWN : 0);
-        edo_waker_rekeep(&self->timer.waker, cx->waker);
-        return EDO_PENDING;
-    }
+    if (future->state == ARMED)
+        return poll_armed(self, cx);
     if (self->deadline == 0)
         return finish(self, cx, 0);
-    struct edo_runtime *runtime = edo_runtime_mine();
-    if (runtime == NULL)
+    struct edo_driver *driver = edo_driver_here();
+    if (driver == NULL)
         return finish(self, cx, EDO_ENORUNTIME);
-    if (edo_driver_now(runtime->driver) >= self->deadline)
+    if (edo_driver_now(driver) >= self->deadline)
         return finish(self, cx, 0);
-    future->state = ARMED;
-    self->timer.driver = runtime->driver;
-    self->timer.waker = edo_waker_keep(cx->waker);
-    edo_wheel_insert(&runtime->driver->wheel, &self->timer.entry, tick_of(self->deadline));
-    return EDO_PENDING;
+    return arm(self, driver, cx);
 }
 
 struct edo_sleep edo_sleep_until(uint64_t instant)
@@ -119,18 +192,25 @@ struct edo_sleep edo_sleep(uint64_t ms)
 
 void edo_sleep_reset(struct edo_sleep *self, uint64_t instant)
 {
-    self->deadline = instant;
     struct edo_future *future = &self->future_;
-    if (future->state == ARMED && edo_timer_linked(&self->timer.entry)) {
+    bool armed = future->state == ARMED;
+    self->deadline = instant;
+    if (armed && lock(self)) {
         edo_wheel_remove(&self->timer.driver->wheel, &self->timer.entry);
         edo_wheel_insert(&self->timer.driver->wheel, &self->timer.entry, tick_of(instant));
-    } else if (future->state != EDO_STATE_FRESH) {
-        /* Fired, or done: it begins anew, and may be moved again. */
-        if (future->state == ARMED)
-            edo_future_ended(future);
-        future->state = EDO_STATE_FRESH;
-        future->pin = 0;
+        edo_driver_unlock_wheel(self->timer.driver, tick_of(instant));
+        return;
     }
+    if (future->state == EDO_STATE_FRESH)
+        return;
+    /* Fired, or done: it begins anew, and may be moved again. */
+    if (armed) {
+        unlock(self);
+        let_go(self);
+        edo_future_ended(future);
+    }
+    future->state = EDO_STATE_FRESH;
+    future->pin = 0;
 }
 
 bool edo_sleep_is_elapsed(const struct edo_sleep *self)
@@ -256,11 +336,21 @@ void edo_interval_reset(struct edo_interval *interval)
     interval->next = saturating_add(edo_now(), interval->period);
 }
 
+/* The current-thread runtime whose clock may be stopped, or why there is none. */
+static int clock_owner(struct edo_runtime **runtime)
+{
+    *runtime = edo_runtime_mine();
+    if (*runtime != NULL)
+        return 0;
+    return edo_driver_here() != NULL ? UV_EINVAL : EDO_ENORUNTIME;
+}
+
 int edo_time_pause(void)
 {
-    struct edo_runtime *runtime = edo_runtime_mine();
-    if (runtime == NULL)
-        return EDO_ENORUNTIME;
+    struct edo_runtime *runtime;
+    int error = clock_owner(&runtime);
+    if (error < 0)
+        return error;
     struct edo_driver *driver = runtime->driver;
     if (driver->attached)
         return UV_EINVAL;
@@ -272,9 +362,10 @@ int edo_time_pause(void)
 
 int edo_time_resume(void)
 {
-    struct edo_runtime *runtime = edo_runtime_mine();
-    if (runtime == NULL)
-        return EDO_ENORUNTIME;
+    struct edo_runtime *runtime;
+    int error = clock_owner(&runtime);
+    if (error < 0)
+        return error;
     struct edo_driver *driver = runtime->driver;
     if (!driver->paused)
         return UV_EINVAL;
@@ -290,11 +381,12 @@ static enum edo_poll edo_time_advance_poll(struct edo_future *future, struct edo
         return edo_walk_leaf(cx, "edo_time_advance");
     if (future->state != EDO_STATE_FRESH)
         return EDO_READY;
-    struct edo_runtime *runtime = edo_runtime_mine();
-    if (runtime == NULL || !runtime->driver->paused) {
-        self->output = runtime == NULL ? EDO_ENORUNTIME : UV_EINVAL;
+    struct edo_runtime *runtime;
+    self->output = clock_owner(&runtime);
+    if (self->output == 0 && !runtime->driver->paused)
+        self->output = UV_EINVAL;
+    if (self->output < 0)
         return EDO_READY;
-    }
     future->state = ARMED;
     edo_driver_set(runtime->driver, edo_instant_add(runtime->driver->frozen, self->ms));
     /* Behind the tasks that were just woken. */

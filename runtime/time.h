@@ -43,6 +43,7 @@ struct edo_timer {
 struct edo_sleep {
     EDO_FUTURE(int);
     bool orphaned;
+    bool shared; /* armed, on a multi-thread runtime */
     uint64_t deadline;
     struct edo_timer timer;
 };

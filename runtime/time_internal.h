@@ -8,6 +8,9 @@
 /* The timer is due, and off the wheel: wakes its future. */
 void edo_timer_fire(struct edo_timer_entry *entry);
 
+/* The timer is due, or orphaned, and off a wheel that is locked: takes the kept waker out of it. */
+struct edo_waker *edo_timer_take(struct edo_timer_entry *entry, bool orphan);
+
 /* The wheel is about to go: wakes what is still on it, which then reports EDO_ESHUTDOWN. */
 void edo_timer_orphan_all(struct edo_wheel *wheel);
 

@@ -1,20 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* Each member has a waker of its own, in its header. A wake from wherever it comes puts the member on
- * `woken`, which the set empties when it is polled; and the first after the set began to wait wakes the
- * task. How it goes, and what holds it together:
+/* Each member has a waker of its own, in its header. A wake from wherever it comes puts the member into an inbox
+ * (internal/inbox.h), which the set empties when it is polled, and where it waits. How it goes, and what holds it
+ * together:
  *
  *  1. A wake sets `queued`. If it was set, the member will be polled after this, and nothing is left to
  *     be done: all touch the flag by read-modify-writes, so the exchange by which the set clears it,
  *     before it polls, acquires what each of them released.
- *  2. Otherwise it pushes the member on `woken`. What was there before tells the rest: a waker, that the
- *     set had nothing to poll, and has left a clone of its task's, to be woken and dropped by this wake,
- *     the only one to have taken it out; or CLOSED, that the set is gone: nothing is pushed.
- *  3. The set waits by putting its task's waker where there was nothing. Where it finds a member instead
- *     it goes on; where it finds a waker, it has not been woken, and leaves or replaces it.
- *  4. Who is the last to touch a member: the set has a reference, and each clone of its waker. When a
- *     member ends, `queued` is set for good. Where it was set already the member is on `woken`, or about
- *     to be pushed there: the set's reference is that place's then, and given up when it is taken off, or
- *     by the push that finds CLOSED.
+ *  2. Otherwise it puts the member in; the first one since the set began to wait wakes the task.
+ *  3. Who is the last to touch a member: the set has a reference, and each clone of its waker. When a
+ *     member ends, `queued` is set for good. Where it was set already the member is in the inbox, or about
+ *     to be put there: the set's reference is that place's then, and given up when it is taken out, or
+ *     by the wake that finds the inbox closed.
  *
  * Rejected: wakers that need not be cloned (claim and finish). Between the halves a wake would have to
  * carry both a member that may go and the task's waker; two read-modify-writes for a clone cost less. */
@@ -22,11 +18,12 @@
 
 #include <string.h>
 
+#include "../internal/inbox.h"
 #include "../internal/sys.h"
 
 struct edo_members_ {
-    _Atomic(size_t) refs;     /* the set's, and one of each member */
-    _Atomic(uintptr_t) woken; /* the last woken member; a waker, with WAITS; CLOSED; or 0 */
+    _Atomic(size_t) refs;   /* the set's, and one of each member */
+    struct edo_inbox woken; /* members */
 };
 
 struct edo_member_ {
@@ -34,24 +31,21 @@ struct edo_member_ {
     struct edo_members_ *shared;
     _Atomic(size_t) refs;
     _Atomic(int) queued;
-    struct edo_member_ *next; /* on `woken`, or to be polled: who queued it, then the set */
+    struct edo_inbox_node inbox; /* in `woken`, then to be polled: who queued it, then the set */
     /* The set's alone. */
     struct edo_list node;
     uint32_t output_offset, output_size;
     max_align_t frame[];
 };
 
-#define WAITS  ((uintptr_t)1) /* in the lowest bit: pointers have none there */
-#define CLOSED ((uintptr_t)2)
-
 static struct edo_member_ *member_of(struct edo_waker *waker)
 {
     return edo_container_of(waker, struct edo_member_, waker);
 }
 
-static struct edo_waker *waker_in(uintptr_t word)
+static struct edo_member_ *member_in(struct edo_inbox_node *node)
 {
-    return (word & WAITS) != 0 ? (struct edo_waker *)(word & ~WAITS) : NULL;
+    return edo_container_of(node, struct edo_member_, inbox);
 }
 
 static struct edo_future *future_of(struct edo_member_ *member)
@@ -98,94 +92,38 @@ static void member_wake(struct edo_waker *waker)
     struct edo_member_ *member = member_of(waker);
     if (edo_exchange(&member->queued, 1, acq_rel) != 0)
         return;
-    struct edo_members_ *shared = member->shared;
-    /* Acquire: CLOSED comes after the set's last touch of the member. */
-    uintptr_t before = edo_load(&shared->woken, acquire);
-    do {
-        if (before == CLOSED) {
-            member_unref(member);
-            return;
-        }
-        member->next = waker_in(before) != NULL ? NULL : (struct edo_member_ *)before;
-        /* Release: the member's next, and what was done before the wake. Acquire: what the waker points
-         * to, which may be another by now, made where the one was that the load has seen. */
-    } while (!edo_cas_weak(&shared->woken, &before, (uintptr_t)member, acq_rel, acquire));
-    struct edo_waker *task = waker_in(before);
-    if (task != NULL) {
-        edo_wake(task);
-        edo_waker_drop(task);
-    }
+    if (!edo_inbox_push(&member->shared->woken, &member->inbox))
+        member_unref(member);
 }
 
 static const struct edo_waker_ops member_ops = {member_wake, member_clone, member_drop, NULL, NULL};
 
 /* To be polled, behind the others. */
-static void enqueue(struct edo_futures_unordered *self, struct edo_member_ *member)
+static void enqueue(struct edo_futures_unordered *self, struct edo_inbox_node *node)
 {
-    member->next = NULL;
-    *self->last = member;
-    self->last = &member->next;
+    node->next = NULL;
+    *self->last = node;
+    self->last = &node->next;
 }
 
 static struct edo_member_ *dequeue(struct edo_futures_unordered *self)
 {
-    struct edo_member_ *member = self->first;
-    if (member != NULL && (self->first = member->next) == NULL)
+    struct edo_inbox_node *node = self->first;
+    if (node == NULL)
+        return NULL;
+    if ((self->first = node->next) == NULL)
         self->last = &self->first;
-    return member;
+    return member_in(node);
 }
 
-/* The woken ones go to those to be polled, in the order of their wakes. A waker is left where it is,
- * unless the set is closed. */
-static void take_woken(struct edo_futures_unordered *self, bool close)
+/* The woken ones go to those to be polled, in the order of their wakes. */
+static void enqueue_woken(struct edo_futures_unordered *self, struct edo_inbox_node *woken)
 {
-    /* Relaxed: only to save the exchange. */
-    uintptr_t word = edo_load(&self->shared->woken, relaxed);
-    if ((word == 0 || waker_in(word) != NULL) && !close)
-        return;
-    /* Acquire: the members. Release, with CLOSED: the set's last touch of what it held. */
-    word = edo_exchange(&self->shared->woken, close ? CLOSED : 0, acq_rel);
-    if (waker_in(word) != NULL) {
-        edo_waker_drop(waker_in(word));
-        return;
+    while (woken != NULL) {
+        struct edo_inbox_node *next = woken->next;
+        enqueue(self, woken);
+        woken = next;
     }
-    struct edo_member_ *member = (struct edo_member_ *)word, *ordered = NULL;
-    while (member != NULL) {
-        struct edo_member_ *next = member->next;
-        member->next = ordered;
-        ordered = member;
-        member = next;
-    }
-    while (ordered != NULL) {
-        struct edo_member_ *next = ordered->next;
-        enqueue(self, ordered);
-        ordered = next;
-    }
-}
-
-/* False: something was woken meanwhile. */
-static bool wait(struct edo_futures_unordered *self, struct edo_waker *waker)
-{
-    _Atomic(uintptr_t) *woken = &self->shared->woken;
-    /* Relaxed: a waker that is there was put there by the set. */
-    uintptr_t word = edo_load(woken, relaxed);
-    struct edo_waker *clone = NULL, *old;
-    for (;;) {
-        old = waker_in(word);
-        if ((word != 0 && old == NULL) || old == waker)
-            break;
-        if (clone == NULL)
-            clone = edo_waker_clone(waker);
-        /* Release: what the clone points to. */
-        if (edo_cas(woken, &word, (uintptr_t)clone | WAITS, release, relaxed)) {
-            if (old != NULL)
-                edo_waker_drop(old);
-            return true;
-        }
-    }
-    if (clone != NULL)
-        edo_waker_drop(clone);
-    return old == waker;
 }
 
 /* Ended: off the set. Its reference goes, or is that of the place where it is queued. */
@@ -217,7 +155,10 @@ static void drop_all(struct edo_futures_unordered *self, struct edo_context *cx)
         edo_future_drop(future_of(member), cx);
         retire(self, member);
     }
-    take_woken(self, true);
+    struct edo_waker *waiting;
+    enqueue_woken(self, edo_inbox_close(&shared->woken, &waiting));
+    if (waiting != NULL)
+        edo_waker_drop(waiting);
     struct edo_member_ *member;
     while ((member = dequeue(self)) != NULL)
         member_unref(member);
@@ -277,9 +218,9 @@ static enum edo_poll set_poll(struct edo_future *future, struct edo_context *cx)
     if (member != NULL)
         return give(self, member);
     /* What is woken from here on is polled by the next poll: each once at most. */
-    take_woken(self, false);
+    enqueue_woken(self, edo_inbox_take(&self->shared->woken));
     while (self->first != NULL) {
-        if (is_retired(self->first)) {
+        if (is_retired(member_in(self->first))) {
             member_unref(dequeue(self));
             continue;
         }
@@ -302,7 +243,7 @@ static enum edo_poll set_poll(struct edo_future *future, struct edo_context *cx)
         if ((member = next_in_order(self)) != NULL)
             return give(self, member);
     }
-    if (!wait(self, cx->waker))
+    if (!edo_inbox_wait(&self->shared->woken, cx->waker))
         edo_wake(cx->waker);
     return EDO_PENDING;
 }
@@ -332,7 +273,7 @@ void *edo_member_alloc_(struct edo_futures_unordered *self, bool ordered, size_t
         if (shared == NULL)
             return NULL;
         edo_init(&shared->refs, 1);
-        edo_init(&shared->woken, (uintptr_t)0);
+        edo_inbox_init(&shared->woken);
         self->shared = shared;
     }
     struct edo_member_ *member = size <= UINT32_MAX ? edo_malloc(sizeof *member + size) : NULL;
@@ -359,5 +300,5 @@ void edo_member_add_(struct edo_futures_unordered *self, void *frame, const void
     member->output_size = (uint32_t)output_size;
     edo_list_push_back(&self->members, &member->node);
     self->length++;
-    enqueue(self, member);
+    enqueue(self, &member->inbox);
 }

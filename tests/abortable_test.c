@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "combinator_harness.h"
+#include "support/runtimes.h"
 
 #include <pthread.h>
 
@@ -276,12 +277,12 @@ Test(abortable, aborted_by_a_thread_at_any_time_it_ends)
         struct edo_runtime *runtime;
         pthread_t thread;
         handle *abort = edo_abortable_handle_new();
-        cr_assert_eq(edo_runtime_new(&runtime), 0);
+        cr_assert_eq(test_runtime_new(&runtime), 0);
         cr_assert_eq(pthread_create(&thread, NULL, stop, edo_abortable_handle_clone(abort)), 0);
         /* A child that never ends, every third time: then it is the abort that ends it. */
         struct stopped task =
             NEW(stopped, .abort = abort, .yields = round % 3 == 0 ? INT32_MAX : round);
-        cr_assert_eq(edo_block_on(runtime, &task), 0);
+        cr_assert_eq(test_block_on(runtime, &task), 0);
         cr_assert(task.output == 0 || task.output == UV_ECANCELED);
         ended[task.output == 0]++;
         edo_runtime_drop(runtime);

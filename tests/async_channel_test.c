@@ -5,6 +5,7 @@
 
 #include "edo.h"
 #include "pursue.h"
+#include "support/runtimes.h"
 
 struct channel {
     ASYNC_SENDER(int) tx;
@@ -600,10 +601,10 @@ Test(async_channel, blocking_in_a_task_is_an_error)
     struct bench bench;
     bench_begin(&bench);
     struct edo_runtime *runtime;
-    cr_assert_eq(edo_runtime_new(&runtime), 0);
+    cr_assert_eq(test_runtime_new(&runtime), 0);
     struct channel c = channel(1);
     struct blocks blocks = NEW(blocks, .c = &c);
-    cr_assert_eq(edo_block_on(runtime, &blocks), 0);
+    cr_assert_eq(test_block_on(runtime, &blocks), 0);
     cr_assert(blocks.output);
     cr_assert_eq(edo_async_len(c.tx), 0);
     done(&c);
@@ -948,8 +949,8 @@ ASYNC_FINALLY:
 static void *runs_impatient(void *arg)
 {
     struct edo_runtime *runtime;
-    cr_assert_eq(edo_runtime_new(&runtime), 0);
-    cr_assert_eq(edo_block_on(runtime, (struct impatient *)arg), 0);
+    cr_assert_eq(test_runtime_new(&runtime), 0);
+    cr_assert_eq(test_block_on(runtime, (struct impatient *)arg), 0);
     edo_runtime_drop(runtime);
     return NULL;
 }

@@ -4,6 +4,7 @@
 #include "support/sweep.h"
 
 #include "io_helpers.h"
+#include "support/runtimes.h"
 
 /* ---- From zero to three ---- */
 

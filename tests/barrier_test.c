@@ -6,6 +6,7 @@
 
 #include "edo.h"
 #include "internal/park.h"
+#include "support/runtimes.h"
 
 static struct edo_barrier barrier;
 
@@ -319,8 +320,8 @@ static void *in_a_runtime(void *arg)
 {
     struct edo_runtime *runtime;
     struct parties parties = NEW(parties, .first = *(int *)arg);
-    cr_assert_eq(edo_runtime_new(&runtime), 0);
-    cr_assert_eq(edo_block_on(runtime, &parties), 0);
+    cr_assert_eq(test_runtime_new(&runtime), 0);
+    cr_assert_eq(test_block_on(runtime, &parties), 0);
     edo_runtime_drop(runtime);
     return NULL;
 }

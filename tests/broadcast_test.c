@@ -5,6 +5,7 @@
 
 #include "edo.h"
 #include "pursue.h"
+#include "support/runtimes.h"
 
 struct channel {
     BROADCAST_SENDER(int) tx;
@@ -432,11 +433,11 @@ Test(broadcast, blocking_in_a_task_is_an_error)
     struct bench bench;
     bench_begin(&bench);
     struct edo_runtime *runtime;
-    cr_assert_eq(edo_runtime_new(&runtime), 0);
+    cr_assert_eq(test_runtime_new(&runtime), 0);
     struct channel c = channel(1);
     send_now(&c, 7);
     struct blocks blocks = NEW(blocks, .c = &c);
-    cr_assert_eq(edo_block_on(runtime, &blocks), 0);
+    cr_assert_eq(test_block_on(runtime, &blocks), 0);
     cr_assert_eq(blocks.output, EDO_ENESTED);
     cr_assert_eq(RECEIVE(c.rx), 7);
     done(&c);

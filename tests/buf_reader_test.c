@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Buffered reading: I8 of the semantics. */
 #include "io_helpers.h"
+#include "support/runtimes.h"
 
 /* Sends `text` in pieces of `chunk` bytes, from the task that reads: each piece when asked. */
 struct feed {
@@ -81,11 +82,11 @@ static int read_lines(const char *text, size_t size, size_t chunk, size_t limit,
     char *back = malloc(size + 1);
     struct baseline start = baseline();
     struct edo_runtime *runtime;
-    cr_assert_eq(edo_runtime_new(&runtime), 0);
+    cr_assert_eq(test_runtime_new(&runtime), 0);
     struct reads future =
         NEW(reads, .feed = {.text = text, .size = size, .chunk = chunk}, .delimiter = delimiter,
             .limit = limit, .cancels = cancels, .back = back);
-    cr_assert_eq(edo_block_on(runtime, &future), 0);
+    cr_assert_eq(test_block_on(runtime, &future), 0);
     edo_runtime_drop(runtime);
     check_baseline(&start);
     cr_assert_eq(future.count, count, "%zu lines", future.count);

@@ -5,6 +5,7 @@
 
 #include "edo.h"
 #include "pursue.h"
+#include "support/runtimes.h"
 
 typedef struct edo_cancellation_token token;
 
@@ -621,12 +622,12 @@ static void *grows(void *arg)
     return NULL;
 }
 
-static void *waits(void *arg)
+static void *waits_in_a_runtime(void *arg)
 {
     struct edo_runtime *runtime;
-    cr_assert_eq(edo_runtime_new(&runtime), 0);
+    cr_assert_eq(test_runtime_new(&runtime), 0);
     struct edo_cancelled cancelled = edo_cancelled(arg);
-    cr_assert_eq(edo_block_on(runtime, &cancelled), 0);
+    cr_assert_eq(test_block_on(runtime, &cancelled), 0);
     edo_cancellation_token_drop(arg);
     edo_runtime_drop(runtime);
     return NULL;
@@ -641,7 +642,7 @@ Test(cancellation_token, threads_grow_and_cancel_a_tree)
         pthread_t threads[THREADS];
         token *root = edo_cancellation_token_new();
         for (int i = 0; i < THREADS; i++)
-            cr_assert_eq(pthread_create(&threads[i], NULL, i % 2 == 0 ? grows : waits,
+            cr_assert_eq(pthread_create(&threads[i], NULL, i % 2 == 0 ? grows : waits_in_a_runtime,
                                         edo_cancellation_token_child(root)),
                          0);
         for (int i = 0; i < 100; i++)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "combinator_harness.h"
+#include "support/runtimes.h"
 
 Test(catch_panic, a_panic_becomes_an_output_and_the_child_is_dropped)
 {
@@ -213,9 +214,9 @@ Test(catch_panic, a_task_goes_on)
     struct leaf_log log = {0};
     int finally = 0;
     struct edo_runtime *runtime;
-    cr_assert_eq(edo_runtime_new(&runtime), 0);
+    cr_assert_eq(test_runtime_new(&runtime), 0);
     struct task task = NEW(task, .breaks = BREAKS(BREAKS_IN_BODY, 3, &log, &finally));
-    cr_assert_eq(edo_block_on(runtime, &task), 0);
+    cr_assert_eq(test_block_on(runtime, &task), 0);
     cr_assert_eq(task.output, EDO_EPANIC);
     edo_runtime_drop(runtime);
     bench_end(&bench);

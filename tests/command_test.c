@@ -24,7 +24,7 @@ static void check_census(struct edo_census start)
 /* A server without a network: what is said to it, and its answer. */
 struct server {
     struct edo_census start;
-    struct store store;
+    struct db db;
     struct pubsub pubsub;
     struct command_session session;
     struct resp_parser parser;
@@ -36,9 +36,9 @@ static void begin(struct server *server, size_t maximum)
 {
     *server = (struct server){.start = edo_census_now(), .now = 1000000};
     struct pubsub_limits limits = PUBSUB_LIMITS_DEFAULT;
-    cr_assert_eq(store_init(&server->store, maximum), 0);
+    cr_assert_eq(db_init(&server->db, 4, maximum), 0);
     cr_assert_eq(pubsub_init(&server->pubsub, &limits), 0);
-    command_session_init(&server->session, &server->store, &server->pubsub, 7);
+    command_session_init(&server->session, &server->db, &server->pubsub, 7);
     resp_parser_init(&server->parser, RESP_COMMANDS, &RESP_LIMITS_DEFAULT);
     edo_bytes_init(&server->out, 0);
 }
@@ -50,8 +50,8 @@ static void end(struct server *server)
     cr_assert_eq(pubsub_count(&server->pubsub, PUBSUB_CHANNEL), 0);
     cr_assert_eq(pubsub_count(&server->pubsub, PUBSUB_PATTERN), 0);
     pubsub_free(&server->pubsub);
-    store_check(&server->store);
-    store_free(&server->store);
+    db_check(&server->db);
+    db_free(&server->db);
     resp_parser_free(&server->parser);
     edo_bytes_free(&server->out);
     check_census(server->start);

@@ -2,6 +2,7 @@
 /* The programs of docs/select.md and docs/cancel-safety.md, run: also those that show a mistake. What the
  * pages print of them is here word for word; tests/docs_test.c sees to that. */
 #include "io_helpers.h"
+#include "support/runtimes.h"
 
 /* ---- The page's first ---- */
 
@@ -136,8 +137,8 @@ Test(docs_select, a_branch_that_is_off_leaves_the_others)
         edo_mpsc_sender_drop(tx2);
         struct sums sums = NEW(sums, .both = both, .left = rx1, .right = rx2);
         struct edo_runtime *runtime;
-        cr_assert_eq(edo_runtime_new(&runtime), 0);
-        cr_assert_eq(edo_block_on(runtime, &sums), 0);
+        cr_assert_eq(test_runtime_new(&runtime), 0);
+        cr_assert_eq(test_block_on(runtime, &sums), 0);
         edo_runtime_drop(runtime);
         cr_assert_eq(sums.output, both ? 110 : 10);
         check_baseline(&start);
@@ -487,8 +488,9 @@ ASYNC_FINALLY:
 
 Test(docs_select, a_half_done_read_is_lost_unless_it_is_borrowed)
 {
-    cr_assert_eq(RUN(NEW(reads)), 'e', "what was read first is gone");
-    cr_assert_eq(RUN(NEW(reads, .borrows = true)), 'a');
+    /* Alone: the other task looks into this one's frame. */
+    cr_assert_eq(RUN_ALONE(NEW(reads)), 'e', "what was read first is gone");
+    cr_assert_eq(RUN_ALONE(NEW(reads, .borrows = true)), 'a');
 }
 
 /* ---- Traps: a sleep that is made anew ---- */

@@ -2,6 +2,7 @@
 /* The programs of docs/streams.md, run: also the one that shows a mistake. What the page prints of them is
  * here word for word; tests/docs_test.c sees to that. */
 #include "io_helpers.h"
+#include "support/runtimes.h"
 
 /* ---- A generator, and the same by hand ---- */
 

@@ -90,6 +90,38 @@ Test(embed, tasks_left_over_are_dropped_with_the_runtime)
     cr_assert_eq(finals, 2);
 }
 
+/* Has a connection, and waits at it. */
+struct holds {
+    FUTURE(int);
+    struct edo_tcp *conn;
+    int peer;
+    char byte;
+    struct edo_read read;
+};
+
+ASYNC(holds)
+{
+    ASYNC_BEGIN;
+    self->conn = half_raw_pair(&self->peer);
+    AWAIT(self->read, edo_read(self->conn, &self->byte, 1));
+ASYNC_FINALLY:
+    edo_tcp_close(self->conn);
+    close(self->peer);
+    ASYNC_END;
+}
+
+/* libuv closes handles in the order last in, first out: the connection's goes after the driver's. */
+Test(embed, a_connection_closed_with_the_runtime_may_be_the_last_to_go)
+{
+    struct host host;
+    host_begin(&host);
+    edo_task_detach(SPAWN_ON(handle_of(&host), NEW(holds)));
+    uv_run(&host.loop, UV_RUN_NOWAIT);
+    uv_run(&host.loop, UV_RUN_NOWAIT);
+    cr_assert_eq(edo_census_now().live[EDO_CENSUS_REGISTRATIONS], 1);
+    host_end(&host);
+}
+
 static void on_tick(uv_timer_t *timer)
 {
     struct host *host = timer->loop->data;

@@ -53,13 +53,23 @@ timer: tick 3
 idle: 100 turns
 closed: 0' embed
 expect "the tree's sum is 15" recursive
+expect '/
+/tea
+no page /tea/blue
+/tea/black
+/tea/green
+has sencha; 1 left' join_set
 sorted 'stopping
 worker 1 has put nothing down half done
 worker 2 has put nothing down half done
 worker 3 has put nothing down half done
 working
 in order' graceful --demo
+sorted 'the program has other things to do
+5 jobs have found 30' background
+expect 'the numbers up to 60 take 1457 steps' task_spawner
 expect '6240 updates by 24 tasks of 3 threads; 13 of 13 keys have their sum' sharded_map
+expect 'asked 128 times, computed 16 times; from 15 it takes 17 steps' local_set
 expect 'replies:
   5 numbers given out, their sum is 15
 no_replies:
@@ -110,32 +120,43 @@ serve echo_server 0 --once
 expect 'hello' echo_client "$port"
 left 0
 
-serve echo_server 0
 long=$(printf 'lantern %.0s' {1..4000}) # 32000 bytes: several reads
-for text in one two three "$long"; do
-    expect "$text" echo_client "$port" "$text"
+for workers in 0 1 2 auto; do
+    serve echo_server --workers $workers 0
+    for text in one two three "$long"; do
+        expect "$text" echo_client "$port" "$text"
+    done
+    exec 3<>"/dev/tcp/127.0.0.1/$port" # one that stays, while another comes
+    expect 'beside it' echo_client "$port" 'beside it'
+    printf 'still here\n' >&3
+    read -r -t 20 got <&3
+    [ "$got" = 'still here' ] || complain "the first connection got: $got"
+    exec 3<&-
+    kill -INT "$server"
+    left 130
 done
-exec 3<>"/dev/tcp/127.0.0.1/$port" # one that stays, while another comes
-expect 'beside it' echo_client "$port" 'beside it'
-printf 'still here\n' >&3
-read -r -t 20 got <&3
-[ "$got" = 'still here' ] || complain "the first connection got: $got"
-kill -INT "$server"
-left 130
 
 # Nobody listens there any more.
 timeout 20 "$examples/echo_client" "$port" >/dev/null 2>"$work/err" && complain "echo_client: status 0"
 grep -q 'connection refused' "$work/err" || complain "echo_client said: $(cat "$work/err")"
 
-serve mini_redis --port 0
-sorted 'city: Edo
+for workers in 0 2; do
+    serve mini_redis --workers $workers --port 0
+    sorted 'city: Edo
 river: Sumida
 street: Tokaido
 the manager has served 6 commands' manager_task "$port"
-kill -INT "$server"
-left 0
-timeout 20 "$examples/manager_task" "$port" >"$work/out" 2>"$work/err" && complain "manager_task: status 0"
-grep -q 'connection refused' "$work/err" || complain "manager_task said: $(cat "$work/err")"
+    expect 'city: Edo
+mountain: there is none
+news for 1: Edo is Tokyo now
+no more news' blocking_client "$port"
+    kill -INT "$server"
+    left 0
+done
+for client in manager_task blocking_client; do
+    timeout 20 "$examples/$client" "$port" >"$work/out" 2>"$work/err" && complain "$client: status 0"
+    grep -q 'connection refused' "$work/err" || complain "$client said: $(cat "$work/err")"
+done
 
 # A real signal, while its workers work.
 exec 4< <(exec "$examples/graceful" 2>"$work/err")

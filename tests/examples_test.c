@@ -10,9 +10,13 @@ int run_delay(int argc, char **argv);
 int run_mini_tokio(void);
 int run_embed(void);
 int run_recursive(int argc, char **argv);
+int run_join_set(int argc, char **argv);
 int run_graceful(int argc, char **argv);
 int run_sharded_map(void);
+int run_local_set(void);
 int run_actors(int argc, char **argv);
+int run_background(void);
+int run_task_spawner(void);
 #define main run_hello
 #include "examples/hello.c"
 #undef main
@@ -34,14 +38,26 @@ int run_actors(int argc, char **argv);
 #define main run_recursive
 #include "examples/recursive.c"
 #undef main
+#define main run_join_set
+#include "examples/join_set.c"
+#undef main
 #define main run_graceful
 #include "examples/graceful.c"
 #undef main
 #define main run_sharded_map
 #include "examples/sharded_map.c"
 #undef main
+#define main run_local_set
+#include "examples/local_set.c"
+#undef main
 #define main run_actors
 #include "examples/actors/main.c"
+#undef main
+#define main run_background
+#include "examples/background.c"
+#undef main
+#define main run_task_spawner
+#include "examples/task_spawner.c"
 #undef main
 
 static char program[] = "example", demo[] = "--demo";
@@ -95,14 +111,34 @@ Test(examples, recursive)
     CHECK(run_recursive(1, arguments));
 }
 
+Test(examples, join_set)
+{
+    CHECK(run_join_set(1, arguments));
+}
+
 Test(examples, graceful)
 {
     CHECK(run_graceful(2, arguments));
 }
 
+Test(examples, local_set)
+{
+    CHECK(run_local_set());
+}
+
 Test(examples, sharded_map)
 {
     CHECK(run_sharded_map());
+}
+
+Test(examples, background)
+{
+    CHECK(run_background());
+}
+
+Test(examples, task_spawner)
+{
+    CHECK(run_task_spawner());
 }
 
 Test(examples, actors)
@@ -157,7 +193,29 @@ static int map_without_arguments(int argc, char **argv)
     return run_sharded_map();
 }
 
+static int background_without_arguments(int argc, char **argv)
+{
+    (void)argc, (void)argv;
+    return run_background();
+}
+
+static int spawner_without_arguments(int argc, char **argv)
+{
+    (void)argc, (void)argv;
+    return run_task_spawner();
+}
+
 Test(examples, sharded_map_without_memory)
 {
     without_memory(map_without_arguments, 1);
+}
+
+Test(examples, background_without_memory)
+{
+    without_memory(background_without_arguments, 1);
+}
+
+Test(examples, task_spawner_without_memory)
+{
+    without_memory(spawner_without_arguments, 1);
 }

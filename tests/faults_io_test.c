@@ -471,9 +471,10 @@ ASYNC(epoll_failures)
     ASYNC_END;
 }
 
+/* Alone: the faults are this thread's. */
 Test(faults_io, a_descriptor_that_epoll_refuses_is_an_error)
 {
-    RUN(NEW(epoll_failures));
+    RUN_ALONE(NEW(epoll_failures));
 }
 
 /* ---- Cancellation ---- */

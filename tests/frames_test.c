@@ -47,8 +47,15 @@
     FRAME(edo_track, 32)                      \
     FRAME(edo_completion_wait, 40)            \
     FRAME(edo_join, 64)                       \
+    FRAME(edo_join_set_join_next, 72)         \
+    FRAME(edo_join_set_join_all, 64)          \
+    FRAME(edo_join_set_shutdown, 24)          \
     FRAME(edo_yield_now, 24)                  \
+    FRAME(edo_consume_budget, 16)             \
     FRAME(edo_unconstrained, 24)              \
+    FRAME(edo_call, 40)                       \
+    FRAME(edo_local_set_run_until, 64)        \
+    FRAME(edo_local_set_wait, 56)             \
     FRAME(edo_sleep, 80)                      \
     FRAME(edo_timeout, 112)                   \
     FRAME(edo_interval_tick, 120)             \

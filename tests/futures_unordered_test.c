@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "edo.h"
+#include "support/runtimes.h"
 
 /* Ready when it is told so; counts its polls, and keeps its waker like a channel's. */
 struct latch {
@@ -630,7 +631,7 @@ static void run_threads(int limit)
 {
     struct edo_census before = edo_census_now();
     struct edo_runtime *runtime;
-    cr_assert_eq(edo_runtime_new(&runtime), 0);
+    cr_assert_eq(test_runtime_new(&runtime), 0);
     static struct answers answers[THREADS];
     static struct collects collects;
     collects = NEW(collects, .limit = limit);
@@ -646,7 +647,7 @@ static void run_threads(int limit)
     pthread_t threads[THREADS];
     for (int t = 0; t < THREADS; t++)
         cr_assert_eq(pthread_create(&threads[t], NULL, answer, &answers[t]), 0);
-    cr_assert_eq(edo_block_on(runtime, &collects), 0);
+    cr_assert_eq(test_block_on(runtime, &collects), 0);
     for (int t = 0; t < THREADS; t++)
         pthread_join(threads[t], NULL);
     edo_runtime_drop(runtime);

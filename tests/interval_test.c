@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Intervals: T4 of the semantics. */
 #include "io_helpers.h"
+#include "support/runtimes.h"
 
 /* Ticks of 100 ms, with a stall of `stall` ms after the third. Notes when each tick came and for when
  * it was due, in ms since the start. */

@@ -21,6 +21,7 @@
 #include "edo.h"
 #include "internal/census.h"
 #include "internal/sys.h"
+#include "support/runtimes.h"
 
 #define COUNT_OF(array) (sizeof(array) / sizeof *(array))
 
@@ -83,21 +84,23 @@ HELPER void check_baseline(const struct baseline *start)
                  fd_count());
 }
 
-/* RUN(future): runs it in a runtime of its own, with the census as it was afterwards; its output.
- * RUN_PAUSED: the clock stands still from the start. */
-#define RUN(...)        RUN_WITH((struct edo_builder){.start_paused = false}, __VA_ARGS__)
-#define RUN_PAUSED(...) RUN_WITH((struct edo_builder){.start_paused = true}, __VA_ARGS__)
-#define RUN_WITH(builder, ...)                                        \
-    __extension__({                                                   \
-        struct baseline start_ = baseline();                          \
-        struct edo_runtime *runtime_;                                 \
-        const struct edo_builder builder_ = builder;                  \
-        cr_assert_eq(edo_builder_build(&builder_, &runtime_), 0);     \
-        __typeof__((__VA_ARGS__)) future_under_test_ = (__VA_ARGS__); \
-        cr_assert_eq(edo_block_on(runtime_, &future_under_test_), 0); \
-        edo_runtime_drop(runtime_);                                   \
-        check_baseline(&start_);                                      \
-        future_under_test_.output;                                    \
+/* RUN(future): runs it in a runtime of its own, of whichever kind this run is for (support/runtimes.h), with
+ * the census as it was afterwards; its output. RUN_ALONE: in one where one task runs at a time. RUN_PAUSED:
+ * the same, and the clock stands still from the start. */
+#define RUN(...)        RUN_BY_(test_runtime_build, test_block_on_, false, __VA_ARGS__)
+#define RUN_ALONE(...)  RUN_BY_(edo_builder_build, edo_block_on_, false, __VA_ARGS__)
+#define RUN_PAUSED(...) RUN_BY_(edo_builder_build, edo_block_on_, true, __VA_ARGS__)
+#define RUN_BY_(build, block_on, paused, ...)                             \
+    __extension__({                                                       \
+        struct baseline start_ = baseline();                              \
+        struct edo_runtime *runtime_;                                     \
+        const struct edo_builder builder_ = {.start_paused = paused};     \
+        cr_assert_eq(build(&builder_, &runtime_), 0);                     \
+        __typeof__((__VA_ARGS__)) future_under_test_ = (__VA_ARGS__);     \
+        cr_assert_eq(block_on(runtime_, &future_under_test_.future_), 0); \
+        edo_runtime_drop(runtime_);                                       \
+        check_baseline(&start_);                                          \
+        future_under_test_.output;                                        \
     })
 
 /* Counts the turns of a runtime's loop, by a prepare handle beside Edo's. */
@@ -208,7 +211,7 @@ HELPER char stream_byte(uint64_t at)
 /* A waker of nobody's task, which counts. For polling by hand. */
 struct counting_waker {
     struct edo_waker waker;
-    int wakes, clones;
+    _Atomic(int) wakes, clones;
 };
 
 HELPER void counting_wake(struct edo_waker *waker)

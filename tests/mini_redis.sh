@@ -1,14 +1,20 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # mini-redis as a user meets it: redis-cli and redis-benchmark against it, then SIGINT with a client
-# connected. Needs Debian's redis-tools.
+# connected. WORKERS: how many threads; 0, 1, 2 and 8 in turn without it. Needs Debian's redis-tools.
 set -euo pipefail
+if [ -z "${WORKERS:-}" ]; then
+    for workers in 0 1 2 8; do
+        WORKERS=$workers "$0" || { echo "with --workers $workers"; exit 1; }
+    done
+    exit
+fi
 build=${EDO_BUILD:-build}
 work=$(mktemp -d)
 server=
 trap '[ -z "$server" ] || kill -9 "$server" 2>/dev/null; rm -rf "$work"' EXIT
 
-exec 4< <(exec "$build/examples/mini_redis" --port 0 2>"$work/err")
+exec 4< <(exec "$build/examples/mini_redis" --workers "$WORKERS" --port 0 2>"$work/err")
 server=$!
 read -r -t 20 line <&4 # comes when the port is open
 [[ $line =~ ^listening\ on\ 127\.0\.0\.1:[0-9]+$ ]] || { echo "it said: $line"; exit 1; }
@@ -70,5 +76,5 @@ wait "$server" || status=$?
 server=
 [ $status -eq 0 ] || { echo "the server ended with status $status"; failed=1; }
 [ ! -s "$work/err" ] || { cat "$work/err"; failed=1; }
-[ $failed -eq 0 ] && echo "ok: redis-cli and redis-benchmark get on with it; it leaves in order"
+[ $failed -eq 0 ] && echo "ok, $WORKERS workers: redis-cli and redis-benchmark get on with it; it leaves in order"
 exit $failed

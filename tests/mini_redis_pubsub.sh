@@ -1,8 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # mini-redis' publishing as a user meets it: one redis-cli subscribes, another publishes. What is waited
-# for is what they say. Needs Debian's redis-tools.
+# for is what they say. WORKERS: how many threads; 0, 1, 2 and 8 in turn without it. Needs Debian's redis-tools.
 set -euo pipefail
+if [ -z "${WORKERS:-}" ]; then
+    for workers in 0 1 2 8; do
+        WORKERS=$workers "$0" || { echo "with --workers $workers"; exit 1; }
+    done
+    exit
+fi
 build=${EDO_BUILD:-build}
 work=$(mktemp -d)
 pids=()
@@ -10,7 +16,7 @@ trap 'kill -9 "${pids[@]}" 2>/dev/null || true; rm -rf "$work"' EXIT
 failed=0
 head -c 100000 /dev/zero | tr '\0' x >"$work/payload"
 
-exec 4< <(exec "$build/examples/mini_redis" --port 0 2>"$work/err")
+exec 4< <(exec "$build/examples/mini_redis" --workers "$WORKERS" --port 0 2>"$work/err")
 server=$!
 pids+=("$server")
 read -r -t 20 line <&4 # comes when the port is open
@@ -97,5 +103,5 @@ wait "$server" || status=$?
 [ $status -eq 0 ] || { echo "the server ended with status $status"; failed=1; }
 grep -q 'ERR server is shutting down' <&6 || { echo "the subscriber was not told of the end"; failed=1; }
 [ ! -s "$work/err" ] || { cat "$work/err"; failed=1; }
-[ $failed -eq 0 ] && echo "ok: redis-cli is told what redis-cli publishes"
+[ $failed -eq 0 ] && echo "ok, $WORKERS workers: redis-cli is told what redis-cli publishes"
 exit $failed

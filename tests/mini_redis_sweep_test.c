@@ -43,10 +43,18 @@ static void make_server(struct scene *scene)
 static void free_server(void *data)
 {
     struct scene *scene = data;
-    cr_assert_eq(scene->server.clients, 0);
+    cr_assert(edo_task_tracker_is_empty(&scene->server.tracker));
     cr_assert_eq(scene->server.buffered, 0);
     cr_assert_null(scene->server.first);
     server_free(&scene->server);
+}
+
+static void set_key(struct scene *scene, struct store_text key, struct store_text value,
+                    int64_t expires)
+{
+    struct store *store = db_lock(&scene->server.db, key);
+    cr_assert_eq(store_set(store, 0, key, value, expires, 0), 1);
+    db_unlock(store);
 }
 
 /* A client whose peer asks for much, and takes it slowly. */
@@ -59,9 +67,7 @@ static void client_begin(void *data, void *frame, struct edo_runtime *runtime)
     (void)runtime;
     make_server(scene);
     char *value = calloc(1, VALUE);
-    cr_assert_eq(store_set(&scene->server.store, 0, (struct store_text){"k", 1},
-                           (struct store_text){value, VALUE}, STORE_NEVER, 0),
-                 1);
+    set_key(scene, (struct store_text){"k", 1}, (struct store_text){value, VALUE}, STORE_NEVER);
     free(value);
     cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
     setsockopt(ends[0], SOL_SOCKET, SO_SNDBUF, &small, sizeof small);
@@ -69,8 +75,8 @@ static void client_begin(void *data, void *frame, struct edo_runtime *runtime)
     cr_assert_eq(send(ends[1], asked, sizeof asked - 1, MSG_NOSIGNAL), (ssize_t)sizeof asked - 1);
     scene->expected = 3 * 7 + 2 * (VALUE + 11) +
                       strlen("-ERR unknown command 'NONSENSE', with args beginning with: \r\n");
-    scene->server.clients++;
     client->server = &scene->server;
+    client->token = edo_task_tracker_token(&scene->server.tracker);
     cr_assert_eq(edo_tcp_from_fd(ends[0], &client->conn), 0);
 }
 
@@ -94,7 +100,7 @@ static void client_ended(void *data, const void *frame, bool completed)
     if (completed)
         cr_assert_eq(scene->got, scene->expected);
     close(scene->peer);
-    cr_assert_eq(scene->server.clients, 0);
+    cr_assert(edo_task_tracker_is_empty(&scene->server.tracker));
 }
 
 /* A subscriber, to whom somebody publishes now and then: so that it waits, and that something is in its
@@ -150,8 +156,8 @@ static void subscriber_begin(void *data, void *frame, struct edo_runtime *runtim
     setsockopt(ends[0], SOL_SOCKET, SO_SNDBUF, &small, sizeof small);
     scene->peer = ends[1];
     cr_assert_eq(send(ends[1], asked, sizeof asked - 1, MSG_NOSIGNAL), (ssize_t)sizeof asked - 1);
-    scene->server.clients++;
     client->server = &scene->server;
+    client->token = edo_task_tracker_token(&scene->server.tracker);
     cr_assert_eq(edo_tcp_from_fd(ends[0], &client->conn), 0);
     edo_task_detach(SPAWN_ON(edo_runtime_handle(runtime), NEW(publisher, .scene = scene)));
 }
@@ -175,7 +181,7 @@ static void subscriber_ended(void *data, const void *frame, bool completed)
                             sizeof farewell - 1),
                      0);
     close(scene->peer);
-    cr_assert_eq(scene->server.clients, 0);
+    cr_assert(edo_task_tracker_is_empty(&scene->server.tracker));
     cr_assert_eq(pubsub_count(&scene->server.pubsub, PUBSUB_CHANNEL), 0);
     cr_assert_eq(pubsub_count(&scene->server.pubsub, PUBSUB_PATTERN), 0);
     cr_assert_eq(scene->server.pubsub.bytes, 0);
@@ -208,7 +214,7 @@ static void demo_begin(void *data, void *frame, struct edo_runtime *runtime)
     edo_task_detach(SPAWN_ON(edo_runtime_handle(runtime),
                              NEW(serve, .server = &scene->server, .listener = listener)));
     demo->addr = scene->addr;
-    demo->stop = &scene->server.stop;
+    demo->stop = scene->server.stop;
 }
 
 static void demo_ended(void *data, const void *frame, bool completed)
@@ -216,7 +222,8 @@ static void demo_ended(void *data, const void *frame, bool completed)
     struct scene *scene = data;
     if (completed)
         cr_assert_eq(((const struct demo *)frame)->output, 0);
-    cr_assert(scene->server.stop.happened, "whatever becomes of it, it ends the server");
+    cr_assert(edo_cancellation_token_is_cancelled(scene->server.stop),
+              "whatever becomes of it, it ends the server");
 }
 
 Test(mini_redis_sweep, the_demo)
@@ -233,7 +240,7 @@ static void serve_begin(void *data, void *frame, struct edo_runtime *runtime)
     serve->server = &scene->server;
     serve->listener = make_listener(scene);
     edo_task_detach(SPAWN_ON(edo_runtime_handle(runtime),
-                             NEW(demo, .addr = scene->addr, .stop = &scene->server.stop)));
+                             NEW(demo, .addr = scene->addr, .stop = scene->server.stop)));
 }
 
 static void purge_begin(void *data, void *frame, struct edo_runtime *runtime)
@@ -244,10 +251,8 @@ static void purge_begin(void *data, void *frame, struct edo_runtime *runtime)
     ((struct purge *)frame)->server = &scene->server;
     /* More than one turn's worth, gone since long ago. */
     for (int i = 0; i < 2500; i++)
-        cr_assert_eq(store_set(&scene->server.store, 0,
-                               (struct store_text){(const char *)&i, sizeof i},
-                               (struct store_text){"v", 1}, 1, 0),
-                     1);
+        set_key(scene, (struct store_text){(const char *)&i, sizeof i}, (struct store_text){"v", 1},
+                1);
 }
 
 Test(mini_redis_sweep, the_server)
@@ -286,12 +291,35 @@ static void app_suspended(void *data, void *frame, unsigned n)
     (void)data;
     (void)n;
     if (!demo_options.demo)
-        event_set(&((struct app *)frame)->server.stop);
+        edo_cancellation_token_cancel(((struct app *)frame)->server.stop);
 }
 
 static void app_end(void *data)
 {
     server_free(&(*(struct app **)data)->server);
+}
+
+/* A signal has come, or will. */
+static void stopper_begin(void *data, void *frame, struct edo_runtime *runtime)
+{
+    struct scene *scene = data;
+    struct stopper *stopper = frame;
+    int ends[2];
+    (void)runtime;
+    make_server(scene);
+    cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
+    scene->peer = signal_socket = ends[0];
+    stopper->fd = ends[1];
+    stopper->stop = scene->server.stop;
+    on_signal(SIGINT);
+}
+
+static void stopper_ended(void *data, const void *frame, bool completed)
+{
+    struct scene *scene = data;
+    (void)frame;
+    cr_assert_eq(edo_cancellation_token_is_cancelled(scene->server.stop), completed);
+    close(scene->peer);
 }
 
 Test(mini_redis_sweep, the_program)
@@ -301,5 +329,7 @@ Test(mini_redis_sweep, the_program)
         SWEEP(NEW(app), .real_time = true, .lasting = true, .data_size = sizeof(struct app *),
               .begin = app_begin, .suspended = app_suspended, .ended = app_ended, .end = app_end);
     }
+    SWEEP(NEW(stopper), .real_time = true, .data_size = sizeof(struct scene),
+          .begin = stopper_begin, .ended = stopper_ended, .end = free_server);
     sweep_covered("examples/mini_redis/main.c");
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* mini-redis against peers that mean no good: its limits, and its leaving. The server runs in a
- * thread; the test talks to it over blocking sockets. */
+ * thread, or in several; the test talks to it over blocking sockets. */
 #include <criterion/criterion.h>
+#include <criterion/parameterized.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -19,8 +20,20 @@
 #include "examples/mini_redis/server.h"
 #include "internal/census.h"
 
+/* FLAVORS(name); a test of that name, with each number of workers; 0: on the current-thread runtime. */
+static unsigned flavors[] = {0, 1, 2, 8};
+#define FLAVORS(name)                                                                    \
+    ParameterizedTestParameters(mini_redis, name)                                        \
+    {                                                                                    \
+        return cr_make_param_array(unsigned, flavors, sizeof flavors / sizeof *flavors); \
+    }                                                                                    \
+    struct fixture
+
 struct fixture {
     struct limits limits;
+    unsigned workers;
+    struct edo_notify
+        *end; /* the runtime ends when it is notified, whatever goes on; NULL: the server does */
     struct server server;
     struct edo_handle *handle;
     struct edo_addr addr;
@@ -34,6 +47,7 @@ struct host {
     FUTURE(int);
     struct fixture *fixture;
     struct serve serve;
+    struct edo_notified notified;
 };
 
 ASYNC(host)
@@ -44,6 +58,12 @@ ASYNC(host)
     cr_assert_eq(edo_tcp_listen(&listener, &self->fixture->addr), 0);
     cr_assert_eq(edo_tcp_listener_local(listener, &self->fixture->addr), 0);
     self->serve = NEW(serve, .server = &self->fixture->server, .listener = listener);
+    if (self->fixture->end != NULL) {
+        edo_task_detach(SPAWN(self->serve));
+        sem_post(&self->fixture->ready);
+        AWAIT(self->notified, edo_notified(self->fixture->end));
+        RETURN(0);
+    }
     sem_post(&self->fixture->ready);
     AWAIT_REF(self->serve);
     RETURN(self->serve.output);
@@ -58,7 +78,7 @@ struct stopper {
 ASYNC(stopper)
 {
     ASYNC_BEGIN;
-    event_set(&self->server->stop);
+    edo_cancellation_token_cancel(self->server->stop);
     ASYNC_END;
 }
 
@@ -66,7 +86,12 @@ static void *serve_thread(void *arg)
 {
     struct fixture *fixture = arg;
     struct edo_runtime *runtime;
-    cr_assert_eq(edo_runtime_new(&runtime), 0);
+    fixture->limits.shards = fixture->workers > 0 ? DB_SHARDS_MAX : 1;
+    cr_assert_eq(
+        edo_runtime_new(&runtime,
+                        .flavor = fixture->workers > 0 ? EDO_MULTI_THREAD : EDO_CURRENT_THREAD,
+                        .worker_threads = fixture->workers),
+        0);
     cr_assert_eq(server_init(&fixture->server, &fixture->limits), 0);
     fixture->handle = edo_handle_clone(edo_runtime_handle(runtime));
     struct host host = NEW(host, .fixture = fixture);
@@ -89,7 +114,10 @@ static void start(struct fixture *fixture)
 
 static void stop(struct fixture *fixture)
 {
-    edo_task_detach(SPAWN_ON(fixture->handle, NEW(stopper, .server = &fixture->server)));
+    if (fixture->end != NULL)
+        edo_notify_one(fixture->end);
+    else
+        edo_task_detach(SPAWN_ON(fixture->handle, NEW(stopper, .server = &fixture->server)));
     pthread_join(fixture->thread, NULL);
     edo_handle_drop(fixture->handle);
     sem_destroy(&fixture->ready);
@@ -150,9 +178,11 @@ static void say(int fd, const char *text)
     put(fd, text, strlen(text));
 }
 
-Test(mini_redis, an_unknown_command_leaves_the_connection_open)
+FLAVORS(an_unknown_command_leaves_the_connection_open);
+ParameterizedTest(const unsigned *workers, mini_redis,
+                  an_unknown_command_leaves_the_connection_open)
 {
-    struct fixture fixture = {.limits = limits_default};
+    struct fixture fixture = {.limits = limits_default, .workers = *workers};
     start(&fixture);
     int fd = dial(&fixture);
     say(fd, "NONSENSE\r\nPING\r\n");
@@ -161,9 +191,10 @@ Test(mini_redis, an_unknown_command_leaves_the_connection_open)
     stop(&fixture);
 }
 
-Test(mini_redis, what_is_past_a_limit_is_an_error_and_the_end)
+FLAVORS(what_is_past_a_limit_is_an_error_and_the_end);
+ParameterizedTest(const unsigned *workers, mini_redis, what_is_past_a_limit_is_an_error_and_the_end)
 {
-    struct fixture fixture = {.limits = limits_default};
+    struct fixture fixture = {.limits = limits_default, .workers = *workers};
     start(&fixture);
     static const struct {
         const char *sent, *reply;
@@ -187,9 +218,10 @@ Test(mini_redis, what_is_past_a_limit_is_an_error_and_the_end)
     stop(&fixture);
 }
 
-Test(mini_redis, a_line_without_an_end_is_not_kept)
+FLAVORS(a_line_without_an_end_is_not_kept);
+ParameterizedTest(const unsigned *workers, mini_redis, a_line_without_an_end_is_not_kept)
 {
-    struct fixture fixture = {.limits = limits_default};
+    struct fixture fixture = {.limits = limits_default, .workers = *workers};
     start(&fixture);
     int fd = dial(&fixture);
     static char line[64 << 10];
@@ -200,9 +232,10 @@ Test(mini_redis, a_line_without_an_end_is_not_kept)
     stop(&fixture);
 }
 
-Test(mini_redis, clients_above_the_limit_are_told_and_closed)
+FLAVORS(clients_above_the_limit_are_told_and_closed);
+ParameterizedTest(const unsigned *workers, mini_redis, clients_above_the_limit_are_told_and_closed)
 {
-    struct fixture fixture = {.limits = limits_default};
+    struct fixture fixture = {.limits = limits_default, .workers = *workers};
     fixture.limits.clients = 2;
     start(&fixture);
     int fds[2];
@@ -227,9 +260,10 @@ Test(mini_redis, clients_above_the_limit_are_told_and_closed)
     stop(&fixture);
 }
 
-Test(mini_redis, a_frame_that_does_not_end_in_time_is_the_end)
+FLAVORS(a_frame_that_does_not_end_in_time_is_the_end);
+ParameterizedTest(const unsigned *workers, mini_redis, a_frame_that_does_not_end_in_time_is_the_end)
 {
-    struct fixture fixture = {.limits = limits_default};
+    struct fixture fixture = {.limits = limits_default, .workers = *workers};
     fixture.limits.frame_ms = 100;
     start(&fixture);
     int fd = dial(&fixture);
@@ -239,9 +273,10 @@ Test(mini_redis, a_frame_that_does_not_end_in_time_is_the_end)
 }
 
 /* A byte now and then, as slow-loris has it, does not prolong the frame's time. */
-Test(mini_redis, a_dripping_frame_is_not_waited_for)
+FLAVORS(a_dripping_frame_is_not_waited_for);
+ParameterizedTest(const unsigned *workers, mini_redis, a_dripping_frame_is_not_waited_for)
 {
-    struct fixture fixture = {.limits = limits_default};
+    struct fixture fixture = {.limits = limits_default, .workers = *workers};
     fixture.limits.frame_ms = 200;
     start(&fixture);
     int fd = dial(&fixture);
@@ -262,9 +297,10 @@ Test(mini_redis, a_dripping_frame_is_not_waited_for)
     stop(&fixture);
 }
 
-Test(mini_redis, an_idle_client_is_closed)
+FLAVORS(an_idle_client_is_closed);
+ParameterizedTest(const unsigned *workers, mini_redis, an_idle_client_is_closed)
 {
-    struct fixture fixture = {.limits = limits_default};
+    struct fixture fixture = {.limits = limits_default, .workers = *workers};
     fixture.limits.idle_ms = 100;
     start(&fixture);
     int fd = dial(&fixture);
@@ -274,9 +310,11 @@ Test(mini_redis, an_idle_client_is_closed)
     stop(&fixture);
 }
 
-Test(mini_redis, a_client_that_does_not_take_its_replies_is_closed)
+FLAVORS(a_client_that_does_not_take_its_replies_is_closed);
+ParameterizedTest(const unsigned *workers, mini_redis,
+                  a_client_that_does_not_take_its_replies_is_closed)
 {
-    struct fixture fixture = {.limits = limits_default};
+    struct fixture fixture = {.limits = limits_default, .workers = *workers};
     fixture.limits.output_ms = 300;
     start(&fixture);
     int fd = dial(&fixture), other = dial(&fixture);
@@ -309,9 +347,10 @@ Test(mini_redis, a_client_that_does_not_take_its_replies_is_closed)
     stop(&fixture);
 }
 
-Test(mini_redis, whoever_buffers_most_goes_first)
+FLAVORS(whoever_buffers_most_goes_first);
+ParameterizedTest(const unsigned *workers, mini_redis, whoever_buffers_most_goes_first)
 {
-    struct fixture fixture = {.limits = limits_default};
+    struct fixture fixture = {.limits = limits_default, .workers = *workers};
     fixture.limits.buffers = 3 << 19; /* one and a half frames of a megabyte */
     start(&fixture);
     int small = dial(&fixture), large[3];
@@ -343,9 +382,10 @@ Test(mini_redis, whoever_buffers_most_goes_first)
     stop(&fixture);
 }
 
-Test(mini_redis, pipelined_commands_are_answered_in_order)
+FLAVORS(pipelined_commands_are_answered_in_order);
+ParameterizedTest(const unsigned *workers, mini_redis, pipelined_commands_are_answered_in_order)
 {
-    struct fixture fixture = {.limits = limits_default};
+    struct fixture fixture = {.limits = limits_default, .workers = *workers};
     start(&fixture);
     int fd = dial(&fixture);
     enum { COUNT = 5000 };
@@ -364,9 +404,10 @@ Test(mini_redis, pipelined_commands_are_answered_in_order)
     stop(&fixture);
 }
 
-Test(mini_redis, a_stream_cut_anywhere_means_the_same)
+FLAVORS(a_stream_cut_anywhere_means_the_same);
+ParameterizedTest(const unsigned *workers, mini_redis, a_stream_cut_anywhere_means_the_same)
 {
-    struct fixture fixture = {.limits = limits_default};
+    struct fixture fixture = {.limits = limits_default, .workers = *workers};
     start(&fixture);
     static const char stream[] = "*3\r\n$3\r\nSET\r\n$1\r\na\r\n$3\r\nx\r\n\r\n*2\r\n$3\r\nGET\r\n"
                                  "$1\r\na\r\nPING\r\n";
@@ -389,9 +430,11 @@ Test(mini_redis, a_stream_cut_anywhere_means_the_same)
     stop(&fixture);
 }
 
-Test(mini_redis, a_stop_answers_what_was_asked_tells_and_closes)
+FLAVORS(a_stop_answers_what_was_asked_tells_and_closes);
+ParameterizedTest(const unsigned *workers, mini_redis,
+                  a_stop_answers_what_was_asked_tells_and_closes)
 {
-    struct fixture fixture = {.limits = limits_default};
+    struct fixture fixture = {.limits = limits_default, .workers = *workers};
     start(&fixture);
     int idle = dial(&fixture), busy = dial(&fixture);
     say(idle, "PING\r\n");
@@ -477,9 +520,10 @@ static int publish(int fd, const char *channel, const char *payload, size_t size
 #define SUBSCRIBED(name, count)   "*3\r\n$9\r\nsubscribe\r\n" name "\r\n:" count "\r\n"
 #define MESSAGE(channel, payload) "*3\r\n$7\r\nmessage\r\n" channel "\r\n" payload "\r\n"
 
-Test(mini_redis, a_subscriber_is_told_what_is_published)
+FLAVORS(a_subscriber_is_told_what_is_published);
+ParameterizedTest(const unsigned *workers, mini_redis, a_subscriber_is_told_what_is_published)
 {
-    struct fixture fixture = {.limits = limits_default};
+    struct fixture fixture = {.limits = limits_default, .workers = *workers};
     start(&fixture);
     int subscriber = dial(&fixture), pattern = dial(&fixture), publisher = dial(&fixture);
     say(subscriber, "SUBSCRIBE a b\r\n");
@@ -541,10 +585,11 @@ static size_t announce(struct fixture *fixture, size_t size)
     return pending;
 }
 
-Test(mini_redis, a_subscriber_may_be_silent)
+FLAVORS(a_subscriber_may_be_silent);
+ParameterizedTest(const unsigned *workers, mini_redis, a_subscriber_may_be_silent)
 {
     static const char confirmed[] = SUBSCRIBED("$1\r\na", "1");
-    struct fixture fixture = {.limits = limits_default};
+    struct fixture fixture = {.limits = limits_default, .workers = *workers};
     fixture.limits.idle_ms = 100;
     start(&fixture);
     int subscriber;
@@ -599,16 +644,20 @@ static void slow_subscriber(struct fixture *fixture, size_t size, const char *fa
     stop(fixture);
 }
 
-Test(mini_redis, a_subscriber_that_lets_many_bytes_pile_up_is_told_and_closed)
+FLAVORS(a_subscriber_that_lets_many_bytes_pile_up_is_told_and_closed);
+ParameterizedTest(const unsigned *workers, mini_redis,
+                  a_subscriber_that_lets_many_bytes_pile_up_is_told_and_closed)
 {
-    struct fixture fixture = {.limits = limits_default};
+    struct fixture fixture = {.limits = limits_default, .workers = *workers};
     slow_subscriber(&fixture, 20000,
                     "ERR too slow: more than 1024 messages or 1048576 bytes are pending");
 }
 
-Test(mini_redis, a_subscriber_that_lets_many_messages_pile_up_is_told_and_closed)
+FLAVORS(a_subscriber_that_lets_many_messages_pile_up_is_told_and_closed);
+ParameterizedTest(const unsigned *workers, mini_redis,
+                  a_subscriber_that_lets_many_messages_pile_up_is_told_and_closed)
 {
-    struct fixture fixture = {.limits = limits_default};
+    struct fixture fixture = {.limits = limits_default, .workers = *workers};
     fixture.limits.pubsub.messages = 50;
     fixture.limits.pubsub.bytes = (size_t)1 << 30;
     slow_subscriber(&fixture, 50000,
@@ -616,9 +665,10 @@ Test(mini_redis, a_subscriber_that_lets_many_messages_pile_up_is_told_and_closed
 }
 
 /* What it was told it does not read either: it is not waited for for ever. */
-Test(mini_redis, a_subscriber_that_stopped_reading_is_closed)
+FLAVORS(a_subscriber_that_stopped_reading_is_closed);
+ParameterizedTest(const unsigned *workers, mini_redis, a_subscriber_that_stopped_reading_is_closed)
 {
-    struct fixture fixture = {.limits = limits_default};
+    struct fixture fixture = {.limits = limits_default, .workers = *workers};
     fixture.limits.output_ms = 300;
     start(&fixture);
     int subscriber = dial(&fixture), publisher = dial(&fixture), error = 0;
@@ -640,9 +690,10 @@ Test(mini_redis, a_subscriber_that_stopped_reading_is_closed)
 }
 
 /* Messages count with the buffers of all, and go with whoever keeps most of them. */
-Test(mini_redis, whoever_keeps_most_messages_goes_first)
+FLAVORS(whoever_keeps_most_messages_goes_first);
+ParameterizedTest(const unsigned *workers, mini_redis, whoever_keeps_most_messages_goes_first)
 {
-    struct fixture fixture = {.limits = limits_default};
+    struct fixture fixture = {.limits = limits_default, .workers = *workers};
     fixture.limits.buffers = 3 << 20;
     fixture.limits.pubsub.bytes = (size_t)1 << 30;
     fixture.limits.pubsub.messages = 1 << 20;
@@ -660,10 +711,11 @@ Test(mini_redis, whoever_keeps_most_messages_goes_first)
     stop(&fixture);
 }
 
-Test(mini_redis, a_client_may_have_many_subscriptions)
+FLAVORS(a_client_may_have_many_subscriptions);
+ParameterizedTest(const unsigned *workers, mini_redis, a_client_may_have_many_subscriptions)
 {
     enum { EACH = 50, LINE = 24 };
-    struct fixture fixture = {.limits = limits_default};
+    struct fixture fixture = {.limits = limits_default, .workers = *workers};
     start(&fixture);
     int subscriber = dial(&fixture), publisher = dial(&fixture);
     char line[EACH * LINE], confirmed[EACH * 64];
@@ -687,8 +739,9 @@ Test(mini_redis, a_client_may_have_many_subscriptions)
         sprintf(message, MESSAGE("$13\r\n%s", "$1\r\nx"), channel);
         want(subscriber, message);
     }
+    /* It leaves one after the other; others may see that. */
     close(subscriber);
-    while (publish(publisher, "channel.00000", "x", 1) > 0)
+    while (publish(publisher, "channel.09999", "x", 1) > 0)
         ;
     say(publisher, "PUBSUB CHANNELS\r\n");
     want(publisher, "*0\r\n");
@@ -697,10 +750,11 @@ Test(mini_redis, a_client_may_have_many_subscriptions)
 }
 
 /* They publish faster than a topic's channel holds; it takes all that comes, so it is not slow. */
-Test(mini_redis, many_publishers_at_once_lose_nothing)
+FLAVORS(many_publishers_at_once_lose_nothing);
+ParameterizedTest(const unsigned *workers, mini_redis, many_publishers_at_once_lose_nothing)
 {
     enum { PUBLISHERS = 8, EACH = 200 };
-    struct fixture fixture = {.limits = limits_default};
+    struct fixture fixture = {.limits = limits_default, .workers = *workers};
     start(&fixture);
     struct reader subscriber = reader(dial(&fixture));
     say(subscriber.fd, "SUBSCRIBE a\r\nPSUBSCRIBE *\r\n");
@@ -753,9 +807,10 @@ static void *publish_on(void *arg)
 }
 
 /* From one confirmation to the other, every message; none outside. */
-Test(mini_redis, one_may_unsubscribe_while_messages_come)
+FLAVORS(one_may_unsubscribe_while_messages_come);
+ParameterizedTest(const unsigned *workers, mini_redis, one_may_unsubscribe_while_messages_come)
 {
-    struct fixture fixture = {.limits = limits_default};
+    struct fixture fixture = {.limits = limits_default, .workers = *workers};
     start(&fixture);
     struct flood flood = {.fixture = &fixture};
     pthread_t thread;
@@ -811,11 +866,31 @@ static int dial_narrow(struct fixture *fixture)
     return ends[1];
 }
 
+/* Also when they come in one turn. */
+FLAVORS(each_client_has_an_id_of_its_own);
+ParameterizedTest(const unsigned *workers, mini_redis, each_client_has_an_id_of_its_own)
+{
+    struct fixture fixture = {.limits = limits_default, .workers = *workers};
+    start(&fixture);
+    int fds[2];
+    char ids[2][8] = {"", ""};
+    for (int i = 0; i < 2; i++)
+        fds[i] = dial_narrow(&fixture);
+    for (int i = 0; i < 2; i++) {
+        say(fds[i], "CLIENT ID\r\n");
+        cr_assert_eq(recv(fds[i], ids[i], 4, MSG_WAITALL), 4);
+        close(fds[i]);
+    }
+    cr_assert_str_neq(ids[0], ids[1]);
+    stop(&fixture);
+}
+
 /* For each message that it reads another one comes, so that it never has them all. */
-Test(mini_redis, who_has_much_to_read_is_heard_in_between)
+FLAVORS(who_has_much_to_read_is_heard_in_between);
+ParameterizedTest(const unsigned *workers, mini_redis, who_has_much_to_read_is_heard_in_between)
 {
     enum { SIZE = 100000, KEPT = 4 * SIZE, MOST = 50 };
-    struct fixture fixture = {.limits = limits_default};
+    struct fixture fixture = {.limits = limits_default, .workers = *workers};
     fixture.limits.output_ms = 600000;
     start(&fixture);
     struct reader subscriber = reader(dial_narrow(&fixture));
@@ -844,9 +919,10 @@ Test(mini_redis, who_has_much_to_read_is_heard_in_between)
     stop(&fixture);
 }
 
-Test(mini_redis, a_stop_comes_behind_what_was_published)
+FLAVORS(a_stop_comes_behind_what_was_published);
+ParameterizedTest(const unsigned *workers, mini_redis, a_stop_comes_behind_what_was_published)
 {
-    struct fixture fixture = {.limits = limits_default};
+    struct fixture fixture = {.limits = limits_default, .workers = *workers};
     start(&fixture);
     int subscriber = dial(&fixture), publisher = dial(&fixture);
     say(subscriber, "SUBSCRIBE a\r\n");
@@ -857,4 +933,66 @@ Test(mini_redis, a_stop_comes_behind_what_was_published)
     want_end(subscriber);
     want(publisher, "-ERR server is shutting down\r\n");
     want_end(publisher);
+}
+
+struct talker {
+    struct fixture *fixture;
+    sem_t *enough; /* posted when it has heard so much */
+    size_t bytes;
+};
+
+/* Says this and that, hears what comes, until the server is gone. */
+static void *talk(void *arg)
+{
+    static const char sent[] =
+        "SUBSCRIBE a b\r\nUNSUBSCRIBE b\r\nUNSUBSCRIBE\r\nPUBLISH a x\r\nSET k v EX 1\r\n"
+        "GET k\r\nPSUBSCRIBE a*\r\nPUNSUBSCRIBE\r\nPUBLISH b y\r\nDEL k a\r\nFLUSHALL\r\n";
+    struct talker *talker = arg;
+    int fd = dial(talker->fixture);
+    char got[4096];
+    bool enough = false;
+    size_t heard = 0;
+    for (ssize_t n = 1; n > 0;) {
+        n = send(fd, sent, sizeof sent - 1, MSG_NOSIGNAL);
+        if (n > 0)
+            n = recv(fd, got, sizeof got, 0);
+        if (n > 0)
+            heard += (size_t)n;
+        if (!enough && (n <= 0 || heard >= talker->bytes)) {
+            enough = true;
+            sem_post(talker->enough);
+        }
+    }
+    close(fd);
+    return NULL;
+}
+
+/* In the midst of whatever its tasks are at. */
+FLAVORS(the_end_of_the_runtime_leaves_nothing);
+ParameterizedTest(const unsigned *workers, mini_redis, the_end_of_the_runtime_leaves_nothing)
+{
+    enum { TALKERS = 4, ROUNDS = 20 };
+    for (int round = 0; round < ROUNDS; round++) {
+        struct edo_notify end;
+        edo_notify_init(&end);
+        struct fixture fixture = {.limits = limits_default, .workers = *workers, .end = &end};
+        fixture.limits.pipeline = 2;
+        start(&fixture);
+        sem_t enough;
+        sem_init(&enough, 0, 0);
+        pthread_t threads[TALKERS];
+        struct talker talkers[TALKERS];
+        for (int i = 0; i < TALKERS; i++) {
+            talkers[i] = (struct talker){&fixture, &enough, (size_t)(1 + 300 * round)};
+            cr_assert_eq(pthread_create(&threads[i], NULL, talk, &talkers[i]), 0);
+        }
+        for (int i = 0; i < TALKERS; i++)
+            while (sem_wait(&enough) != 0)
+                ;
+        stop(&fixture);
+        for (int i = 0; i < TALKERS; i++)
+            pthread_join(threads[i], NULL);
+        sem_destroy(&enough);
+        edo_notify_destroy(&end);
+    }
 }

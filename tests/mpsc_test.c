@@ -5,6 +5,7 @@
 
 #include "edo.h"
 #include "pursue.h"
+#include "support/runtimes.h"
 
 /* A message that owns memory, so that one dropped twice or never is noticed. */
 struct owned {
@@ -1287,10 +1288,10 @@ Test(mpsc, blocking_in_a_task_is_an_error)
     struct bench bench;
     bench_begin(&bench);
     struct edo_runtime *runtime;
-    cr_assert_eq(edo_runtime_new(&runtime), 0);
+    cr_assert_eq(test_runtime_new(&runtime), 0);
     struct channel c = channel(1);
     struct blocks blocks = NEW(blocks, .c = &c);
-    cr_assert_eq(edo_block_on(runtime, &blocks), 0);
+    cr_assert_eq(test_block_on(runtime, &blocks), 0);
     cr_assert(blocks.output);
     done(&c);
     edo_runtime_drop(runtime);
@@ -1333,8 +1334,8 @@ ASYNC_FINALLY:
 static void *pings_in_runtime(void *arg)
 {
     struct edo_runtime *runtime;
-    cr_assert_eq(edo_runtime_new(&runtime), 0);
-    cr_assert_eq(edo_block_on(runtime, (struct pings *)arg), 0);
+    cr_assert_eq(test_runtime_new(&runtime), 0);
+    cr_assert_eq(test_block_on(runtime, (struct pings *)arg), 0);
     edo_runtime_drop(runtime);
     return NULL;
 }

@@ -5,6 +5,7 @@
 
 #include "edo.h"
 #include "pursue.h"
+#include "support/runtimes.h"
 
 Test(mutex, is_handed_over_in_the_order_of_arrival)
 {
@@ -317,9 +318,9 @@ Test(mutex, the_guard_moves_to_another_task_which_unlocks)
     struct bench bench;
     bench_begin(&bench);
     struct edo_runtime *runtime;
-    cr_assert_eq(edo_runtime_new(&runtime), 0);
+    cr_assert_eq(test_runtime_new(&runtime), 0);
     struct locks_twice future = NEW(locks_twice);
-    cr_assert_eq(edo_block_on(runtime, &future), 0);
+    cr_assert_eq(test_block_on(runtime, &future), 0);
     cr_assert_eq(future.output, 1);
     edo_runtime_drop(runtime);
     bench_end(&bench);
@@ -442,9 +443,9 @@ Test(mutex, blocking_in_a_task_is_an_error)
     struct edo_mutex mutex;
     edo_mutex_init(&mutex);
     struct edo_runtime *runtime;
-    cr_assert_eq(edo_runtime_new(&runtime), 0);
+    cr_assert_eq(test_runtime_new(&runtime), 0);
     struct nested nested = NEW(nested, .mutex = &mutex);
-    cr_assert_eq(edo_block_on(runtime, &nested), 0);
+    cr_assert_eq(test_block_on(runtime, &nested), 0);
     cr_assert_eq(nested.output, EDO_ENESTED);
     edo_runtime_drop(runtime);
     edo_mutex_destroy(&mutex);

@@ -6,6 +6,7 @@
 #include "edo.h"
 #include "internal/park.h"
 #include "pursue.h"
+#include "support/runtimes.h"
 
 static struct edo_notify notify;
 
@@ -449,8 +450,8 @@ ASYNC(player)
 static void *play(void *arg)
 {
     struct edo_runtime *runtime;
-    cr_assert_eq(edo_runtime_new(&runtime), 0);
-    cr_assert_eq(edo_block_on_(runtime, arg), 0);
+    cr_assert_eq(test_runtime_new(&runtime), 0);
+    cr_assert_eq(test_block_on_(runtime, arg), 0);
     edo_runtime_drop(runtime);
     return NULL;
 }
@@ -592,9 +593,9 @@ Test(notify, a_task_does_not_park_its_thread)
     struct bench bench;
     begin(&bench);
     struct edo_runtime *runtime;
-    cr_assert_eq(edo_runtime_new(&runtime), 0);
+    cr_assert_eq(test_runtime_new(&runtime), 0);
     struct blocks_in_task blocks = NEW(blocks_in_task);
-    cr_assert_eq(edo_block_on(runtime, &blocks), 0);
+    cr_assert_eq(test_block_on(runtime, &blocks), 0);
     cr_assert_eq(blocks.output, EDO_ENESTED);
     edo_runtime_drop(runtime);
     end(&bench);

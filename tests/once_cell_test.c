@@ -6,6 +6,7 @@
 
 #include "edo.h"
 #include "internal/park.h"
+#include "support/runtimes.h"
 
 typedef ONCE_CELL(int) int_cell;
 static int_cell cell;
@@ -364,6 +365,7 @@ Test(once_cell, if_it_panics_the_next_one_waiting_runs_its_own)
     struct bench bench;
     begin(&bench);
     struct edo_runtime *runtime;
+    /* Current-thread: after one turn the other has begun, and has not ended. */
     cr_assert_eq(edo_runtime_new(&runtime), 0);
     struct after_a_panic after = NEW(after_a_panic);
     cr_assert_eq(edo_block_on(runtime, &after), 0);
@@ -780,8 +782,8 @@ static void *in_a_runtime(void *arg)
     struct edo_runtime *runtime;
     struct patients patients =
         NEW(patients, .patients = {new_patient(first), new_patient(first + 1)});
-    cr_assert_eq(edo_runtime_new(&runtime), 0);
-    cr_assert_eq(edo_block_on(runtime, &patients), 0);
+    cr_assert_eq(test_runtime_new(&runtime), 0);
+    cr_assert_eq(test_block_on(runtime, &patients), 0);
     edo_runtime_drop(runtime);
     return NULL;
 }

@@ -5,6 +5,7 @@
 
 #include "edo.h"
 #include "pursue.h"
+#include "support/runtimes.h"
 
 /* A message that owns memory, so that one dropped twice or never is noticed. */
 struct owned {
@@ -724,11 +725,11 @@ Test(oneshot, blocking_in_a_task_is_an_error)
     struct bench bench;
     bench_begin(&bench);
     struct edo_runtime *runtime;
-    cr_assert_eq(edo_runtime_new(&runtime), 0);
+    cr_assert_eq(test_runtime_new(&runtime), 0);
     struct channel c = channel();
     cr_assert_eq(send_now(&c, 7), 0);
     struct blocks blocks = NEW(blocks, .c = &c);
-    cr_assert_eq(edo_block_on(runtime, &blocks), 0);
+    cr_assert_eq(test_block_on(runtime, &blocks), 0);
     cr_assert_eq(blocks.output, EDO_ENESTED);
     cr_assert_eq(receive_now(&c), 7);
     edo_oneshot_receiver_drop(c.rx);
@@ -800,8 +801,8 @@ ASYNC_FINALLY:
 static void *run_alone(void *arg)
 {
     struct edo_runtime *runtime;
-    cr_assert_eq(edo_runtime_new(&runtime), 0);
-    cr_assert_eq(edo_block_on_(runtime, arg), 0);
+    cr_assert_eq(test_runtime_new(&runtime), 0);
+    cr_assert_eq(test_block_on_(runtime, arg), 0);
     edo_runtime_drop(runtime);
     return NULL;
 }

@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 
 #include "io_helpers.h"
+#include "support/runtimes.h"
 
 Test(quirks, this_is_a_libuv_we_know)
 {
@@ -115,9 +116,9 @@ Test(quirks, a_runtime_ends_while_others_wake_it)
         struct baseline start = baseline();
         struct edo_runtime *runtime;
         struct waking waking = {.stop = false};
-        cr_assert_eq(edo_runtime_new(&runtime), 0);
+        cr_assert_eq(test_runtime_new(&runtime), 0);
         struct woken_from_outside future = NEW(woken_from_outside, .waking = &waking);
-        cr_assert_eq(edo_block_on(runtime, &future), 0);
+        cr_assert_eq(test_block_on(runtime, &future), 0);
         edo_runtime_drop(runtime);
         atomic_store(&waking.stop, true);
         for (int j = 0; j < WAKING; j++)
@@ -216,14 +217,14 @@ ASYNC(stops)
 
 Test(quirks, a_timer_that_was_stopped_does_not_run)
 {
-    cr_assert_eq(RUN(NEW(stops)), 1);
+    cr_assert_eq(RUN_ALONE(NEW(stops)), 1);
     cr_assert_eq(RUN_PAUSED(NEW(stops)), 1);
 }
 
 /* ---- The table of descriptors aborts when it cannot grow: it has been grown before ---- */
 
-static bool no_more_growth;
-static unsigned refused;
+static _Atomic(bool) no_more_growth;
+static _Atomic(unsigned) refused;
 
 static void *uv_realloc(void *block, size_t size)
 {

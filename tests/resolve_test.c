@@ -3,6 +3,7 @@
  * before anybody is asked. */
 #include "io_helpers.h"
 #include "support/sweep.h"
+#include "support/runtimes.h"
 
 struct resolves {
     FUTURE(int);
@@ -79,7 +80,8 @@ Test(resolve, wakes_the_waker_of_its_last_poll)
 {
     struct counting_waker first = counting_waker();
     cr_assert_geq(RUN(NEW(moved_resolve, .first = &first)), 1);
-    cr_assert(first.wakes == 0 && first.clones == 0);
+    /* On another thread the loop may turn between the two polls. */
+    cr_assert((first.wakes == 0 || test_workers() > 0) && first.clones == 0);
 }
 
 /* B27. What is no name is refused before libuv sees it: nobody is asked, and no allocation made. */
@@ -213,7 +215,7 @@ struct drops {
     FUTURE(int);
     struct edo_runtime *runtime;
     bool busy;
-    int busy_left;
+    _Atomic(int) busy_left;
     uv_sem_t go;
     uv_work_t work[4];
     struct edo_resolve resolves[8];
@@ -272,6 +274,9 @@ static void check_drops(bool busy, bool background)
             break;
         usleep(1000);
     }
+    /* The last that the thread does with it. */
+    while (future.busy_left > 0)
+        usleep(1000);
     check_baseline(&start);
     uv_sem_destroy(&future.go);
 }

@@ -5,6 +5,7 @@
 
 #include "edo.h"
 #include "pursue.h"
+#include "support/runtimes.h"
 
 Test(rwlock, readers_are_in_together_and_a_writer_alone)
 {
@@ -610,9 +611,9 @@ Test(rwlock, blocking_in_a_task_is_an_error)
     struct edo_rwlock lock;
     edo_rwlock_init(&lock);
     struct edo_runtime *runtime;
-    cr_assert_eq(edo_runtime_new(&runtime), 0);
+    cr_assert_eq(test_runtime_new(&runtime), 0);
     struct nested nested = NEW(nested, .lock = &lock);
-    cr_assert_eq(edo_block_on(runtime, &nested), 0);
+    cr_assert_eq(test_block_on(runtime, &nested), 0);
     cr_assert_eq(nested.output, EDO_ENESTED);
     edo_runtime_drop(runtime);
     edo_rwlock_destroy(&lock);

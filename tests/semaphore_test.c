@@ -5,6 +5,7 @@
 
 #include "edo.h"
 #include "pursue.h"
+#include "support/runtimes.h"
 
 #define ACQUIRE(n, permit) edo_semaphore_acquire_many(&semaphore, (n), &(permit))
 
@@ -635,9 +636,9 @@ ASYNC(holders)
 static void *hold_in_tasks(void *arg)
 {
     struct edo_runtime *runtime;
-    cr_assert_eq(edo_runtime_new(&runtime), 0);
+    cr_assert_eq(test_runtime_new(&runtime), 0);
     struct holders holders = NEW(holders, .crowd = arg);
-    cr_assert_eq(edo_block_on(runtime, &holders), 0);
+    cr_assert_eq(test_block_on(runtime, &holders), 0);
     edo_runtime_drop(runtime);
     return NULL;
 }
@@ -751,9 +752,9 @@ Test(semaphore, blocking_in_a_task_or_without_memory_is_an_error)
     struct edo_semaphore semaphore;
     edo_semaphore_init(&semaphore, 1);
     struct edo_runtime *runtime;
-    cr_assert_eq(edo_runtime_new(&runtime), 0);
+    cr_assert_eq(test_runtime_new(&runtime), 0);
     struct nested nested = NEW(nested, .semaphore = &semaphore);
-    cr_assert_eq(edo_block_on(runtime, &nested), 0);
+    cr_assert_eq(test_block_on(runtime, &nested), 0);
     cr_assert_eq(nested.output, EDO_ENESTED);
     edo_runtime_drop(runtime);
     struct edo_permit permit = {0};

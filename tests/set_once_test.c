@@ -6,6 +6,7 @@
 
 #include "edo.h"
 #include "internal/park.h"
+#include "support/runtimes.h"
 
 typedef SET_ONCE(int) int_once;
 static int_once once;
@@ -377,10 +378,10 @@ Test(set_once, it_may_be_freed_as_soon_as_it_was_waited_for)
     bench_begin(&bench);
     pthread_t thread;
     struct edo_runtime *runtime;
-    cr_assert_eq(edo_runtime_new(&runtime), 0);
+    cr_assert_eq(test_runtime_new(&runtime), 0);
     cr_assert_eq(pthread_create(&thread, NULL, sets_each, NULL), 0);
     struct lives lives = NEW(lives);
-    cr_assert_eq(edo_block_on(runtime, &lives), 0);
+    cr_assert_eq(test_block_on(runtime, &lives), 0);
     pthread_join(thread, NULL);
     edo_runtime_drop(runtime);
     cr_assert_eq(pthread_create(&thread, NULL, sets_each, NULL), 0);

@@ -285,7 +285,7 @@ Test(stream_fold, a_suspended_one_names_itself_and_the_stream)
 {
     struct parcel array[1], last;
     int asked = 0, sum = 0;
-#define NAMED(name, make)                                                     \
+#define NAMES_ITSELF(name, make)                                              \
     do {                                                                      \
         struct bench bench;                                                   \
         bench_begin(&bench);                                                  \
@@ -297,13 +297,14 @@ Test(stream_fold, a_suspended_one_names_itself_and_the_stream)
         DROP_IT(future);                                                      \
         end(&bench, name);                                                    \
     } while (0)
-    NAMED("edo_stream_fold", edo_stream_fold(stream, &room, add, &sum));
-    NAMED("edo_stream_try_for_each", edo_stream_try_for_each(stream, &room, add_small, &sum));
-    NAMED("edo_stream_collect", edo_stream_collect(stream, array, 1, &room));
-    NAMED("edo_stream_all", edo_stream_all(stream, &room, is_even, &asked));
-    NAMED("edo_stream_any", edo_stream_any(stream, &room, is_even, &asked));
-    NAMED("edo_stream_count", edo_stream_count(stream, &room));
-    NAMED("edo_stream_last", edo_stream_last(stream, &room, &last));
+    NAMES_ITSELF("edo_stream_fold", edo_stream_fold(stream, &room, add, &sum));
+    NAMES_ITSELF("edo_stream_try_for_each",
+                 edo_stream_try_for_each(stream, &room, add_small, &sum));
+    NAMES_ITSELF("edo_stream_collect", edo_stream_collect(stream, array, 1, &room));
+    NAMES_ITSELF("edo_stream_all", edo_stream_all(stream, &room, is_even, &asked));
+    NAMES_ITSELF("edo_stream_any", edo_stream_any(stream, &room, is_even, &asked));
+    NAMES_ITSELF("edo_stream_count", edo_stream_count(stream, &room));
+    NAMES_ITSELF("edo_stream_last", edo_stream_last(stream, &room, &last));
 }
 
 /* ---- The budget ---- */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Lines and connections as streams. */
 #include "io_helpers.h"
+#include "support/runtimes.h"
 
 struct lines {
     FUTURE(int);
@@ -40,9 +41,9 @@ static void check_lines(const char *text, size_t limit, const char *want, int er
 {
     struct baseline start = baseline();
     struct edo_runtime *runtime;
-    cr_assert_eq(edo_runtime_new(&runtime), 0);
+    cr_assert_eq(test_runtime_new(&runtime), 0);
     struct lines lines = NEW(lines, .text = text, .limit = limit);
-    cr_assert_eq(edo_block_on(runtime, &lines), 0);
+    cr_assert_eq(test_block_on(runtime, &lines), 0);
     edo_runtime_drop(runtime);
     check_baseline(&start);
     cr_assert_str_eq(lines.got, want);
@@ -105,9 +106,10 @@ ASYNC(accepts)
     FOR_AWAIT(self->conn, self->stream) {
         edo_tcp_close(self->conn);
         if (++self->accepted == 2)
-            edo_task_detach(SPAWN(NEW(closes, .listener = self->listener)));
+            edo_task_detach(SPAWN(NEW(closes, .listener = edo_tcp_listener_clone(self->listener))));
     }
     cr_assert_eq(edo_stream_error(self->stream), 0);
+    edo_tcp_listener_close(self->listener);
     for (int i = 0; i < 3; i++) {
         cr_assert_eq(read(self->peers[i], &byte, 1), 0, "closed, also the one that was left out");
         close(self->peers[i]);

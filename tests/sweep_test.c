@@ -16,9 +16,13 @@ int sweep_echo_server(int argc, char **argv);
 int sweep_echo_client(int argc, char **argv);
 int sweep_embed(void);
 int sweep_recursive(int argc, char **argv);
+int sweep_join_set(int argc, char **argv);
 int sweep_graceful(int argc, char **argv);
 int sweep_sharded_map(void);
+int sweep_local_set(void);
 int sweep_manager_task(int argc, char **argv);
+int sweep_background(void);
+int sweep_task_spawner(void);
 #define main sweep_hello
 #include "examples/hello.c"
 #undef main
@@ -46,14 +50,26 @@ int sweep_manager_task(int argc, char **argv);
 #define main sweep_recursive
 #include "examples/recursive.c"
 #undef main
+#define main sweep_join_set
+#include "examples/join_set.c"
+#undef main
 #define main sweep_graceful
 #include "examples/graceful.c"
 #undef main
 #define main sweep_sharded_map
 #include "examples/sharded_map.c"
 #undef main
+#define main sweep_local_set
+#include "examples/local_set.c"
+#undef main
 #define main sweep_manager_task
 #include "examples/manager_task.c"
+#undef main
+#define main sweep_background
+#include "examples/background.c"
+#undef main
+#define main sweep_task_spawner
+#include "examples/task_spawner.c"
 #undef main
 
 Test(sweep, hello)
@@ -92,6 +108,12 @@ Test(sweep, recursive)
 {
     SWEEP(NEW(show_sum));
     sweep_covered("examples/recursive.c");
+}
+
+Test(sweep, join_set)
+{
+    SWEEP(NEW(crawl, .word = "sencha"));
+    sweep_covered("examples/join_set.c");
 }
 
 /* A raw peer, which gets back a prefix of what it sent, and then the end. */
@@ -394,6 +416,35 @@ static void map_end(void *data)
     map_destroy(&swept_map);
 }
 
+static struct cache swept_cache;
+
+static void cache_begin(void *data, void *frame, struct edo_runtime *runtime)
+{
+    (void)data, (void)frame, (void)runtime;
+    cache_init(&swept_cache);
+}
+
+/* Another asks for the same keys, before it: each is being computed. */
+static void pupil_begin(void *data, void *frame, struct edo_runtime *runtime)
+{
+    cache_begin(data, frame, runtime);
+    edo_task_detach(SPAWN(NEW(pupil, .cache = &swept_cache)));
+}
+
+static void cache_end(void *data)
+{
+    (void)data;
+    cache_destroy(&swept_cache);
+}
+
+Test(sweep, local_set)
+{
+    SWEEP(NEW(local_main, .cache = &swept_cache), .begin = cache_begin, .end = cache_end);
+    SWEEP(NEW(pupil, .cache = &swept_cache), .begin = pupil_begin, .end = cache_end);
+    SWEEP(NEW(pupil, .cache = &swept_cache), .begin = cache_begin, .end = cache_end);
+    sweep_covered("examples/local_set.c");
+}
+
 Test(sweep, sharded_map)
 {
     SWEEP(NEW(adder, .map = &swept_map), .rounds = 8, .begin = adder_begin, .end = map_end);
@@ -428,7 +479,7 @@ static void manager_task_ended(void *data, const void *frame, bool completed)
     const struct manager_scene *scene = data;
     if (completed) {
         cr_assert_eq(((const struct manager_task *)frame)->served, 6);
-        cr_assert_eq(scene->server.store.count, 3);
+        cr_assert_eq(db_totals((struct db *)&scene->server.db).count, 3);
     }
 }
 
@@ -585,4 +636,94 @@ Test(sweep, a_child_that_is_not_dropped_is_noticed)
     forgetful_clean();
     cr_assert_str_eq(complaint,
                      "drop at suspension 1: forgetful was neither completed nor dropped");
+}
+
+Test(sweep, background)
+{
+    SWEEP(NEW(job, .number = 1));
+    sweep_covered("examples/background.c");
+}
+
+/* More requests than the channel holds, whose answers somebody may wait for, and then no more. */
+struct spawner_scene {
+    struct edo_task_tracker tracker;
+    MPSC_SENDER(struct request) tx;
+    ONESHOT_RECEIVER(int) replies[CAPACITY + 1];
+    int asked;
+};
+
+static void spawner_ask(struct spawner_scene *scene)
+{
+    struct request request = {.number = 27};
+    cr_assert_eq(edo_oneshot(&request.reply, &scene->replies[scene->asked]), 0);
+    if (edo_mpsc_try_send(scene->tx, &request) < 0)
+        request_drop(&request);
+    scene->asked++;
+}
+
+static void spawner_begin(void *data, void *frame, struct edo_runtime *runtime)
+{
+    struct spawner_scene *scene = data;
+    struct spawner *spawner = frame;
+    (void)runtime;
+    edo_task_tracker_init(&scene->tracker);
+    cr_assert_eq(edo_mpsc_with(&scene->tx, &spawner->requests, CAPACITY, request_drop), 0);
+    spawner->tracker = &scene->tracker;
+    while (scene->asked < CAPACITY)
+        spawner_ask(scene);
+}
+
+static void spawner_suspended(void *data, void *frame, unsigned n)
+{
+    struct spawner_scene *scene = data;
+    (void)frame;
+    if (n == 1)
+        spawner_ask(scene);
+    if (n == 2) {
+        edo_mpsc_sender_drop(scene->tx);
+        scene->tx = NULL;
+    }
+}
+
+static void spawner_ended(void *data, const void *frame, bool completed)
+{
+    struct spawner_scene *scene = data;
+    (void)frame;
+    for (int i = 0; i < scene->asked && completed; i++) {
+        int steps = 0;
+        cr_assert_eq(edo_oneshot_try_recv(scene->replies[i], &steps), 0);
+        cr_assert_eq(steps, 111);
+    }
+}
+
+static void spawner_end(void *data)
+{
+    struct spawner_scene *scene = data;
+    edo_mpsc_sender_drop(scene->tx);
+    for (int i = 0; i < scene->asked; i++)
+        edo_oneshot_receiver_drop(scene->replies[i]);
+    edo_task_tracker_destroy(&scene->tracker);
+}
+
+static void collatz_begin(void *data, void *frame, struct edo_runtime *runtime)
+{
+    struct spawner_scene *scene = data;
+    struct collatz *collatz = frame;
+    (void)runtime;
+    collatz->request.number = 27;
+    cr_assert_eq(edo_oneshot(&collatz->request.reply, &scene->replies[0]), 0);
+}
+
+static void collatz_end(void *data)
+{
+    edo_oneshot_receiver_drop(((struct spawner_scene *)data)->replies[0]);
+}
+
+Test(sweep, task_spawner)
+{
+    SWEEP(NEW(spawner), .data_size = sizeof(struct spawner_scene), .begin = spawner_begin,
+          .suspended = spawner_suspended, .ended = spawner_ended, .end = spawner_end);
+    SWEEP(NEW(collatz), .data_size = sizeof(struct spawner_scene), .begin = collatz_begin,
+          .end = collatz_end);
+    sweep_covered("examples/task_spawner.c");
 }

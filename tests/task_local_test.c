@@ -3,11 +3,12 @@
 
 #include "edo.h"
 #include "internal/census.h"
+#include "support/runtimes.h"
 
 TASK_LOCAL(int, number);
 TASK_LOCAL(const char *, label);
 
-static int seen_in_finally;
+static _Atomic(int) seen_in_finally;
 
 struct reader {
     FUTURE(int);
@@ -46,8 +47,8 @@ static void run(struct edo_future *future)
 {
     struct edo_runtime *runtime;
     struct edo_census before = edo_census_now();
-    cr_assert_eq(edo_runtime_new(&runtime), 0);
-    cr_assert_eq(edo_block_on_(runtime, future), 0);
+    cr_assert_eq(test_runtime_new(&runtime), 0);
+    cr_assert_eq(test_block_on_(runtime, future), 0);
     edo_runtime_drop(runtime);
     struct edo_census after = edo_census_now();
     cr_assert_arr_eq(before.live, after.live, sizeof before.live);
@@ -132,6 +133,7 @@ Test(task_local, interleaved_tasks_each_see_their_own)
     run(&tasks.future_);
 }
 
+/* Current-thread: the task is where it was when the runtime goes. */
 Test(task_local, finally_sees_it_when_the_task_is_dropped)
 {
     struct edo_runtime *runtime;
@@ -149,11 +151,11 @@ Test(task_local, a_child_that_is_done_already_is_not_polled)
 {
     struct edo_census before = edo_census_now();
     struct edo_runtime *runtime;
-    cr_assert_eq(edo_runtime_new(&runtime), 0);
+    cr_assert_eq(test_runtime_new(&runtime), 0);
     struct reader reader = NEW(reader);
-    cr_assert_eq(edo_block_on(runtime, &reader), 0);
+    cr_assert_eq(test_block_on(runtime, &reader), 0);
     struct number_scope scope = TASK_SCOPE(number, 1, &reader);
-    cr_assert_eq(edo_block_on(runtime, &scope), 0);
+    cr_assert_eq(test_block_on(runtime, &scope), 0);
     cr_assert_eq(reader.output, -1);
     edo_runtime_drop(runtime);
     struct edo_census after = edo_census_now();

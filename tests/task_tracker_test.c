@@ -5,6 +5,7 @@
 
 #include "edo.h"
 #include "pursue.h"
+#include "support/runtimes.h"
 
 Test(task_tracker, wait_ends_only_after_close_and_empty)
 {
@@ -390,7 +391,7 @@ Test(task_tracker, it_may_be_gone_when_the_end_has_woken)
 struct job {
     FUTURE(char);
     struct edo_sleep sleep;
-    int *done;
+    _Atomic(int) *done;
     int ms;
 };
 
@@ -407,7 +408,8 @@ ASYNC_FINALLY:
 struct all {
     FUTURE(int);
     struct edo_task_tracker tracker;
-    int i, done;
+    int i;
+    _Atomic(int) done;
     JOIN_HANDLE(char) handle;
     struct edo_join join;
     struct edo_task_tracker_wait wait;
@@ -421,7 +423,7 @@ ASYNC(all)
     for (int i = 0; i < 10; i++)
         edo_task_detach(SPAWN_TRACKED(&self->tracker, NEW(job, .ms = i, .done = &self->done)));
     self->handle = SPAWN_TRACKED(&self->tracker, NEW(job, .ms = 3, .done = &self->done));
-    cr_assert_eq(edo_task_tracker_len(&self->tracker), 11);
+    cr_assert(edo_task_tracker_len(&self->tracker) == 11 || test_workers() > 0);
     TRY_AWAIT(self->join, edo_join(self->handle, &self->value));
     cr_assert_eq(self->value, 3);
     self->handle = SPAWN_TRACKED(&self->tracker, NEW(job, .ms = 60000, .done = &self->done));
@@ -439,9 +441,9 @@ Test(task_tracker, waits_for_all_spawned_and_their_finally)
     struct bench bench;
     bench_begin(&bench);
     struct edo_runtime *runtime;
-    cr_assert_eq(edo_runtime_new(&runtime), 0);
+    cr_assert_eq(test_runtime_new(&runtime), 0);
     struct all all = NEW(all);
-    cr_assert_eq(edo_block_on(runtime, &all), 0);
+    cr_assert_eq(test_block_on(runtime, &all), 0);
     cr_assert_eq(all.output, 12, "the aborted one too: FINALLY runs in any case");
     edo_runtime_drop(runtime);
     bench_end(&bench);
@@ -451,7 +453,8 @@ Test(task_tracker, waits_for_all_spawned_and_their_finally)
 struct spawns {
     FUTURE(int);
     struct edo_task_tracker *tracker;
-    int n, done;
+    int n;
+    _Atomic(int) done;
     JOIN_HANDLE(char) handle;
     struct edo_join join;
     struct edo_task_tracker_wait wait;
@@ -501,7 +504,8 @@ Test(task_tracker, spawned_on_another_runtime_it_is_tracked)
 {
     struct edo_runtime *runtime;
     struct edo_task_tracker tracker;
-    int done = 0;
+    _Atomic(int) done = 0;
+    /* Current-thread: what is spawned stays where it is until the tracker has been looked at. */
     cr_assert_eq(edo_runtime_new(&runtime), 0);
     edo_task_tracker_init(&tracker);
     JOIN_HANDLE(char)
@@ -548,7 +552,7 @@ Test(task_tracker, threads_and_the_one_who_waited_frees_it)
     struct bench bench;
     bench_begin(&bench);
     struct edo_runtime *runtime;
-    cr_assert_eq(edo_runtime_new(&runtime), 0);
+    cr_assert_eq(test_runtime_new(&runtime), 0);
     for (int round = 0; round < 200; round++) {
         struct shared *shared = edo_calloc(1, sizeof *shared);
         edo_task_tracker_init(&shared->tracker);
@@ -560,7 +564,7 @@ Test(task_tracker, threads_and_the_one_who_waited_frees_it)
         }
         edo_task_tracker_close(&shared->tracker);
         struct edo_task_tracker_wait wait = edo_task_tracker_wait(&shared->tracker);
-        cr_assert_eq(edo_block_on(runtime, &wait), 0);
+        cr_assert_eq(test_block_on(runtime, &wait), 0);
         for (int i = 0; i < 4; i++)
             cr_assert_eq(shared->sums[i], 100);
         edo_task_tracker_destroy(&shared->tracker);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Halves of connections: I2 of the semantics. */
 #include "io_helpers.h"
+#include "support/runtimes.h"
 
 enum { SIZE = 3 * 1024 * 1024 };
 

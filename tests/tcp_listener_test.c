@@ -3,6 +3,7 @@
 #include <fcntl.h>
 
 #include "io_helpers.h"
+#include "support/runtimes.h"
 
 struct binds {
     FUTURE(int);
@@ -150,6 +151,7 @@ struct accepting {
     FUTURE(int);
     struct edo_tcp_listener *listener;
     bool incoming;
+    _Atomic(int) *waiting; /* so many have been polled */
     struct edo_tcp_accept accept;
     struct edo_tcp_incoming next;
 };
@@ -158,11 +160,22 @@ ASYNC(accepting)
 {
     ASYNC_BEGIN;
     if (self->incoming) {
-        AWAIT(self->next, edo_tcp_incoming(self->listener));
+        self->next = edo_tcp_incoming(self->listener);
+        cr_assert_eq(edo_future_poll(&self->next.future_, cx), EDO_PENDING);
+        ++*self->waiting;
+        AWAIT_REF(self->next);
         RETURN(self->next.output == NULL ? 1 : 2);
     }
-    AWAIT(self->accept, edo_tcp_accept(self->listener));
+    self->accept = edo_tcp_accept(self->listener);
+    cr_assert_eq(edo_future_poll(&self->accept.future_, cx), EDO_PENDING);
+    ++*self->waiting;
+    AWAIT_REF(self->accept);
     RETURN(self->accept.output);
+ASYNC_FINALLY:
+    if (self->incoming)
+        DROP(self->next);
+    else
+        DROP(self->accept);
     ASYNC_END;
 }
 
@@ -172,6 +185,7 @@ struct closes {
     struct edo_addr addr;
     int outputs[3];
     JOIN_HANDLE(int) handles[3];
+    _Atomic(int) waiting;
     struct edo_yield_now yield;
     struct edo_join join;
     struct edo_tcp_connect connect;
@@ -191,10 +205,11 @@ ASYNC(closes)
     edo_tcp_close(self->incoming.output);
     edo_tcp_close(self->connect.stream);
 
-    self->handles[0] = SPAWN(NEW(accepting, .listener = self->listener));
-    self->handles[1] = SPAWN(NEW(accepting, .listener = self->listener, .incoming = true));
-    self->handles[2] = SPAWN(NEW(accepting, .listener = self->listener));
-    AWAIT(self->yield, edo_yield_now());
+    for (int i = 0; i < 3; i++)
+        self->handles[i] = SPAWN(NEW(accepting, .listener = self->listener, .incoming = i == 1,
+                                     .waiting = &self->waiting));
+    while (self->waiting < 3)
+        AWAIT(self->yield, edo_yield_now());
     edo_tcp_listener_close(self->listener);
     edo_task_abort(self->handles[2]);
     AWAIT(self->join, edo_join(self->handles[0], &self->outputs[0]));
@@ -202,7 +217,9 @@ ASYNC(closes)
     AWAIT(self->join, edo_join(self->handles[1], &self->outputs[1]));
     cr_assert_eq(self->outputs[1], 1);
     AWAIT(self->join, edo_join(self->handles[2], &self->outputs[2]));
-    cr_assert_eq(self->join.output, UV_ECANCELED);
+    /* One that runs meanwhile may end before the abort comes. */
+    cr_assert(self->join.output == UV_ECANCELED ||
+              (test_workers() > 0 && self->outputs[2] == UV_ECANCELED));
     ASYNC_END;
 }
 
@@ -304,7 +321,7 @@ ASYNC_FINALLY:
 
 Test(tcp_listener, a_flood_of_connections_gives_way)
 {
-    RUN(NEW(flood));
+    RUN_ALONE(NEW(flood));
 }
 
 /* ---- No descriptor left (B13) ---- */
@@ -430,6 +447,7 @@ struct drops_pause {
     struct edo_tcp_listener *listener;
     struct edo_addr addr;
     int client, ended;
+    _Atomic(int) waiting;
     uint64_t start;
     JOIN_HANDLE(int) handle;
     struct edo_tcp_accept accept;
@@ -456,7 +474,7 @@ ASYNC(drops_pause)
     DROP(self->accept);
     cr_assert_eq(edo_census_now().live[EDO_CENSUS_TIMERS], 0);
 
-    self->handle = SPAWN(NEW(accepting, .listener = self->listener));
+    self->handle = SPAWN(NEW(accepting, .listener = self->listener, .waiting = &self->waiting));
     AWAIT(self->yield, edo_yield_now());
     self->start = edo_now();
     AWAIT(self->sleep, edo_sleep(1000));

@@ -5,6 +5,7 @@
 #include <signal.h>
 
 #include "io_helpers.h"
+#include "support/runtimes.h"
 
 /* ---- Echo ---- */
 
@@ -581,6 +582,7 @@ ASYNC(cancels_connect)
         if (!self->full)
             self->conns[self->i] = self->connect.stream;
     }
+    TEST_SETTLES(edo_census_now().live[EDO_CENSUS_FDS] == self->i - 1);
     cr_assert_eq(edo_census_now().live[EDO_CENSUS_FDS], self->i - 1);
     /* Dropped before its first poll, too. */
     self->connect = edo_tcp_connect(&self->addr);
@@ -600,10 +602,13 @@ Test(tcp, connect_that_is_dropped_closes_its_descriptor)
 
 /* ---- Closing under others ---- */
 
+/* Each has been polled before it says that it has started: whoever closes the connection then closes it
+ * under an operation. */
 struct in_flight {
     FUTURE(ssize_t);
     struct edo_tcp *conn;
-    int what, *started;
+    int what;
+    _Atomic(int) *started;
     char buffer[16];
     struct edo_read read;
     struct edo_read_exact exact;
@@ -614,21 +619,37 @@ struct in_flight {
 ASYNC(in_flight)
 {
     ASYNC_BEGIN;
-    ++*self->started;
+    self->read = edo_read(self->conn, self->buffer, 16);
+    self->exact = edo_read_exact(self->conn, self->buffer, 16);
+    self->peek = edo_peek(self->conn, self->buffer, 16);
+    self->ready = edo_ready(self->conn, EDO_READABLE);
     if (self->what == 0) {
-        AWAIT(self->read, edo_read(self->conn, self->buffer, 16));
+        cr_assert_eq(edo_future_poll(&self->read.future_, cx), EDO_PENDING);
+        ++*self->started;
+        AWAIT_REF(self->read);
         RETURN(self->read.output);
     }
     if (self->what == 1) {
-        AWAIT(self->exact, edo_read_exact(self->conn, self->buffer, 16));
+        cr_assert_eq(edo_future_poll(&self->exact.future_, cx), EDO_PENDING);
+        ++*self->started;
+        AWAIT_REF(self->exact);
         RETURN(self->exact.output);
     }
     if (self->what == 2) {
-        AWAIT(self->peek, edo_peek(self->conn, self->buffer, 16));
+        cr_assert_eq(edo_future_poll(&self->peek.future_, cx), EDO_PENDING);
+        ++*self->started;
+        AWAIT_REF(self->peek);
         RETURN(self->peek.output);
     }
-    AWAIT(self->ready, edo_ready(self->conn, EDO_READABLE));
+    cr_assert_eq(edo_future_poll(&self->ready.future_, cx), EDO_PENDING);
+    ++*self->started;
+    AWAIT_REF(self->ready);
     RETURN(self->ready.output);
+ASYNC_FINALLY:
+    DROP(self->read);
+    DROP(self->exact);
+    DROP(self->peek);
+    DROP(self->ready);
     ASYNC_END;
 }
 
@@ -636,7 +657,8 @@ struct closes_under {
     FUTURE(int);
     bool abort;
     struct edo_tcp *conn;
-    int peer, i, started;
+    int peer, i;
+    _Atomic(int) started;
     ssize_t outputs[8];
     JOIN_HANDLE(ssize_t) handles[8];
     struct edo_yield_now yield;
@@ -658,10 +680,13 @@ ASYNC(closes_under)
         edo_task_abort(self->handles[self->i]);
     for (self->i = 0; self->i < 8; self->i++) {
         AWAIT(self->join, edo_join(self->handles[self->i], &self->outputs[self->i]));
+        /* One that runs meanwhile may end before the abort comes. */
+        if (self->join.output == 0)
+            cr_assert_eq(self->outputs[self->i], UV_ECANCELED);
         if (self->abort && self->i < 4)
-            cr_assert_eq(self->join.output, UV_ECANCELED);
+            cr_assert(self->join.output == UV_ECANCELED || test_workers() > 0);
         else
-            cr_assert(self->join.output == 0 && self->outputs[self->i] == UV_ECANCELED);
+            cr_assert_eq(self->join.output, 0);
     }
     close(self->peer);
     ASYNC_END;
@@ -677,7 +702,7 @@ Test(tcp, closing_ends_what_other_tasks_have_in_flight)
 
 struct adopts {
     FUTURE(int);
-    int fds[2], file;
+    int fds[2], given, file;
     struct edo_tcp *conn, *again;
     char buffer[8];
     struct edo_read read;
@@ -693,12 +718,16 @@ ASYNC(adopts)
     cr_assert_eq(send(self->fds[1], "early", 5, 0), 5);
     AWAIT(self->read, edo_read(self->conn, self->buffer, 8));
     cr_assert_eq(self->read.output, 5);
-    /* A descriptor that is watched is not taken again. */
-    cr_assert_eq(edo_tcp_from_fd(self->fds[0], &self->again), UV_EEXIST);
+    /* A descriptor that is watched is not taken again, where that can be told. */
+    if (test_workers() == 0)
+        cr_assert_eq(edo_tcp_from_fd(self->fds[0], &self->again), UV_EEXIST);
     AWAIT(self->write, edo_write(self->conn, "x", 1));
 
     /* Given back, it is open, and may be taken again at once. */
-    cr_assert_eq(edo_tcp_into_fd(self->conn), self->fds[0]);
+    self->given = edo_tcp_into_fd(self->conn);
+    cr_assert(self->given == self->fds[0] || (test_workers() > 0 && self->given >= 0));
+    self->fds[0] = self->given;
+    TEST_SETTLES(edo_census_now().live[EDO_CENSUS_FDS] == 0);
     cr_assert_eq(edo_census_now().live[EDO_CENSUS_FDS], 0);
     cr_assert_eq(send(self->fds[0], "y", 1, 0), 1);
     cr_assert_eq(recv(self->fds[1], self->buffer, 2, MSG_WAITALL), 2);
@@ -710,6 +739,7 @@ ASYNC(adopts)
     close(self->fds[1]);
 
     cr_assert_eq(edo_tcp_from_fd(-1, &self->conn), UV_EBADF);
+    TEST_SETTLES(edo_census_now().live[EDO_CENSUS_FDS] == 0);
     cr_assert_eq(edo_tcp_from_fd(self->fds[0], &self->conn), UV_EBADF);
     self->file = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
     cr_assert_lt(edo_tcp_from_fd(self->file, &self->conn), 0);
@@ -987,7 +1017,7 @@ Test(tcp, a_reset_that_nobody_reads_does_not_spin)
 struct taker {
     FUTURE(int);
     struct edo_tcp *conn;
-    int *taken;
+    _Atomic(int) *taken;
     char byte;
     struct edo_read read;
 };
@@ -1007,7 +1037,8 @@ ASYNC(taker)
 struct several {
     FUTURE(int);
     struct edo_tcp *conn;
-    int peer, taken, i, ended;
+    int peer, i, ended;
+    _Atomic(int) taken;
     JOIN_HANDLE(int) handles[5];
     struct edo_yield_now yield;
     struct edo_sleep sleep;
@@ -1031,7 +1062,9 @@ ASYNC(several)
     shutdown(self->peer, SHUT_WR);
     for (self->i = 0; self->i < 5; self->i++) {
         AWAIT(self->join, edo_join(self->handles[self->i], &self->ended));
-        cr_assert_eq(self->join.output, self->i == 2 ? UV_ECANCELED : 0);
+        /* The one that was aborted may read on to the end where others do so meanwhile. */
+        if (self->i != 2 || test_workers() == 0)
+            cr_assert_eq(self->join.output, self->i == 2 ? UV_ECANCELED : 0);
     }
     cr_assert_eq(self->taken, 37 * 36 + 1 + 2 + 3 + 4);
 ASYNC_FINALLY:
@@ -1134,7 +1167,7 @@ ASYNC(reuse)
 
 Test(tcp, a_reused_descriptor_gets_no_event_of_its_predecessor)
 {
-    RUN(NEW(reuse, .rounds = 2000));
+    RUN_ALONE(NEW(reuse, .rounds = 2000));
 }
 
 /* A reader that always has something lets others run. */
@@ -1191,7 +1224,7 @@ ASYNC_FINALLY:
 
 Test(tcp, a_reader_that_always_has_work_gives_way)
 {
-    RUN(NEW(fair));
+    RUN_ALONE(NEW(fair));
 }
 
 /* ---- Beyond the runtime ---- */
@@ -1245,9 +1278,9 @@ Test(tcp, connections_may_outlive_their_runtime)
     struct edo_context cx;
     char buffer[8];
     edo_context_init(&cx, &waker.waker);
-    cr_assert_eq(edo_runtime_new(&runtime), 0);
+    cr_assert_eq(test_runtime_new(&runtime), 0);
     struct leaves future = NEW(leaves, .survivors = &survivors);
-    cr_assert_eq(edo_block_on(runtime, &future), 0);
+    cr_assert_eq(test_block_on(runtime, &future), 0);
 
     /* An operation of a foreign executor is under way when the runtime goes. */
     struct edo_read read = edo_read(survivors.streams[0], buffer, 8);
@@ -1307,6 +1340,7 @@ ASYNC(moves)
     cr_assert(self->first->clones == 0 && self->second->clones == 1);
     cr_assert_eq(send(self->peer, "x", 1, 0), 1);
     AWAIT(self->ready, edo_ready(self->conn, EDO_READABLE));
+    TEST_SETTLES(self->second->clones == 0);
     cr_assert(self->first->wakes == 0 && self->second->wakes == 1 && self->second->clones == 0);
     cr_assert_eq(edo_future_poll(&self->read.future_, &two), EDO_READY);
 ASYNC_FINALLY:
@@ -1427,5 +1461,5 @@ ASYNC(names)
 
 Test(tcp, a_trace_names_the_operation)
 {
-    RUN(NEW(names));
+    RUN_ALONE(NEW(names));
 }

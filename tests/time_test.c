@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Sleeps: T1, T2, T6, T7 of the semantics. On a paused clock, but for "never early" itself. */
 #include "io_helpers.h"
+#include "support/runtimes.h"
 
 /* Sleeps once; the output is how late it was, ns, or a negative error. */
 struct nap {

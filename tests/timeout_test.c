@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Timeouts: T3 of the semantics. */
 #include "io_helpers.h"
+#include "support/runtimes.h"
 
 /* A child that counts its polls and drops, and is ready at its n-th poll, at a time, or never. */
 struct child {

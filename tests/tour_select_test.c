@@ -2,6 +2,7 @@
 /* The programs with which Tokio's tour explains select, join and pin, as they are written here, and what
  * the tour says that they do. */
 #include "io_helpers.h"
+#include "support/runtimes.h"
 
 /* Two tasks answer, each on a channel of its own; the first that does wins. */
 struct answers {

@@ -5,6 +5,7 @@
 
 #include "edo.h"
 #include "pursue.h"
+#include "support/runtimes.h"
 
 struct channel {
     WATCH_SENDER(int) tx;
@@ -921,11 +922,11 @@ static void *looks(void *arg)
 {
     WATCH_RECEIVER(struct pair) rx = arg;
     struct edo_runtime *runtime;
-    cr_assert_eq(edo_runtime_new(&runtime), 0);
+    cr_assert_eq(test_runtime_new(&runtime), 0);
     int last = 0;
     for (;;) {
         struct edo_watch_changed changed = edo_watch_changed(rx);
-        cr_assert_eq(edo_block_on(runtime, &changed), 0);
+        cr_assert_eq(test_block_on(runtime, &changed), 0);
         if (changed.output < 0)
             break;
         const struct pair *value = edo_watch_borrow_and_update(rx);

@@ -12,51 +12,58 @@ enum {
 static void enter(struct client *self)
 {
     struct server *server = self->server;
+    edo_bytes_init(&self->in, server->limits.frame.frame + INPUT_SLACK);
+    edo_bytes_init(&self->out, server->limits.output_max);
+    resp_parser_init(&self->parser, RESP_COMMANDS, &server->limits.frame);
+    command_session_init(&self->session, &server->db, &server->pubsub, self->id);
+    self->deadline = edo_instant_add(edo_now(), server->limits.idle_ms);
+    self->stop = edo_cancelled(server->stop);
+    pthread_mutex_lock(&server->mutex);
     self->link = &server->first;
     self->next = server->first;
     if (self->next != NULL)
         self->next->link = &self->next;
     server->first = self;
-    edo_bytes_init(&self->in, server->limits.frame.frame + INPUT_SLACK);
-    edo_bytes_init(&self->out, server->limits.output_max);
-    resp_parser_init(&self->parser, RESP_COMMANDS, &server->limits.frame);
-    command_session_init(&self->session, &server->store, &server->pubsub, server->accepted);
-    self->deadline = edo_instant_add(edo_now(), server->limits.idle_ms);
+    pthread_mutex_unlock(&server->mutex);
 }
 
-/* Also of a client that was never polled. */
+/* Also of a client that was never polled. From here on nobody else finds it. */
 static void leave(struct client *self)
 {
     struct server *server = self->server;
+    pthread_mutex_lock(&server->mutex);
+    if (self->link != NULL)
+        *self->link = self->next;
+    if (self->next != NULL)
+        self->next->link = self->link;
+    server->commands += self->commands;
+    pthread_mutex_unlock(&server->mutex);
     edo_tcp_close(self->conn);
     command_session_end(&self->session);
     edo_bytes_free(&self->in);
     edo_bytes_free(&self->out);
     resp_parser_free(&self->parser);
     server->buffered -= self->counted;
-    if (self->link != NULL)
-        *self->link = self->next;
-    if (self->next != NULL)
-        self->next->link = self->link;
-    if (--server->clients == 0 && server->stop.happened)
-        event_set(&server->drained);
+    edo_task_tracker_token_drop(&self->token);
 }
 
 /* What a client holds: its own, and messages, which others may hold as well. */
 static size_t held(const struct client *self)
 {
-    const struct subscriber *subscriber = self->session.subscriber;
-    return self->counted + (subscriber != NULL ? subscriber_kept(subscriber) : 0);
+    return self->counted + self->session.kept;
 }
 
+/* It finds out by itself; it may run on another thread. */
 __attribute__((cold, noinline)) static void close_largest(struct server *server)
 {
+    pthread_mutex_lock(&server->mutex);
     struct client *largest = server->first;
     for (struct client *client = server->first; client != NULL; client = client->next)
         if (held(client) > held(largest))
             largest = client;
-    largest->closing = true;
-    shutdown(edo_tcp_fd(largest->conn), SHUT_RDWR); /* which its task finds out */
+    largest->evicted = true;
+    shutdown(edo_tcp_fd(largest->conn), SHUT_RDWR);
+    pthread_mutex_unlock(&server->mutex);
 }
 
 /* Keeps the sum of all buffers within bounds, at the expense of whoever holds most. */
@@ -66,8 +73,10 @@ static inline void account(struct client *self)
     size_t now = self->in.capacity + self->out.capacity;
     if (self->session.subscriber != NULL)
         now += subscriber_size(self->session.subscriber);
-    server->buffered += now - self->counted;
-    self->counted = now;
+    if (now != self->counted) {
+        server->buffered += now - self->counted;
+        self->counted = now;
+    }
     if (server->buffered + server->pubsub.bytes > server->limits.buffers)
         close_largest(server);
 }
@@ -94,7 +103,7 @@ static bool execute(struct client *self)
             status = command_execute(&self->session, self->parser.values, now, &self->out);
             if (status == COMMAND_AGAIN)
                 return true;
-            server->commands++;
+            self->commands++;
             self->advanced = true;
             edo_bytes_consume(&self->in, consumed);
             if (status == COMMAND_REST)
@@ -112,6 +121,7 @@ static bool execute(struct client *self)
 /* Executes, and adds messages. Whether there is something to be sent, or more to be done. */
 static bool work(struct client *self)
 {
+    self->closing |= self->evicted;
     self->more = execute(self);
     struct subscriber *subscriber = self->session.subscriber;
     if (subscriber != NULL && !self->closing)
@@ -207,7 +217,7 @@ ASYNC_EXTERN(client)
         /* Twice: a branch costs something also when it is off, and few are subscribers. */
         if (self->session.subscriber == NULL) {
             SELECT_BIASED {
-                WHEN(self->stop, event_wait(&self->server->stop)) {
+                WHEN_REF(self->stop) {
                     say_goodbye(self);
                 }
                 WHEN(self->read, edo_read_buf(self->conn, &self->in)) {
@@ -219,7 +229,7 @@ ASYNC_EXTERN(client)
             }
         } else {
             SELECT_BIASED {
-                WHEN(self->stop, event_wait(&self->server->stop)) {
+                WHEN_REF(self->stop) {
                     say_goodbye(self);
                 }
                 WHEN(self->read, edo_read_buf(self->conn, &self->in)) {
@@ -264,12 +274,13 @@ ASYNC_EXTERN(client)
         await_frame(self);
     }
 ASYNC_FINALLY:
+    DROP(self->stop);
     leave(self);
     ASYNC_END;
 }
 
 void client_spawn(struct server *server, struct edo_tcp *conn)
 {
-    server->clients++;
-    edo_task_detach(SPAWN(NEW(client, .server = server, .conn = conn)));
+    edo_task_detach(SPAWN(NEW(client, .server = server, .conn = conn, .id = ++server->accepted,
+                              .token = edo_task_tracker_token(&server->tracker))));
 }

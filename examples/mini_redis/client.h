@@ -10,9 +10,13 @@ struct client {
     FUTURE(void);
     struct server *server;
     struct edo_tcp *conn;
-    struct client *next, **link; /* among the server's */
+    uint64_t id;
+    struct edo_task_tracker_token token; /* it is there */
+    struct client *next, **link;         /* among the server's */
     struct edo_bytes in, out;
-    size_t counted; /* its part of server->buffered */
+    _Atomic(size_t) counted; /* its part of server->buffered */
+    _Atomic(bool) evicted;   /* somebody else has closed the connection */
+    uint64_t commands;
     struct resp_parser parser;
     struct command_session session;
     uint64_t deadline; /* of the frame being read, or of idleness */
@@ -21,9 +25,9 @@ struct client {
     bool advanced;     /* a frame was completed since */
     bool closing;      /* QUIT, or an error after which nothing is read */
     bool more;         /* of what has come, something may be left to be executed */
+    struct edo_cancelled stop; /* waits all the time */
     union {
         struct {
-            struct event_wait stop;
             struct edo_read_buf read;
             struct edo_sleep expiry;
             struct subscriber_wait messages;

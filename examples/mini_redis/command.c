@@ -189,10 +189,10 @@ __attribute__((cold)) static int unknown(const struct command_call *call)
                       command_shown(&call->args[0]), call->args[0].text, args);
 }
 
-void command_session_init(struct command_session *session, struct store *store,
-                          struct pubsub *pubsub, uint64_t id)
+void command_session_init(struct command_session *session, struct db *db, struct pubsub *pubsub,
+                          uint64_t id)
 {
-    *session = (struct command_session){.store = store, .pubsub = pubsub, .id = id};
+    *session = (struct command_session){.db = db, .pubsub = pubsub, .id = id};
 }
 
 void command_session_end(struct command_session *session)
@@ -209,9 +209,12 @@ __attribute__((cold)) static int subscribed(const struct command_call *call)
                       call->command->name);
 }
 
-/* What was published before comes before the reply, which is to find room as well. */
-static int messages_first(struct subscriber *subscriber, struct edo_bytes *out)
+int command_messages_first(struct command_session *session, struct edo_bytes *out)
 {
+    struct subscriber *subscriber = session->subscriber;
+    if (subscriber == NULL)
+        return COMMAND_OK;
+    /* The reply is to find room as well. */
     int r = subscriber_write(subscriber, out, out->limit > 0 ? out->limit / 2 : SIZE_MAX);
     if (r < 0)
         return r;
@@ -243,7 +246,7 @@ int command_execute(struct command_session *session, const struct resp_value *fr
 {
     if (frame->length == 0)
         return COMMAND_OK;
-    int r = session->subscriber != NULL ? messages_first(session->subscriber, out) : COMMAND_OK;
+    int r = command_messages_first(session, out);
     if (r != COMMAND_OK)
         return r;
     r = edo_bytes_reserve(out, COMMAND_ROOM);
@@ -251,7 +254,7 @@ int command_execute(struct command_session *session, const struct resp_value *fr
         return r;
     struct command_call call = {
         .session = session,
-        .store = session->store,
+        .db = session->db,
         .args = frame + 1,
         .count = frame->length,
         .now = now,

@@ -2,7 +2,7 @@
 /* The commands: one parsed request in, one reply out.
  *
  *     struct command_session session;
- *     command_session_init(&session, &store, &pubsub, 1);
+ *     command_session_init(&session, &db, &pubsub, 1);
  *     …resp_parse said RESP_COMPLETE…
  *     int r = command_execute(&session, parser.values, now, &out);
  *     if (r == COMMAND_QUIT)
@@ -24,26 +24,27 @@
 
 #include <stdint.h>
 
+#include "db.h"
 #include "io/bytes.h"
 #include "pubsub.h"
 #include "resp.h"
-#include "store.h"
 #include "subscriber.h"
 
 enum { COMMAND_NAME_MAX = 63 };
 
-/* What a client has that outlives a command. The store and the topics are shared and outlive it. */
+/* What a client has that outlives a command. The database and the topics are shared, and outlive it. */
 struct command_session {
-    struct store *store;
+    struct db *db;
     struct pubsub *pubsub;
-    struct subscriber *subscriber;   /* NULL: it has no subscriptions */
-    uint64_t id;                     /* CLIENT ID */
+    struct subscriber *subscriber; /* NULL: it has no subscriptions */
+    _Atomic(size_t) kept; /* bytes of messages that wait for its peer; any thread may look */
+    uint64_t id;          /* CLIENT ID */
     char name[COMMAND_NAME_MAX + 1]; /* CLIENT SETNAME; "" is none */
 };
 
 /* Makes a client's session; it allocates when something is subscribed to. */
-void command_session_init(struct command_session *session, struct store *store,
-                          struct pubsub *pubsub, uint64_t id);
+void command_session_init(struct command_session *session, struct db *db, struct pubsub *pubsub,
+                          uint64_t id);
 
 /* Ends its subscriptions. It may go on to be used, and ended again. */
 void command_session_end(struct command_session *session);

@@ -15,7 +15,7 @@ enum { COMMAND_ROOM = 128 };
 
 struct command_call {
     struct command_session *session;
-    struct store *store;
+    struct db *db;
     const struct resp_value *args; /* args[0] is the command's name */
     size_t count;                  /* of args */
     int64_t now;
@@ -59,6 +59,9 @@ int command_wrong_arity(const struct command_call *call);
 int command_unknown_sub(const struct command_call *call);
 /* For a negative result of a call on the store. */
 int command_store_error(const struct command_call *call, int error);
+
+/* What was published to the client before comes before the reply: COMMAND_OK, or COMMAND_AGAIN, or no room. */
+int command_messages_first(struct command_session *session, struct edo_bytes *out);
 
 extern const struct command command_table[];
 extern const size_t command_table_length;

@@ -1,15 +1,30 @@
 /* SPDX-License-Identifier: MIT */
-/* The commands on keys. */
+/* The commands on keys. What they do to the store they do while the key is locked (db.h), also where they
+ * look first and then change: what they have seen still holds. */
 #include <errno.h>
 
 #include "command_internal.h"
 
-int command_get(const struct command_call *call)
+static struct store *lock_key(const struct command_call *call)
+{
+    return db_lock(call->db, command_text(&call->args[1]));
+}
+
+/* Replies with the value of the key, which is locked. */
+static int reply_value(const struct command_call *call, struct store *store)
 {
     struct store_text value;
-    if (!store_get(call->store, call->now, command_text(&call->args[1]), &value))
+    if (!store_get(store, call->now, command_text(&call->args[1]), &value))
         return resp_null(call->out);
     return resp_bulk(call->out, value.data, value.length);
+}
+
+int command_get(const struct command_call *call)
+{
+    struct store *store = lock_key(call);
+    int r = reply_value(call, store);
+    db_unlock(store);
+    return r;
 }
 
 static int invalid_expire(const struct command_call *call)
@@ -72,6 +87,35 @@ static bool absolute(const struct command_call *call, bool seconds, bool relativ
     return true;
 }
 
+/* SET … GET, with the key locked. The old value is the reply, and goes out before it is overwritten; it is
+ * taken back if the new one can't be stored. */
+static int swap(const struct command_call *call, struct store *store, int64_t expires,
+                unsigned flags)
+{
+    size_t before = edo_bytes_length(call->out);
+    int r = reply_value(call, store);
+    if (r >= 0)
+        r = edo_bytes_reserve(call->out, COMMAND_ROOM);
+    if (r < 0)
+        return r;
+    r = store_set(store, call->now, command_text(&call->args[1]), command_text(&call->args[2]),
+                  expires, flags);
+    if (r >= 0)
+        return 0;
+    edo_bytes_truncate(call->out, before);
+    return command_store_error(call, r);
+}
+
+static int set(const struct command_call *call, struct store *store, int64_t expires,
+               unsigned flags)
+{
+    int r = store_set(store, call->now, command_text(&call->args[1]), command_text(&call->args[2]),
+                      expires, flags);
+    if (r < 0)
+        return command_store_error(call, r);
+    return r == 0 ? resp_null(call->out) : resp_simple(call->out, "OK");
+}
+
 int command_set(const struct command_call *call)
 {
     struct set_options options = {0};
@@ -86,54 +130,51 @@ int command_set(const struct command_call *call)
                 return invalid_expire(call);
         }
     }
-    struct store_text key = command_text(&call->args[1]), value = command_text(&call->args[2]);
-    if (options.get) {
-        /* The old value is the reply, and goes out before it is overwritten; it is taken back if
-         * the new one can't be stored. */
-        size_t before = edo_bytes_length(call->out);
-        int r = command_get(call);
-        if (r >= 0)
-            r = edo_bytes_reserve(call->out, COMMAND_ROOM);
-        if (r < 0)
-            return r;
-        r = store_set(call->store, call->now, key, value, expires, options.flags);
-        if (r >= 0)
-            return 0;
-        edo_bytes_truncate(call->out, before);
-        return command_store_error(call, r);
+    struct store *store = lock_key(call);
+    int r = options.get ? swap(call, store, expires, options.flags)
+                        : set(call, store, expires, options.flags);
+    db_unlock(store);
+    return r;
+}
+
+/* How many of the keys `each` says yes to, of one moment. */
+static int64_t count_keys(const struct command_call *call,
+                          bool (*each)(struct store *store, int64_t now, struct store_text key))
+{
+    db_shards shards = 0;
+    int64_t n = 0;
+    for (size_t i = 1; i < call->count; i++)
+        shards |= db_shard(call->db, command_text(&call->args[i]));
+    db_lock_shards(call->db, shards);
+    for (size_t i = 1; i < call->count; i++) {
+        struct store_text key = command_text(&call->args[i]);
+        n += each(db_store(call->db, key), call->now, key);
     }
-    int r = store_set(call->store, call->now, key, value, expires, options.flags);
-    if (r < 0)
-        return command_store_error(call, r);
-    return r == 0 ? resp_null(call->out) : resp_simple(call->out, "OK");
+    db_unlock_shards(call->db, shards);
+    return n;
 }
 
 int command_del(const struct command_call *call)
 {
-    int64_t n = 0;
-    for (size_t i = 1; i < call->count; i++)
-        n += store_delete(call->store, call->now, command_text(&call->args[i]));
-    return resp_integer(call->out, n);
+    return resp_integer(call->out, count_keys(call, store_delete));
 }
 
 int command_exists(const struct command_call *call)
 {
-    int64_t n = 0;
-    for (size_t i = 1; i < call->count; i++)
-        n += store_exists(call->store, call->now, command_text(&call->args[i]));
-    return resp_integer(call->out, n);
+    return resp_integer(call->out, count_keys(call, store_exists));
 }
 
 int command_type(const struct command_call *call)
 {
-    bool there = store_exists(call->store, call->now, command_text(&call->args[1]));
-    return resp_simple(call->out, there ? "string" : "none");
+    return resp_simple(call->out, count_keys(call, store_exists) > 0 ? "string" : "none");
 }
 
 static int add(const struct command_call *call, int64_t by)
 {
     int64_t sum;
-    int r = store_add(call->store, call->now, command_text(&call->args[1]), by, &sum);
+    struct store *store = lock_key(call);
+    int r = store_add(store, call->now, command_text(&call->args[1]), by, &sum);
+    db_unlock(store);
     if (r == -EINVAL)
         return command_not_integer(call);
     if (r == -ERANGE)
@@ -185,6 +226,21 @@ static const struct resp_value *read_expire_options(const struct command_call *c
     return NULL;
 }
 
+/* With the key locked: 1, or 0 when it is not there or the flags forbid it. */
+static int expire_if(const struct command_call *call, struct store *store, int64_t when,
+                     unsigned flags)
+{
+    struct store_text key = command_text(&call->args[1]);
+    int64_t old;
+    if (!store_expiry(store, call->now, key, &old))
+        return 0;
+    /* A key that doesn't expire counts as expiring at the end of time. */
+    if ((flags & IF_NONE && old != STORE_NEVER) || (flags & IF_SOME && old == STORE_NEVER) ||
+        (flags & IF_LATER && when <= old) || (flags & IF_EARLIER && when >= old))
+        return 0;
+    return store_expire(store, call->now, key, when);
+}
+
 static int expire(const struct command_call *call, bool seconds, bool relative)
 {
     unsigned flags = 0;
@@ -197,19 +253,14 @@ static int expire(const struct command_call *call, bool seconds, bool relative)
                                      "compatible");
     if (flags & IF_LATER && flags & IF_EARLIER)
         return resp_error(call->out, "ERR GT and LT options at the same time are not compatible");
-    int64_t when, old;
+    int64_t when;
     if (!command_integer(&call->args[2], &when))
         return command_not_integer(call);
     if (!absolute(call, seconds, relative, &when))
         return invalid_expire(call);
-    struct store_text key = command_text(&call->args[1]);
-    if (!store_expiry(call->store, call->now, key, &old))
-        return resp_integer(call->out, 0);
-    /* A key that doesn't expire counts as expiring at the end of time. */
-    if ((flags & IF_NONE && old != STORE_NEVER) || (flags & IF_SOME && old == STORE_NEVER) ||
-        (flags & IF_LATER && when <= old) || (flags & IF_EARLIER && when >= old))
-        return resp_integer(call->out, 0);
-    int r = store_expire(call->store, call->now, key, when);
+    struct store *store = lock_key(call);
+    int r = expire_if(call, store, when, flags);
+    db_unlock(store);
     return r < 0 ? command_store_error(call, r) : resp_integer(call->out, r);
 }
 
@@ -233,38 +284,44 @@ int command_pexpireat(const struct command_call *call)
     return expire(call, false, false);
 }
 
-/* What is left of the key's life: -2 no key, -1 for ever. */
-static int64_t time_left(const struct command_call *call)
+/* What is left of the life of the key, which is locked: -2 no key, -1 for ever. */
+static int64_t time_left(const struct command_call *call, struct store *store)
 {
     int64_t when;
-    if (!store_expiry(call->store, call->now, command_text(&call->args[1]), &when))
+    if (!store_expiry(store, call->now, command_text(&call->args[1]), &when))
         return -2;
     return when == STORE_NEVER ? -1 : when - call->now;
 }
 
 int command_ttl(const struct command_call *call)
 {
-    int64_t left = time_left(call);
+    struct store *store = lock_key(call);
+    int64_t left = time_left(call, store);
+    db_unlock(store);
     return resp_integer(call->out, left < 0 ? left : left / 1000 + (left % 1000 >= 500));
 }
 
 int command_pttl(const struct command_call *call)
 {
-    return resp_integer(call->out, time_left(call));
+    struct store *store = lock_key(call);
+    int64_t left = time_left(call, store);
+    db_unlock(store);
+    return resp_integer(call->out, left);
 }
 
 int command_persist(const struct command_call *call)
 {
-    int64_t left = time_left(call);
-    if (left < 0)
-        return resp_integer(call->out, 0);
-    (void)store_expire(call->store, call->now, command_text(&call->args[1]), STORE_NEVER);
-    return resp_integer(call->out, 1);
+    struct store *store = lock_key(call);
+    bool expires = time_left(call, store) >= 0;
+    if (expires)
+        (void)store_expire(store, call->now, command_text(&call->args[1]), STORE_NEVER);
+    db_unlock(store);
+    return resp_integer(call->out, expires);
 }
 
 int command_dbsize(const struct command_call *call)
 {
-    return resp_integer(call->out, (int64_t)call->store->count);
+    return resp_integer(call->out, (int64_t)db_totals(call->db).count);
 }
 
 int command_flush(const struct command_call *call)
@@ -272,6 +329,6 @@ int command_flush(const struct command_call *call)
     if (call->count > 2 || (call->count == 2 && !command_is(&call->args[1], "sync") &&
                             !command_is(&call->args[1], "async")))
         return command_syntax_error(call);
-    store_clear(call->store);
+    db_clear(call->db);
     return resp_simple(call->out, "OK");
 }

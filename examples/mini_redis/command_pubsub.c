@@ -57,7 +57,8 @@ static void settle(struct command_session *session)
         command_session_end(session);
 }
 
-/* The last `added` subscriptions are not to have been. */
+/* The last `added` subscriptions are not to have been: with the pubsub locked since they are, so that none
+ * has got anything. */
 static int take_back(const struct command_call *call, enum pubsub_kind kind, size_t added,
                      int error)
 {
@@ -65,7 +66,6 @@ static int take_back(const struct command_call *call, enum pubsub_kind kind, siz
     while (added-- > 0)
         subscriber_remove(session->subscriber, kind,
                           topic_name(subscriber_newest(session->subscriber, kind)));
-    settle(session);
     switch (error) {
     case -ENAMETOOLONG:
         return too_long(call);
@@ -78,28 +78,38 @@ static int take_back(const struct command_call *call, enum pubsub_kind kind, siz
     }
 }
 
-/* To all of them or, with one error, to none. */
-static int subscribe(const struct command_call *call, enum pubsub_kind kind)
+/* To all of them or, with one error, to none; with the pubsub locked. */
+static int subscribe_all(const struct command_call *call, enum pubsub_kind kind)
 {
-    struct command_session *session = call->session;
     size_t before = edo_bytes_length(call->out), added = 0;
-    int r = reserve(call);
-    if (r < 0)
-        return r;
-    if (session->subscriber == NULL)
-        session->subscriber = subscriber_new(session->pubsub);
-    if (session->subscriber == NULL)
-        return command_store_error(call, -ENOMEM);
     for (size_t i = 1; i < call->count; i++) {
-        r = subscriber_add(session->subscriber, kind, command_text(&call->args[i]));
+        struct store_text name = command_text(&call->args[i]);
+        int r = subscriber_add(call->session->subscriber, kind, name);
         if (r < 0) {
             edo_bytes_truncate(call->out, before);
             return take_back(call, kind, added, r);
         }
         added += (size_t)r;
-        confirm(call, command_text(&call->args[i]));
+        confirm(call, name);
     }
     return COMMAND_OK;
+}
+
+static int subscribe(const struct command_call *call, enum pubsub_kind kind)
+{
+    struct command_session *session = call->session;
+    int r = reserve(call);
+    if (r < 0)
+        return r;
+    if (session->subscriber == NULL)
+        session->subscriber = subscriber_new(session->pubsub, &session->kept);
+    if (session->subscriber == NULL)
+        return command_store_error(call, -ENOMEM);
+    pubsub_lock(session->pubsub);
+    r = subscribe_all(call, kind);
+    pubsub_unlock(session->pubsub);
+    settle(session);
+    return r;
 }
 
 int command_subscribe(const struct command_call *call)
@@ -113,12 +123,10 @@ int command_psubscribe(const struct command_call *call)
 }
 
 /* From all of the kind. */
-static int unsubscribe_all(const struct command_call *call, enum pubsub_kind kind)
+static int leave_all(const struct command_call *call, enum pubsub_kind kind)
 {
-    struct command_session *session = call->session;
-    size_t bytes = 0, count = 0;
-    if (session->subscriber != NULL)
-        count = subscriber_names(session->subscriber, kind, &bytes);
+    struct subscriber *subscriber = call->session->subscriber;
+    size_t bytes = 0, count = subscriber != NULL ? subscriber_names(subscriber, kind, &bytes) : 0;
     if (count == 0) {
         confirm(call, (struct store_text){NULL, 0});
         return COMMAND_OK;
@@ -127,32 +135,43 @@ static int unsubscribe_all(const struct command_call *call, enum pubsub_kind kin
     if (r < 0)
         return r;
     while (count-- > 0) {
-        const struct topic *topic = subscriber_oldest(session->subscriber, kind);
+        const struct topic *topic = subscriber_oldest(subscriber, kind);
         char name[PUBSUB_NAME_MAX]; /* the topic's is gone with its last subscriber */
         struct store_text text = {name, topic->length};
         memcpy(name, topic->name, topic->length);
-        subscriber_remove(session->subscriber, kind, text);
+        subscriber_remove(subscriber, kind, text);
         confirm(call, text);
     }
-    settle(session);
+    return COMMAND_OK;
+}
+
+/* From those that are named. */
+static int leave(const struct command_call *call, enum pubsub_kind kind)
+{
+    if (call->count == 1)
+        return leave_all(call, kind);
+    int r = reserve(call);
+    if (r < 0)
+        return r;
+    for (size_t i = 1; i < call->count; i++) {
+        if (call->session->subscriber != NULL)
+            subscriber_remove(call->session->subscriber, kind, command_text(&call->args[i]));
+        confirm(call, command_text(&call->args[i]));
+    }
     return COMMAND_OK;
 }
 
 static int unsubscribe(const struct command_call *call, enum pubsub_kind kind)
 {
     struct command_session *session = call->session;
-    if (call->count == 1)
-        return unsubscribe_all(call, kind);
-    int r = reserve(call);
-    if (r < 0)
-        return r;
-    for (size_t i = 1; i < call->count; i++) {
-        if (session->subscriber != NULL)
-            subscriber_remove(session->subscriber, kind, command_text(&call->args[i]));
-        confirm(call, command_text(&call->args[i]));
-    }
+    pubsub_lock(session->pubsub);
+    /* Once more: something may have been published until it was locked. */
+    int r = command_messages_first(session, call->out);
+    if (r == COMMAND_OK)
+        r = leave(call, kind);
+    pubsub_unlock(session->pubsub);
     settle(session);
-    return COMMAND_OK;
+    return r;
 }
 
 int command_unsubscribe(const struct command_call *call)
@@ -198,10 +217,12 @@ int command_pubsub_channels(const struct command_call *call)
         if (glob == NULL)
             return command_store_error(call, -ENOMEM);
     }
+    pubsub_lock(call->session->pubsub);
     (void)list_channels(call, glob, NULL, &count);
     int r = resp_array(call->out, count);
     if (r == 0)
         r = list_channels(call, glob, call->out, &count);
+    pubsub_unlock(call->session->pubsub);
     glob_free(glob);
     return r < 0 ? r : COMMAND_REST;
 }
@@ -209,6 +230,7 @@ int command_pubsub_channels(const struct command_call *call)
 int command_pubsub_numsub(const struct command_call *call)
 {
     int r = resp_map(call->out, call->count - 2);
+    pubsub_lock(call->session->pubsub);
     for (size_t i = 2; i < call->count && r == 0; i++) {
         struct store_text name = command_text(&call->args[i]);
         const struct topic *topic = topic_find(call->session->pubsub, PUBSUB_CHANNEL, name);
@@ -216,6 +238,7 @@ int command_pubsub_numsub(const struct command_call *call)
         if (r == 0)
             r = resp_integer(call->out, topic != NULL ? (int64_t)topic_subscribers(topic) : 0);
     }
+    pubsub_unlock(call->session->pubsub);
     return r;
 }
 

@@ -172,7 +172,7 @@ static const char *setting(const struct command_call *call, size_t which, const 
         return "1";
     case 3:
         *name = "maxmemory";
-        snprintf(text, 24, "%zu", call->store->maximum);
+        snprintf(text, 24, "%zu", call->db->maximum);
         return text;
     case 4:
         *name = "maxmemory-policy";
@@ -277,7 +277,7 @@ int command_command_list(const struct command_call *call)
 
 int command_info(const struct command_call *call)
 {
-    const struct store *store = call->store;
+    struct db_totals totals = db_totals(call->db);
     char text[1024];
     int n =
         snprintf(text, sizeof text,
@@ -288,11 +288,11 @@ int command_info(const struct command_call *call)
                  "\r\nkeyspace_misses:%" PRIu64 "\r\npubsub_channels:%zu\r\npubsub_patterns:%zu\r\n"
                  "\r\n# Replication\r\nrole:master\r\nconnected_slaves:0\r\n"
                  "\r\n# Keyspace\r\n",
-                 store->used, store->maximum, store->expired, store->hits, store->misses,
+                 totals.used, totals.maximum, totals.expired, totals.hits, totals.misses,
                  pubsub_count(call->session->pubsub, PUBSUB_CHANNEL),
                  pubsub_count(call->session->pubsub, PUBSUB_PATTERN));
-    if (store->count > 0)
+    if (totals.count > 0)
         n += snprintf(text + n, sizeof text - (size_t)n, "db0:keys=%zu,expires=%zu,avg_ttl=0\r\n",
-                      store->count, store->heap_count);
+                      totals.count, totals.expiring);
     return resp_bulk(call->out, text, (size_t)n);
 }

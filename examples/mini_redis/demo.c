@@ -123,6 +123,6 @@ ASYNC_FINALLY:
     edo_bytes_free(&self->in);
     edo_bytes_free(&self->out);
     resp_parser_free(&self->parser);
-    event_set(self->stop);
+    edo_cancellation_token_cancel(self->stop);
     ASYNC_END;
 }

@@ -4,7 +4,6 @@
 #define MINI_REDIS_DEMO_H
 
 #include "edo.h"
-#include "event.h"
 #include "resp.h"
 
 /* Sends one command and waits for its reply, parser.values[0]. Output 0 or a negative error; UV_EOF
@@ -22,12 +21,12 @@ struct call {
 };
 ASYNC_DECLARE(call);
 
-/* Runs the script against the server at addr, then sets `stop`. Output 0, or -1 with what was wrong
+/* Runs the script against the server at addr, then cancels `stop`. Output 0, or -1 with what was wrong
  * on stderr. */
 struct demo {
     FUTURE(int);
     struct edo_addr addr;
-    struct event *stop;
+    struct edo_cancellation_token *stop;
     struct edo_tcp *conn;
     struct edo_bytes in, out;
     struct resp_parser parser;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* mini-redis: a small Redis on one thread, that redis-cli and redis-benchmark can talk to: keys that
- * expire, and messages to subscribers. command.h lists the commands.
+/* mini-redis: a small Redis that redis-cli and redis-benchmark can talk to: keys that expire, and
+ * messages to subscribers. command.h lists the commands.
  *
  *     mini_redis --port 6379            until SIGINT or SIGTERM
+ *     mini_redis --workers 4            the same on four threads, that share its tasks
  *     mini_redis --demo                 with a client in the same process; ends by itself
  */
 #include <errno.h>
@@ -12,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "demo.h"
 #include "server.h"
@@ -20,34 +23,36 @@ enum { PORT_UNSET = 65536 };
 
 struct options {
     const char *bind;
-    unsigned port, workers;
-    bool demo;
+    unsigned port;
+    unsigned workers; /* of a multi-thread runtime; 0: as many as it likes */
+    bool multi_thread, demo;
     struct limits limits;
 };
 
-static const char usage[] = "usage: mini_redis [option]...\n"
-                            "  --port N             port, 0 picks one (6379)\n"
-                            "  --bind IP            a loopback address (127.0.0.1)\n"
-                            "  --flavor ct          the runtime: ct, on the current thread\n"
-                            "  --workers N          threads: 1 with ct\n"
-                            "  --demo               run a client in this process, and end\n"
-                            "  --max-clients N      (10000, at most the descriptor limit less 64)\n"
-                            "  --max-array N        elements of a command (1024)\n"
-                            "  --max-bulk BYTES     of one argument (1 MiB)\n"
-                            "  --max-line BYTES     of an inline command (16 KiB)\n"
-                            "  --max-frame BYTES    of a command, all told (2 MiB + 64 KiB)\n"
-                            "  --max-memory BYTES   keys and values (256 MiB)\n"
-                            "  --max-buffers BYTES  buffered for all clients (512 MiB)\n"
-                            "  --output-pause BYTES of replies pending: not read from (256 KiB)\n"
-                            "  --output-max BYTES   of replies pending: closed (4 MiB)\n"
-                            "  --output-ms MS       replies not taken for so long: closed (10000)\n"
-                            "  --frame-ms MS        for a command to arrive (10000)\n"
-                            "  --idle-ms MS         without a command: closed (300000)\n"
-                            "  --pipeline N         commands of a client per turn (128)\n"
-                            "  --max-subscriptions N of one client (10000)\n"
-                            "  --max-patterns N     subscribed to, of all clients (1024)\n"
-                            "  --max-pending N      messages not taken: closed (1024)\n"
-                            "  --max-pending-bytes BYTES of these: closed (1 MiB)\n";
+static const char usage[] =
+    "usage: mini_redis [option]...\n"
+    "  --port N             port, 0 picks one (6379)\n"
+    "  --bind IP            a loopback address (127.0.0.1)\n"
+    "  --workers N          threads; auto: one for each CPU; 0: the current\n"
+    "                       thread alone (0)\n"
+    "  --demo               run a client in this process, and end\n"
+    "  --max-clients N      (10000, at most the descriptor limit less 64)\n"
+    "  --max-array N        elements of a command (1024)\n"
+    "  --max-bulk BYTES     of one argument (1 MiB)\n"
+    "  --max-line BYTES     of an inline command (16 KiB)\n"
+    "  --max-frame BYTES    of a command, all told (2 MiB + 64 KiB)\n"
+    "  --max-memory BYTES   keys and values (256 MiB)\n"
+    "  --max-buffers BYTES  buffered for all clients (512 MiB)\n"
+    "  --output-pause BYTES of replies pending: not read from (256 KiB)\n"
+    "  --output-max BYTES   of replies pending: closed (4 MiB)\n"
+    "  --output-ms MS       replies not taken for so long: closed (10000)\n"
+    "  --frame-ms MS        for a command to arrive (10000)\n"
+    "  --idle-ms MS         without a command: closed (300000)\n"
+    "  --pipeline N         commands of a client per turn (128)\n"
+    "  --max-subscriptions N of one client (10000)\n"
+    "  --max-patterns N     subscribed to, of all clients (1024)\n"
+    "  --max-pending N      messages not taken: closed (1024)\n"
+    "  --max-pending-bytes BYTES of these: closed (1 MiB)\n";
 
 /* Which number goes where, and how far it may go. */
 struct number {
@@ -61,7 +66,6 @@ struct number {
     }
 static const struct number numbers[] = {
     NUMBER("port", port, 0, 65535),
-    NUMBER("workers", workers, 1, 1),
     NUMBER("max-clients", limits.clients, 1, 1000000),
     NUMBER("max-array", limits.frame.array, 1, 1 << 20),
     NUMBER("max-bulk", limits.frame.bulk, 1, 512 << 20),
@@ -105,12 +109,15 @@ static bool set_number(struct options *options, const struct number *number, con
     return true;
 }
 
-static bool set_flavor(const char *text)
+static bool set_workers(struct options *options, const char *text)
 {
-    if (strcmp(text, "ct") == 0)
-        return true;
-    fprintf(stderr, "mini_redis: there is no flavor %s: ct is the current-thread runtime\n", text);
-    return false;
+    static const struct number workers = NUMBER("workers", workers, 0, EDO_WORKERS_MAX);
+    bool as_it_likes = strcmp(text, "auto") == 0;
+    options->workers = 0;
+    if (!as_it_likes && !set_number(options, &workers, text))
+        return false;
+    options->multi_thread = as_it_likes || options->workers > 0;
+    return true;
 }
 
 /* There is no password: it stays on this machine. */
@@ -121,13 +128,13 @@ static bool loopback(const struct edo_addr *addr)
     return ntohl(addr->v4.sin_addr.s_addr) >> 24 == 127;
 }
 
-enum { OPTION_BIND = NUMBERS, OPTION_FLAVOR, OPTION_DEMO, OPTION_HELP, OPTIONS };
+enum { OPTION_BIND = NUMBERS, OPTION_WORKERS, OPTION_DEMO, OPTION_HELP, OPTIONS };
 
 static bool parse(struct options *options, int argc, char **argv)
 {
     struct option longs[OPTIONS + 1] = {
         [OPTION_BIND] = {"bind", required_argument, NULL, OPTION_BIND},
-        [OPTION_FLAVOR] = {"flavor", required_argument, NULL, OPTION_FLAVOR},
+        [OPTION_WORKERS] = {"workers", required_argument, NULL, OPTION_WORKERS},
         [OPTION_DEMO] = {"demo", no_argument, NULL, OPTION_DEMO},
         [OPTION_HELP] = {"help", no_argument, NULL, OPTION_HELP},
     };
@@ -140,8 +147,8 @@ static bool parse(struct options *options, int argc, char **argv)
             options->bind = optarg;
         else if (c == OPTION_DEMO)
             options->demo = true;
-        else if (c == OPTION_FLAVOR)
-            good = set_flavor(optarg);
+        else if (c == OPTION_WORKERS)
+            good = set_workers(options, optarg);
         else if (c >= 0 && c < NUMBERS)
             good = set_number(options, &numbers[c], optarg);
         else if (c == OPTION_HELP)
@@ -149,6 +156,8 @@ static bool parse(struct options *options, int argc, char **argv)
         if (!good)
             return false;
     }
+    if (options->multi_thread)
+        options->limits.shards = DB_SHARDS_MAX;
     if (options->port == PORT_UNSET)
         options->port = options->demo ? 0 : 6379;
     if (optind < argc)
@@ -167,10 +176,57 @@ static void fit_clients(struct limits *limits)
         limits->clients = room;
 }
 
-static void on_stop(uv_signal_t *handle, int signum)
+/* A handler may be called on any thread, in the midst of anything, and may not do much. It writes to a
+ * socket, whose other end a task reads. */
+static int signal_socket = -1;
+
+static void on_signal(int signum)
 {
+    int saved = errno;
     (void)signum;
-    event_set(&((struct server *)handle->data)->stop);
+    (void)!write(signal_socket, "", 1);
+    errno = saved;
+}
+
+/* The task's end of it, or a negative error. */
+static int watch_signals(void)
+{
+    static const int signals[] = {SIGINT, SIGTERM};
+    int ends[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) < 0)
+        return -errno;
+    signal_socket = ends[0];
+    for (int i = 0; i < 2; i++)
+        sigaction(signals[i], &(struct sigaction){.sa_handler = on_signal, .sa_flags = SA_RESTART},
+                  NULL);
+    return ends[1];
+}
+
+/* Stops the server when a signal has come. */
+struct stopper {
+    FUTURE(int);
+    int fd;
+    struct edo_cancellation_token *stop;
+    struct edo_tcp *conn;
+    char byte;
+    struct edo_read read;
+};
+
+ASYNC(stopper)
+{
+    ASYNC_BEGIN;
+    self->output = edo_tcp_from_fd(self->fd, &self->conn);
+    if (self->output < 0)
+        RETURN(self->output);
+    AWAIT(self->read, edo_read(self->conn, &self->byte, 1));
+    edo_cancellation_token_cancel(self->stop);
+    RETURN(0);
+ASYNC_FINALLY:
+    if (self->conn != NULL)
+        edo_tcp_close(self->conn);
+    else
+        close(self->fd);
+    ASYNC_END;
 }
 
 struct app {
@@ -180,6 +236,7 @@ struct app {
     struct edo_tcp_listener *listener;
     struct edo_addr addr;
     char text[EDO_ADDR_TEXT];
+    int signals; /* the end of the socket that is read; 0: none */
     struct serve serve;
     struct demo demo;
 };
@@ -202,6 +259,16 @@ static int listen_on(struct app *self)
     return error;
 }
 
+static void report(struct server *server)
+{
+    pthread_mutex_lock(&server->mutex); /* a client that has not left in time may do so now */
+    uint64_t commands = server->commands;
+    pthread_mutex_unlock(&server->mutex);
+    printf("served %llu clients, %llu commands, %zu keys left\n",
+           (unsigned long long)server->accepted, (unsigned long long)commands,
+           db_totals(&server->db).count);
+}
+
 ASYNC(app)
 {
     int error;
@@ -211,35 +278,37 @@ ASYNC(app)
         RETURN(error);
     printf("listening on %s\n", edo_addr_format(&self->addr, self->text));
     fflush(stdout);
+    if (self->signals > 0)
+        edo_task_detach(SPAWN(NEW(stopper, .fd = self->signals, .stop = self->server.stop)));
+    self->signals = 0;
     self->serve = NEW(serve, .server = &self->server, .listener = self->listener);
     self->listener = NULL;
     if (self->options->demo) {
-        self->demo = NEW(demo, .addr = self->addr, .stop = &self->server.stop);
+        self->demo = NEW(demo, .addr = self->addr, .stop = self->server.stop);
         JOIN(&self->serve, &self->demo);
     } else {
         AWAIT_REF(self->serve);
     }
     self->output = self->serve.output < 0 ? self->serve.output : self->demo.output;
-    printf("served %llu clients, %llu commands, %zu keys left\n",
-           (unsigned long long)self->server.accepted, (unsigned long long)self->server.commands,
-           self->server.store.count);
+    report(&self->server);
 ASYNC_FINALLY:
     edo_tcp_listener_close(self->listener);
+    if (self->signals > 0)
+        close(self->signals);
     ASYNC_END;
 }
 
-static int run(struct edo_runtime *runtime, struct app *app)
+static int run(struct app *app)
 {
-    static const int signals[] = {SIGINT, SIGTERM};
-    uv_signal_t handles[2];
-    for (int i = 0; i < 2; i++) {
-        uv_signal_init(edo_runtime_loop(runtime), &handles[i]);
-        handles[i].data = &app->server;
-        uv_signal_start(&handles[i], on_stop, signals[i]);
-    }
-    int error = edo_block_on(runtime, app);
-    for (int i = 0; i < 2; i++)
-        uv_close((uv_handle_t *)&handles[i], NULL);
+    const struct options *options = app->options;
+    struct edo_runtime *runtime;
+    int error =
+        edo_runtime_new(&runtime, .name = "mini-redis", .thread_name = "mini-redis",
+                        .flavor = options->multi_thread ? EDO_MULTI_THREAD : EDO_CURRENT_THREAD,
+                        .worker_threads = options->workers);
+    if (error < 0)
+        return error;
+    error = edo_block_on(runtime, app);
     edo_runtime_drop(runtime);
     return error < 0 ? error : app->output;
 }
@@ -256,15 +325,14 @@ int main(int argc, char **argv)
     if (app == NULL)
         return EXIT_FAILURE;
     *app = NEW(app, .options = &options);
-    struct edo_runtime *runtime = NULL;
     int error = server_init(&app->server, &options.limits);
-    if (error == 0)
-        error = edo_runtime_new(&runtime, .name = "mini-redis");
-    if (error == 0)
-        error = run(runtime, app);
+    if (error == 0) {
+        app->signals = watch_signals();
+        error = app->signals < 0 ? app->signals : run(app);
+        server_free(&app->server);
+    }
     if (error < 0)
         fprintf(stderr, "mini_redis: %s\n", edo_strerror(error));
-    server_free(&app->server);
     free(app);
     return error < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A published message: one block, shared by all who are to get it.
  *
- * Used on one thread: the count of references is a plain one.
+ * The references may be of several threads; the message itself does not change.
  */
 #ifndef MINI_REDIS_MESSAGE_H
 #define MINI_REDIS_MESSAGE_H
@@ -9,8 +9,8 @@
 #include "store.h"
 
 struct message {
-    size_t references;
-    size_t *sum; /* of the bytes of all messages */
+    _Atomic(size_t) references;
+    _Atomic(size_t) *sum; /* of the bytes of all messages */
     struct store_text channel, payload;
     char bytes[];
 };
@@ -23,7 +23,8 @@ static inline size_t message_size(const struct message *message)
 
 /* A copy of both, with one reference, which is the caller's; NULL without memory. It is added to
  * *sum as long as it lives. */
-struct message *message_new(struct store_text channel, struct store_text payload, size_t *sum);
+struct message *message_new(struct store_text channel, struct store_text payload,
+                            _Atomic(size_t) *sum);
 
 /* One more reference; and one less, the last of which frees it. */
 struct message *message_ref(struct message *message);

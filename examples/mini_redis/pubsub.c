@@ -10,6 +10,7 @@
 int pubsub_init(struct pubsub *pubsub, const struct pubsub_limits *limits)
 {
     *pubsub = (struct pubsub){.limits = *limits};
+    pthread_mutex_init(&pubsub->mutex, NULL);
     int error = store_init(&pubsub->subscriptions, SIZE_MAX);
     for (int kind = 0; kind < PUBSUB_KINDS && error == 0; kind++) {
         edo_list_init(&pubsub->topics[kind].list);
@@ -25,6 +26,7 @@ void pubsub_free(struct pubsub *pubsub)
     for (int kind = 0; kind < PUBSUB_KINDS; kind++)
         store_free(&pubsub->topics[kind].names);
     store_free(&pubsub->subscriptions);
+    pthread_mutex_destroy(&pubsub->mutex);
 }
 
 struct topic *topic_find(struct pubsub *pubsub, enum pubsub_kind kind, struct store_text name)
@@ -54,6 +56,7 @@ static void free_topic(struct topic *topic)
     edo_free(topic);
 }
 
+/* With its first receiver. */
 static struct topic *new_topic(struct pubsub *pubsub, enum pubsub_kind kind, struct store_text name,
                                BROADCAST_RECEIVER(struct post) * rx)
 {
@@ -62,6 +65,7 @@ static struct topic *new_topic(struct pubsub *pubsub, enum pubsub_kind kind, str
         return NULL;
     *topic = (struct topic){.pubsub = pubsub, .kind = kind, .length = name.length};
     memcpy(topic->name, name.data, name.length);
+    edo_list_init(&topic->listeners);
     int error = edo_broadcast_with(&topic->tx, rx, PUBSUB_RING, copy_post, drop_post);
     if (error == 0 && kind == PUBSUB_PATTERN) {
         topic->glob = glob_new(name.data, name.length);
@@ -76,32 +80,43 @@ static struct topic *new_topic(struct pubsub *pubsub, enum pubsub_kind kind, str
         return NULL;
     }
     edo_list_push_back(&pubsub->topics[kind].list, &topic->node);
+    pubsub->topics[kind].count++;
     return topic;
 }
 
 int topic_join(struct pubsub *pubsub, enum pubsub_kind kind, struct store_text name,
-               struct topic **topic, BROADCAST_RECEIVER(struct post) * rx)
+               struct listener *listener)
 {
     if (name.length > PUBSUB_NAME_MAX)
         return -ENAMETOOLONG;
-    *topic = topic_find(pubsub, kind, name);
-    if (*topic != NULL) {
-        *rx = edo_broadcast_subscribe((*topic)->tx);
-        return *rx == NULL ? -ENOMEM : 0;
+    struct topic *topic = topic_find(pubsub, kind, name);
+    if (topic != NULL) {
+        listener->rx = edo_broadcast_subscribe(topic->tx);
+        if (listener->rx == NULL)
+            return -ENOMEM;
+    } else {
+        if (kind == PUBSUB_PATTERN && pubsub_count(pubsub, kind) >= pubsub->limits.patterns)
+            return -ENOSPC;
+        topic = new_topic(pubsub, kind, name, &listener->rx);
+        if (topic == NULL)
+            return -ENOMEM;
     }
-    if (kind == PUBSUB_PATTERN && pubsub_count(pubsub, kind) >= pubsub->limits.patterns)
-        return -ENOSPC;
-    *topic = new_topic(pubsub, kind, name, rx);
-    return *topic == NULL ? -ENOMEM : 0;
+    listener->topic = topic;
+    edo_list_push_back(&topic->listeners, &listener->node);
+    return 0;
 }
 
-void topic_leave(struct topic *topic, BROADCAST_RECEIVER(struct post) rx)
+void topic_leave(struct listener *listener)
 {
-    edo_broadcast_receiver_drop(rx);
-    if (topic_subscribers(topic) > 0)
+    struct topic *topic = listener->topic;
+    struct pubsub_topics *topics = &topic->pubsub->topics[topic->kind];
+    edo_list_remove(&listener->node);
+    edo_broadcast_receiver_drop(listener->rx);
+    if (!edo_list_empty(&topic->listeners))
         return;
     edo_list_remove(&topic->node);
-    store_delete(&topic->pubsub->topics[topic->kind].names, 0, topic_name(topic));
+    store_delete(&topics->names, 0, topic_name(topic));
+    topics->count--;
     free_topic(topic);
 }
 
@@ -134,10 +149,26 @@ static struct topic *targets_of(struct pubsub *pubsub, struct store_text channel
     return first;
 }
 
-int pubsub_publish(struct pubsub *pubsub, struct store_text channel, struct store_text payload)
+/* How many get it: none without memory, as if the topic had nobody. */
+static int post_to(struct topic *topic, struct message *message)
 {
-    if (channel.length > PUBSUB_NAME_MAX)
-        return -ENAMETOOLONG;
+    struct post post = {message_ref(message), ++topic->pubsub->number};
+    int sent = edo_broadcast_send(topic->tx, &post);
+    if (sent < 0) {
+        message_unref(message);
+        return 0;
+    }
+    struct edo_list *node = topic->listeners.next;
+    for (; node != &topic->listeners; node = node->next) {
+        struct listener *listener = edo_container_of(node, struct listener, node);
+        listener->told(listener, post.number);
+    }
+    return sent;
+}
+
+static int publish_locked(struct pubsub *pubsub, struct store_text channel,
+                          struct store_text payload)
+{
     struct topic *targets = targets_of(pubsub, channel);
     if (targets == NULL)
         return 0;
@@ -148,14 +179,18 @@ int pubsub_publish(struct pubsub *pubsub, struct store_text channel, struct stor
     if (message == NULL)
         return -ENOMEM;
     int64_t receivers = 0;
-    for (struct topic *topic = targets; topic != NULL; topic = topic->next) {
-        struct post post = {message_ref(message), ++pubsub->number};
-        int sent = edo_broadcast_send(topic->tx, &post);
-        if (sent < 0)
-            message_unref(message); /* no memory: this topic does without, and is not counted */
-        else
-            receivers += sent;
-    }
+    for (struct topic *topic = targets; topic != NULL; topic = topic->next)
+        receivers += post_to(topic, message);
     message_unref(message);
     return receivers < INT_MAX ? (int)receivers : INT_MAX;
+}
+
+int pubsub_publish(struct pubsub *pubsub, struct store_text channel, struct store_text payload)
+{
+    if (channel.length > PUBSUB_NAME_MAX)
+        return -ENAMETOOLONG;
+    pubsub_lock(pubsub);
+    int r = publish_locked(pubsub, channel, payload);
+    pubsub_unlock(pubsub);
+    return r;
 }

@@ -13,6 +13,7 @@ const struct limits limits_default = {
               .frame = (2 << 20) + (64 << 10),
               .depth = 8},
     .maxmemory = STORE_MAXIMUM,
+    .shards = 1,
     .output_pause = 256 << 10,
     .output_max = 4 << 20,
     .output_ms = 10000,
@@ -30,18 +31,30 @@ int server_init(struct server *server, const struct limits *limits)
     clock_gettime(CLOCK_REALTIME, &unix_time);
     server->epoch_ms = (int64_t)unix_time.tv_sec * 1000 + unix_time.tv_nsec / 1000000 -
                        (int64_t)(edo_now() / 1000000);
+    server->stop = edo_cancellation_token_new();
+    if (server->stop == NULL)
+        return UV_ENOMEM;
     int error = pubsub_init(&server->pubsub, &limits->pubsub);
-    if (error < 0)
+    if (error == 0) {
+        error = db_init(&server->db, limits->shards, limits->maxmemory);
+        if (error < 0)
+            pubsub_free(&server->pubsub);
+    }
+    if (error < 0) {
+        edo_cancellation_token_drop(server->stop);
         return error;
-    error = store_init(&server->store, limits->maxmemory);
-    if (error < 0)
-        pubsub_free(&server->pubsub);
-    return error;
+    }
+    edo_task_tracker_init(&server->tracker);
+    pthread_mutex_init(&server->mutex, NULL);
+    return 0;
 }
 
 void server_free(struct server *server)
 {
-    store_free(&server->store);
+    pthread_mutex_destroy(&server->mutex);
+    edo_task_tracker_destroy(&server->tracker);
+    edo_cancellation_token_drop(server->stop);
+    db_free(&server->db);
     pubsub_free(&server->pubsub);
 }
 
@@ -55,7 +68,7 @@ ASYNC_EXTERN(purge)
         AWAIT(self->sleep, edo_sleep(PURGE_MS));
         for (;;) {
             now = self->server->epoch_ms + (int64_t)(edo_now() / 1000000);
-            if (store_expire_some(&self->server->store, now, PURGE_MOST) < PURGE_MOST)
+            if (db_expire_some(&self->server->db, now, PURGE_MOST) < PURGE_MOST)
                 break;
             YIELD_NOW();
         }
@@ -70,8 +83,7 @@ static bool welcome(struct serve *self)
     struct server *server = self->server;
     if (self->accept.output < 0)
         return false;
-    server->accepted++;
-    if (server->clients < server->limits.clients) {
+    if (edo_task_tracker_len(&server->tracker) < server->limits.clients) {
         (void)edo_tcp_set_nodelay(self->accept.stream, true);
         client_spawn(server, self->accept.stream);
         return true;
@@ -86,9 +98,9 @@ ASYNC_EXTERN(serve)
 {
     ASYNC_BEGIN;
     self->purge = SPAWN(NEW(purge, .server = self->server));
-    while (!self->server->stop.happened && self->output == 0) {
+    while (!edo_cancellation_token_is_cancelled(self->server->stop) && self->output == 0) {
         SELECT_BIASED {
-            WHEN(self->stop, event_wait(&self->server->stop)) {
+            WHEN(self->stop, edo_cancelled(self->server->stop)) {
             }
             WHEN(self->accept, edo_tcp_accept(self->listener)) {
                 if (!welcome(self))
@@ -98,14 +110,13 @@ ASYNC_EXTERN(serve)
     }
     edo_tcp_listener_close(self->listener);
     self->listener = NULL;
-    /* Clients have been told by the event; each leaves when its replies are sent, or can't be. */
-    event_set(&self->server->stop);
-    if (self->server->clients > 0) {
-        SELECT_BIASED {
-            WHEN(self->drained, event_wait(&self->server->drained)) {
-            }
-            WHEN(self->patience, edo_sleep(2 * self->server->limits.output_ms)) {
-            }
+    /* Clients are told by the token; each leaves when its replies are sent, or can't be. */
+    edo_cancellation_token_cancel(self->server->stop);
+    edo_task_tracker_close(&self->server->tracker);
+    SELECT_BIASED {
+        WHEN(self->drained, edo_task_tracker_wait(&self->server->tracker)) {
+        }
+        WHEN(self->patience, edo_sleep(2 * self->server->limits.output_ms)) {
         }
     }
 ASYNC_FINALLY:

@@ -25,6 +25,12 @@ int store_init(struct store *store, size_t maximum)
     return store_table_init(store);
 }
 
+void store_share(struct store *store, _Atomic(size_t) *sum)
+{
+    store->sum = sum;
+    atomic_fetch_add_explicit(sum, store->used, memory_order_relaxed);
+}
+
 static size_t entry_share(const struct store_entry *entry)
 {
     return store_entry_size(entry->key_length, entry->room) + STORE_BLOCK_SHARE;
@@ -45,9 +51,27 @@ void store_free(struct store *store)
 {
     free_entries(&store->table);
     free_entries(&store->next);
+    if (store->sum != NULL)
+        atomic_fetch_sub_explicit(store->sum, store->used, memory_order_relaxed);
+    store->sum = NULL;
     store_table_free(store);
     edo_free(store->heap);
     *store = (struct store){0};
+}
+
+bool store_take_out(struct store *store, struct store *old)
+{
+    struct store fresh = {.maximum = store->maximum, .expired = store->expired};
+    fresh.hits = store->hits;
+    fresh.misses = store->misses;
+    memcpy(fresh.key, store->key, sizeof fresh.key);
+    if (store_table_init(&fresh) < 0)
+        return false;
+    if (store->sum != NULL)
+        store_share(&fresh, store->sum);
+    *old = *store;
+    *store = fresh;
+    return true;
 }
 
 void store_clear(struct store *store)
@@ -56,18 +80,19 @@ void store_clear(struct store *store)
     free_entries(&store->next);
     edo_free(store->heap);
     store->heap = NULL;
-    store->heap_count = store->heap_capacity = store->count = store->used = 0;
+    store->heap_count = store->heap_capacity = store->count = 0;
     /* A small table instead of the large one, if it can be had. */
-    struct store fresh = {.maximum = store->maximum};
+    struct store fresh = {0};
     if (store_table_init(&fresh) == 0) {
         store_table_free(store);
         store->table = fresh.table;
-        store->used = fresh.used;
+        store_credit(store, store->used - fresh.used);
         return;
     }
-    store->used = (store->table.mask + 1) * sizeof *store->table.buckets + STORE_BLOCK_SHARE;
+    size_t tables = (store->table.mask + 1) * sizeof *store->table.buckets + STORE_BLOCK_SHARE;
     if (store->next.buckets != NULL)
-        store->used += (store->next.mask + 1) * sizeof *store->next.buckets + STORE_BLOCK_SHARE;
+        tables += (store->next.mask + 1) * sizeof *store->next.buckets + STORE_BLOCK_SHARE;
+    store_credit(store, store->used - tables);
 }
 
 static void remove_entry(struct store *store, struct store_entry **link)
@@ -75,7 +100,7 @@ static void remove_entry(struct store *store, struct store_entry **link)
     struct store_entry *entry = *link;
     store_heap_set(store, entry, STORE_NEVER);
     store_table_remove(store, link);
-    store->used -= entry_share(entry);
+    store_credit(store, entry_share(entry));
     edo_free(entry);
 }
 
@@ -134,11 +159,13 @@ static int insert(struct store *store, struct store_text key, uint64_t hash,
         return r;
     size_t room = value_room(key.length, value.length);
     size_t size = store_entry_size(key.length, room);
-    if (!store_fits(store, size + STORE_BLOCK_SHARE))
+    if (!store_charge(store, size + STORE_BLOCK_SHARE))
         return -ENOBUFS;
     struct store_entry *entry = edo_malloc(size);
-    if (entry == NULL)
+    if (entry == NULL) {
+        store_credit(store, size + STORE_BLOCK_SHARE);
         return -ENOMEM;
+    }
     *entry = (struct store_entry){
         .hash = hash,
         .key_length = (uint32_t)key.length,
@@ -147,7 +174,6 @@ static int insert(struct store *store, struct store_text key, uint64_t hash,
     };
     memcpy(entry->bytes, key.data, key.length);
     memcpy(store_entry_value(entry), value.data, value.length);
-    store->used += size + STORE_BLOCK_SHARE;
     store_table_insert(store, entry);
     store_heap_set(store, entry, expires);
     return 0;
@@ -160,16 +186,17 @@ static int replace(struct store *store, struct store_entry **link, struct store_
     bool grows = value.length > entry->room;
     if (edo_unlikely(grows || entry->room > 2 * value.length + SLACK)) {
         size_t room = value_room(entry->key_length, value.length), old_room = entry->room;
-        if (grows && !store_fits(store, room - old_room))
+        if (grows && !store_charge(store, room - old_room))
             return -ENOBUFS;
         entry = edo_realloc(entry, store_entry_size(entry->key_length, room));
         if (entry != NULL) {
-            store->used += room;
-            store->used -= old_room;
+            if (!grows)
+                store_credit(store, old_room - room);
             entry->room = (uint32_t)room;
             *link = entry;
             store_heap_moved(store, entry);
         } else if (grows) {
+            store_credit(store, room - old_room);
             return -ENOMEM;
         }
         entry = *link;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The database: binary-safe keys to binary-safe values, some of which expire, within a limit of
- * memory.
+/* The store: binary-safe keys to binary-safe values, some of which expire, within a limit of memory.
  *
  *     struct store store;
  *     if (store_init(&store, 256 << 20) < 0)
@@ -11,8 +10,8 @@
  *         fwrite(value.data, 1, value.length, stdout);
  *     store_free(&store);
  *
- * One thread at a time; no locks, no I/O, no clock: `now` is whatever milliseconds the caller
- * counts in, Unix time for a server that answers EXPIREAT. A key whose time has come (expires <=
+ * One thread at a time (db.h makes a database of stores for several); no locks, no I/O, no clock:
+ * `now` is whatever milliseconds the caller counts in, Unix time for a server that answers EXPIREAT. A key whose time has come (expires <=
  * now) is not there, for any call; its memory goes when the key is next looked for, or by
  * store_expire_some, which a server calls now and then (store_next_expiry says when there is
  * something to do).
@@ -51,7 +50,8 @@ struct store_table {
 struct store {
     size_t count;          /* keys, those included whose time has come but which are still there */
     size_t used;           /* bytes: keys, values, the tables, an estimate of malloc's share */
-    size_t maximum;        /* `used` does not exceed it */
+    size_t maximum;        /* `used` does not exceed it; or `*sum`, when there is one */
+    _Atomic(size_t) *sum;  /* what several stores use, this one among them; NULL: it is alone */
     uint64_t key[2];       /* the hash's */
     uint64_t expired;      /* keys gone because their time had come, in sum */
     uint64_t hits, misses; /* of store_get */
@@ -71,6 +71,10 @@ struct store {
 /* Makes an empty store that holds at most `maximum` bytes. 0, -ENOMEM, or -EIO when the system has
  * no random numbers: nothing to free then. */
 int store_init(struct store *store, size_t maximum);
+
+/* Counts what the store uses also in *sum, beside others of the same limit, which then holds for the
+ * sum. Each store may be used by another thread. */
+void store_share(struct store *store, _Atomic(size_t) *sum);
 
 /* Frees all it holds, in time proportional to that. */
 void store_free(struct store *store);
@@ -116,6 +120,10 @@ bool store_next_expiry(const struct store *store, int64_t *when);
 
 /* Removes everything, in time proportional to what there is. */
 void store_clear(struct store *store);
+
+/* The same at once: puts it into *old, for store_free, which may take its time. False without memory, and
+ * then nothing has changed. */
+bool store_take_out(struct store *store, struct store *old);
 
 /* Aborts with a message where the structure contradicts itself; for tests, takes long. */
 void store_check(const struct store *store);

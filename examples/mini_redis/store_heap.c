@@ -11,15 +11,19 @@ static int resize(struct store *store, size_t capacity)
 {
     size_t old = store->heap_capacity * sizeof *store->heap;
     size_t size = capacity * sizeof *store->heap;
-    if (capacity > UINT32_MAX || (size > old && !store_fits(store, size - old)))
+    bool grows = size > old;
+    if (capacity > UINT32_MAX || (grows && !store_charge(store, size - old)))
         return -ENOBUFS;
     void *heap = edo_realloc(store->heap, size);
-    if (heap == NULL)
+    if (heap == NULL) {
+        if (grows)
+            store_credit(store, size - old);
         return -ENOMEM;
+    }
     store->heap = heap;
     store->heap_capacity = capacity;
-    store->used += size;
-    store->used -= old;
+    if (!grows)
+        store_credit(store, old - size);
     return 0;
 }
 

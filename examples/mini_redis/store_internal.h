@@ -7,6 +7,8 @@
 #ifndef MINI_REDIS_STORE_INTERNAL_H
 #define MINI_REDIS_STORE_INTERNAL_H
 
+#include <stdatomic.h>
+
 #include "internal/sys.h"
 #include "store.h"
 
@@ -34,10 +36,31 @@ static inline size_t store_entry_size(size_t key_length, size_t room)
     return sizeof(struct store_entry) + key_length + room;
 }
 
-/* Whether so many bytes more stay within the limit. */
-static inline bool store_fits(const struct store *store, size_t more)
+/* Counts so many bytes more, if that stays within the limit. */
+static inline bool store_charge(struct store *store, size_t more)
 {
-    return store->used <= store->maximum && more <= store->maximum - store->used;
+    size_t used = store->used;
+    if (store->sum != NULL) {
+        /* Relaxed: it is a number, and nothing else is read by it. */
+        used = atomic_load_explicit(store->sum, memory_order_relaxed);
+        do
+            if (used > store->maximum || more > store->maximum - used)
+                return false;
+        while (!atomic_compare_exchange_weak_explicit(store->sum, &used, used + more,
+                                                      memory_order_relaxed, memory_order_relaxed));
+    } else if (used > store->maximum || more > store->maximum - used) {
+        return false;
+    }
+    store->used += more;
+    return true;
+}
+
+/* Counts so many less. */
+static inline void store_credit(struct store *store, size_t less)
+{
+    store->used -= less;
+    if (store->sum != NULL)
+        atomic_fetch_sub_explicit(store->sum, less, memory_order_relaxed);
 }
 
 /* store_table.c */

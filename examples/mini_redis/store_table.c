@@ -21,27 +21,29 @@ static size_t table_size(size_t buckets)
     return buckets * sizeof(struct store_entry *) + STORE_BLOCK_SHARE;
 }
 
-static bool make_table(struct store *store, struct store_table *table, size_t buckets)
+static bool make_table(struct store_table *table, size_t buckets)
 {
     table->buckets = edo_calloc(buckets, sizeof *table->buckets);
     if (table->buckets == NULL)
         return false;
     table->mask = buckets - 1;
-    store->used += table_size(buckets);
     return true;
 }
 
 static void free_table(struct store *store, struct store_table *table)
 {
     if (table->buckets != NULL)
-        store->used -= table_size(table->mask + 1);
+        store_credit(store, table_size(table->mask + 1));
     edo_free(table->buckets);
     *table = (struct store_table){0};
 }
 
 int store_table_init(struct store *store)
 {
-    return make_table(store, &store->table, TABLE_FIRST) ? 0 : -ENOMEM;
+    if (!make_table(&store->table, TABLE_FIRST))
+        return -ENOMEM;
+    store->used += table_size(TABLE_FIRST); /* whatever the limit */
+    return 0;
 }
 
 void store_table_free(struct store *store)
@@ -107,8 +109,10 @@ void store_table_move(struct store *store, size_t buckets, bool stop)
 
 static void start_move(struct store *store, size_t buckets)
 {
-    if (store->next.buckets == NULL && store_fits(store, table_size(buckets)))
-        (void)make_table(store, &store->next, buckets);
+    if (store->next.buckets != NULL || !store_charge(store, table_size(buckets)))
+        return;
+    if (!make_table(&store->next, buckets))
+        store_credit(store, table_size(buckets));
 }
 
 void store_table_insert(struct store *store, struct store_entry *entry)

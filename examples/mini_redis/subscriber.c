@@ -5,9 +5,18 @@
 
 #include <errno.h>
 
-#include "internal/waiter.h"
 #include "resp.h"
 #include "subscriber_internal.h"
+
+/* Up from the end of the heap to its place. */
+static void insert(struct subscriber *self, struct subscription *subscription)
+{
+    struct subscription **heap = self->ready;
+    size_t at = self->ready_count++;
+    for (; at > 0 && subscription->number < heap[(at - 1) / 2]->number; at = (at - 1) / 2)
+        heap[at] = heap[(at - 1) / 2];
+    heap[at] = subscription;
+}
 
 /* Down from the top to its place. */
 static void sift(struct subscriber *self)
@@ -24,35 +33,44 @@ static void sift(struct subscriber *self)
     }
 }
 
-static void remove_top(struct subscriber *self)
+static void take_arrivals(struct subscriber *self)
 {
-    self->ready[0]->ready = false;
-    self->ready[0] = self->ready[--self->ready_count];
+    struct edo_list *node;
+    pthread_mutex_lock(&self->mutex);
+    while ((node = edo_list_pop_front(&self->arrivals)) != NULL)
+        insert(self, edo_container_of(node, struct subscription, arrival));
+    pthread_mutex_unlock(&self->mutex);
+}
+
+/* Has the one at the top receive its next post, and moves it to its place: out, when there is none. */
+static void receive_top(struct subscriber *self)
+{
+    if (!subscription_receive(self->ready[0]))
+        self->ready[0] = self->ready[--self->ready_count];
     sift(self);
 }
 
-/* The subscription with the oldest post; NULL: there is none. */
+/* The subscription with the oldest post, which it has received; NULL: there is none. */
 static struct subscription *next_ready(struct subscriber *self)
 {
-    while (self->ready_count > 0) {
-        if (subscription_receive(self->ready[0]))
+    for (;;) {
+        take_arrivals(self);
+        if (self->ready_count == 0)
+            return NULL;
+        if (self->ready[0]->received)
             return self->ready[0];
-        remove_top(self);
+        receive_top(self);
     }
-    return NULL;
 }
 
 /* The one at the top has given up its message. */
 static void pass(struct subscriber *self)
 {
     self->ready[0]->received = false;
-    if (subscription_receive(self->ready[0]))
-        sift(self);
-    else
-        remove_top(self);
+    receive_top(self);
 }
 
-struct subscriber *subscriber_new(struct pubsub *pubsub)
+struct subscriber *subscriber_new(struct pubsub *pubsub, _Atomic(size_t) *kept)
 {
     struct subscriber *self = edo_calloc(1, sizeof *self);
     if (self == NULL)
@@ -61,6 +79,10 @@ struct subscriber *subscriber_new(struct pubsub *pubsub)
     for (int kind = 0; kind < PUBSUB_KINDS; kind++)
         edo_list_init(&self->of[kind].list);
     edo_bytes_init(&self->kept, pubsub->limits.messages * sizeof(struct kept));
+    self->kept_bytes = kept;
+    pthread_mutex_init(&self->mutex, NULL);
+    edo_list_init(&self->arrivals);
+    edo_notify_init(&self->told);
     return self;
 }
 
@@ -71,8 +93,14 @@ void subscriber_free(struct subscriber *self)
     for (; edo_bytes_length(&self->kept) > 0; edo_bytes_consume(&self->kept, sizeof(struct kept)))
         message_unref(((const struct kept *)edo_bytes_data(&self->kept))->message);
     for (int kind = 0; kind < PUBSUB_KINDS; kind++)
-        while (!edo_list_empty(&self->of[kind].list))
+        while (!edo_list_empty(&self->of[kind].list)) {
+            pubsub_lock(self->pubsub); /* there may be many: others come in between */
             subscription_end(edo_container_of(self->of[kind].list.next, struct subscription, node));
+            pubsub_unlock(self->pubsub);
+        }
+    *self->kept_bytes = 0;
+    edo_notify_destroy(&self->told);
+    pthread_mutex_destroy(&self->mutex);
     edo_bytes_free(&self->kept);
     edo_free(self->ready);
     edo_free(self);
@@ -93,14 +121,14 @@ bool subscriber_remove(struct subscriber *self, enum pubsub_kind kind, struct st
     struct subscription *subscription = subscription_find(self, kind, name);
     if (subscription == NULL)
         return false;
-    edo_assert(!subscription->ready && edo_bytes_length(&self->kept) == 0);
+    edo_assert(!subscription->known && edo_bytes_length(&self->kept) == 0);
     subscription_end(subscription);
     return true;
 }
 
 static const struct topic *topic_at(const struct edo_list *list, const struct edo_list *node)
 {
-    return node == list ? NULL : edo_container_of(node, struct subscription, node)->topic;
+    return node == list ? NULL : edo_container_of(node, struct subscription, node)->listener.topic;
 }
 
 const struct topic *subscriber_oldest(const struct subscriber *self, enum pubsub_kind kind)
@@ -132,7 +160,7 @@ size_t subscriber_size(const struct subscriber *self)
 
 size_t subscriber_kept(const struct subscriber *self)
 {
-    return self->kept_bytes;
+    return *self->kept_bytes;
 }
 
 static int write_message(struct edo_bytes *out, const struct topic *topic,
@@ -159,7 +187,7 @@ static int write_kept(struct subscriber *self, struct edo_bytes *out)
     int r = write_message(out, first.topic, first.message);
     if (r < 0)
         return r;
-    self->kept_bytes -= message_size(first.message);
+    *self->kept_bytes -= message_size(first.message);
     message_unref(first.message);
     edo_bytes_consume(&self->kept, sizeof first);
     edo_bytes_shrink(&self->kept);
@@ -174,7 +202,7 @@ int subscriber_write(struct subscriber *self, struct edo_bytes *out, size_t most
         if (edo_bytes_length(&self->kept) > 0) {
             r = write_kept(self, out);
         } else if ((first = next_ready(self)) != NULL) {
-            r = write_message(out, first->topic, first->post.message);
+            r = write_message(out, first->listener.topic, first->post.message);
             if (r == 0) {
                 message_unref(first->post.message);
                 pass(self);
@@ -197,9 +225,8 @@ bool subscriber_pending(struct subscriber *self)
 static bool may_keep(struct subscriber *self, const struct message *message)
 {
     const struct pubsub_limits *limits = &self->pubsub->limits;
-    size_t size = message_size(message);
-    if (self->kept_bytes > 0 &&
-        (self->kept_bytes >= limits->bytes || size > limits->bytes - self->kept_bytes))
+    size_t kept = *self->kept_bytes, size = message_size(message);
+    if (kept > 0 && (kept >= limits->bytes || size > limits->bytes - kept))
         return false;
     return edo_bytes_reserve(&self->kept, sizeof(struct kept)) == 0;
 }
@@ -210,38 +237,24 @@ static bool keep_all(struct subscriber *self)
     for (struct subscription *first; (first = next_ready(self)) != NULL; pass(self)) {
         if (!may_keep(self, first->post.message))
             return false;
-        struct kept kept = {first->post.message, first->topic};
+        struct kept kept = {first->post.message, first->listener.topic};
         (void)edo_bytes_append(&self->kept, &kept, sizeof kept);
-        self->kept_bytes += message_size(kept.message);
+        *self->kept_bytes += message_size(kept.message);
     }
     return true;
 }
 
-static void forget_waker(struct subscriber *self)
+static bool is_ready(const struct subscriber_wait *self)
 {
-    if (self->waker != NULL)
-        edo_waker_forget(self->waker);
-    self->waker = NULL;
+    return self->keep ? !keep_all(self->subscriber) : subscriber_pending(self->subscriber);
 }
 
-static enum edo_poll subscriber_wait_poll(struct edo_future *future, struct edo_context *cx)
+ASYNC(subscriber_wait)
 {
-    struct subscriber_wait *self = (struct subscriber_wait *)future;
-    struct subscriber *subscriber = self->subscriber;
-    if (cx->walk == EDO_WALK_DROP)
-        forget_waker(subscriber);
-    if (cx->walk != EDO_WALK_POLL)
-        return edo_walk_leaf(cx, "subscriber_wait");
-    if (edo_budget_spent(cx))
-        return EDO_PENDING;
-    bool ready = self->keep ? !keep_all(subscriber) : subscriber_pending(subscriber);
-    if (!ready) {
-        edo_waker_rekeep(&subscriber->waker, cx->waker);
-        return EDO_PENDING;
-    }
-    forget_waker(subscriber);
-    edo_budget_spend(cx);
-    return EDO_READY;
+    ASYNC_BEGIN;
+    while (!is_ready(self))
+        AWAIT(self->told, edo_notified(&self->subscriber->told));
+    ASYNC_END;
 }
 
 struct subscriber_wait subscriber_wait(struct subscriber *subscriber)

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* One client's subscriptions: what it is told, in the order in which it was published.
  *
- *     struct subscriber *subscriber = subscriber_new(&pubsub);
+ *     struct subscriber *subscriber = subscriber_new(&pubsub, &kept);
+ *     pubsub_lock(&pubsub);
  *     subscriber_add(subscriber, PUBSUB_CHANNEL, (struct store_text){"news", 4});
+ *     pubsub_unlock(&pubsub);
  *     …
  *     AWAIT(self->messages, subscriber_wait(self->subscriber));
  *     if (subscriber_write(self->subscriber, &self->out, 64 << 10) < 0)
@@ -12,32 +14,33 @@
  *     …
  *     subscriber_free(subscriber);
  *
- * Each subscription has a receiver of its topic's broadcast channel. The subscriber is a small
- * executor of their futures: each is polled with a waker of its own, which notes which one has
- * something, and wakes the client. So a message costs the same whatever the number of subscriptions;
- * of several that have something, the one with the oldest message comes first.
+ * Each subscription has a receiver of its topic's broadcast channel. Who publishes tells those that had
+ * nothing that now they have: only these are looked at. So a message costs the same whatever the number of
+ * subscriptions; of several that have something, the one with the oldest message comes first.
  *
- * Used on one thread, by one task.
+ * Used by one task, of any thread.
  */
 #ifndef MINI_REDIS_SUBSCRIBER_H
 #define MINI_REDIS_SUBSCRIBER_H
 
 #include "io/bytes.h"
 #include "pubsub.h"
+#include "sync/notify.h"
 
 struct subscriber;
 
 /* NULL without memory. The caller's, who frees it; with NULL that does nothing. Freed, it has left
- * all that it was subscribed to. */
-struct subscriber *subscriber_new(struct pubsub *pubsub);
+ * all that it was subscribed to: it takes the pubsub's lock for that, for each anew, the oldest first. `*kept` is 0, and is made what
+ * subscriber_kept says, for others to see. */
+struct subscriber *subscriber_new(struct pubsub *pubsub, _Atomic(size_t) *kept);
 void subscriber_free(struct subscriber *self);
 
-/* Subscribes: 1, or 0 when it was. -EDQUOT: this client has as many as it may; -ENAMETOOLONG, -ENOSPC,
- * -ENOMEM as topic_join: nothing has changed. */
+/* Subscribes, with the pubsub locked: 1, or 0 when it was. -EDQUOT: this client has as many as it may;
+ * -ENAMETOOLONG, -ENOSPC, -ENOMEM as topic_join: nothing has changed. */
 int subscriber_add(struct subscriber *self, enum pubsub_kind kind, struct store_text name);
 
-/* Unsubscribes; false when it was not subscribed. When everything has been written (subscriber_pending):
- * what came before it left is not lost. */
+/* Unsubscribes, with the pubsub locked; false when it was not subscribed. When everything has been written
+ * (subscriber_pending) since it was locked: what came before it left is not lost. */
 bool subscriber_remove(struct subscriber *self, enum pubsub_kind kind, struct store_text name);
 
 /* The topic of its oldest subscription of the kind, or of its newest; NULL when it has none. */
@@ -70,6 +73,7 @@ struct subscriber_wait {
     FUTURE(void);
     struct subscriber *subscriber;
     bool keep;
+    struct edo_notified told;
 };
 struct subscriber_wait subscriber_wait(struct subscriber *subscriber);
 struct subscriber_wait subscriber_overrun(struct subscriber *subscriber);

@@ -1,79 +1,51 @@
 /* SPDX-License-Identifier: MIT */
-/* One subscription: a receiver of its topic's broadcast channel, a future that waits for the next post,
- * and the waker that it waits with. */
+/* One subscription: a receiver of its topic's broadcast channel, and whether its client knows that there is
+ * something in it. */
 #include <errno.h>
 #include <string.h>
 
-#include "internal/waiter.h"
 #include "subscriber_internal.h"
 
 /* About what a subscription takes, with a topic of its own, but for the name and the pattern. */
 enum { COST = 2048 };
 
-static struct subscription *subscription_of(struct edo_waker *waker)
+/* On the publisher's thread. */
+static void told(struct listener *listener, uint64_t number)
 {
-    return edo_container_of(waker, struct subscription, waker);
-}
-
-/* Its channel has got a post, the last one that there is. */
-static void become_ready(struct subscription *self)
-{
+    struct subscription *self = edo_container_of(listener, struct subscription, listener);
     struct subscriber *subscriber = self->subscriber;
-    if (self->ready)
-        return;
-    self->ready = true;
-    self->number = subscriber->pubsub->number;
-    subscriber->ready[subscriber->ready_count++] = self;
+    bool first = false;
+    pthread_mutex_lock(&subscriber->mutex);
+    if (!self->known) {
+        first = edo_list_empty(&subscriber->arrivals);
+        self->known = true;
+        self->number = number;
+        edo_list_push_back(&subscriber->arrivals, &self->arrival);
+    }
+    pthread_mutex_unlock(&subscriber->mutex);
+    if (first)
+        edo_notify_one(&subscriber->told);
 }
 
-static void subscription_wake(struct edo_waker *waker)
+static int receive(struct subscription *self)
 {
-    struct subscription *self = subscription_of(waker);
-    become_ready(self);
-    if (self->subscriber->waker != NULL)
-        edo_waker_fire(&self->subscriber->waker);
+    uint64_t lagged;
+    int r = edo_broadcast_try_recv(self->listener.rx, &self->post, &lagged);
+    edo_assert(r == 0 || r == -EAGAIN); /* publishers see to it that nobody lags */
+    return r;
 }
-
-/* The first half is ours; the second, which is the client's task's. */
-static struct edo_waker *subscription_claim(struct edo_waker *waker)
-{
-    struct subscription *self = subscription_of(waker);
-    struct edo_waker *client = self->subscriber->waker;
-    become_ready(self);
-    self->subscriber->waker = NULL;
-    return client != NULL ? edo_waker_claim(client) : NULL;
-}
-
-/* It is kept by `recv` only, which does not outlive it. */
-static struct edo_waker *subscription_clone(struct edo_waker *waker)
-{
-    return waker;
-}
-
-static void subscription_unclone(struct edo_waker *waker)
-{
-    (void)waker;
-}
-
-static const struct edo_waker_ops subscription_waker = {
-    .wake = subscription_wake,
-    .clone = subscription_clone,
-    .drop = subscription_unclone,
-    .claim = subscription_claim,
-    .finish = edo_waker_finish,
-};
 
 bool subscription_receive(struct subscription *self)
 {
-    if (self->received)
-        return true;
-    struct edo_context cx;
-    edo_context_init(&cx, &self->waker);
-    cx.budget = EDO_UNCONSTRAINED;
-    if (edo_future_poll(&self->recv.future_, &cx) == EDO_PENDING)
+    int r = receive(self);
+    if (r < 0) {
+        pthread_mutex_lock(&self->subscriber->mutex);
+        r = receive(self);
+        self->known = r == 0;
+        pthread_mutex_unlock(&self->subscriber->mutex);
+    }
+    if (r < 0)
         return false;
-    edo_assert(self->recv.output == 0); /* publishers see to it that nobody lags */
-    self->recv = edo_broadcast_recv(self->rx, &self->post);
     self->number = self->post.number;
     return self->received = true;
 }
@@ -124,13 +96,13 @@ static int reserve_ready(struct subscriber *self)
 static int enter(struct subscription *self, enum pubsub_kind kind, struct store_text name)
 {
     struct pubsub *pubsub = self->subscriber->pubsub;
-    int error = topic_join(pubsub, kind, name, &self->topic, &self->rx);
+    int error = topic_join(pubsub, kind, name, &self->listener);
     if (error < 0)
         return error;
-    struct key key = {self->subscriber, self->topic};
+    struct key key = {self->subscriber, self->listener.topic};
     if (store_set(&pubsub->subscriptions, 0, key_text(&key),
                   (struct store_text){(const char *)&self, sizeof self}, STORE_NEVER, 0) < 0) {
-        topic_leave(self->topic, self->rx);
+        topic_leave(&self->listener);
         return -ENOMEM;
     }
     return 0;
@@ -142,7 +114,7 @@ int subscription_begin(struct subscriber *subscriber, enum pubsub_kind kind, str
     struct subscription *self = edo_malloc(sizeof *self);
     if (self == NULL)
         return -ENOMEM;
-    *self = (struct subscription){.waker = {&subscription_waker}, .subscriber = subscriber};
+    *self = (struct subscription){.listener = {.told = told}, .subscriber = subscriber};
     int error = reserve_ready(subscriber);
     if (error == 0)
         error = enter(self, kind, name);
@@ -152,28 +124,27 @@ int subscription_begin(struct subscriber *subscriber, enum pubsub_kind kind, str
     }
     edo_list_push_back(&of->list, &self->node);
     of->count++;
-    of->name_bytes += self->topic->length;
-    subscriber->size += cost(self->topic);
-    self->recv = edo_broadcast_recv(self->rx, &self->post);
-    (void)subscription_receive(self); /* nothing is there: it is waited for */
+    of->name_bytes += self->listener.topic->length;
+    subscriber->size += cost(self->listener.topic);
     return 0;
 }
 
 void subscription_end(struct subscription *self)
 {
     struct subscriber *subscriber = self->subscriber;
-    struct subscriptions *of = &subscriber->of[self->topic->kind];
-    struct edo_context cx;
-    edo_context_init(&cx, &self->waker);
-    edo_future_drop(&self->recv.future_, &cx);
+    const struct topic *topic = self->listener.topic;
+    struct subscriptions *of = &subscriber->of[topic->kind];
+    struct key key = {subscriber, topic};
+    store_delete(&subscriber->pubsub->subscriptions, 0, key_text(&key));
+    subscriber->size -= cost(topic);
+    of->count--;
+    of->name_bytes -= topic->length;
+    edo_list_remove(&self->node);
+    topic_leave(&self->listener); /* it is told of nothing from now on */
+    pthread_mutex_lock(&subscriber->mutex);
+    edo_list_remove(&self->arrival);
+    pthread_mutex_unlock(&subscriber->mutex);
     if (self->received)
         message_unref(self->post.message);
-    struct key key = {subscriber, self->topic};
-    store_delete(&subscriber->pubsub->subscriptions, 0, key_text(&key));
-    subscriber->size -= cost(self->topic);
-    of->count--;
-    of->name_bytes -= self->topic->length;
-    edo_list_remove(&self->node);
-    topic_leave(self->topic, self->rx);
     edo_free(self);
 }

@@ -151,6 +151,7 @@ struct execution {
     int spurious;  /* failures so far */
     unsigned old;  /* reads of old values so far */
     uint64_t now;
+    bool threads_fail; /* edo_thread_start may */
     char outcome[64];
     int outcome_length;
     bool tracing;

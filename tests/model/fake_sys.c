@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* internal/sys.h for models: the checker's blocks, threads and clock in place of the system's. Locks
  * are in thread.c, atomics in memory.c. */
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -84,6 +85,18 @@ void edo_event_wait(struct edo_event *event)
     model_wait(event);
 }
 
+bool edo_event_wait_until(struct edo_event *event, uint64_t deadline)
+{
+    if (deadline == UINT64_MAX) {
+        model_wait(event);
+        return true;
+    }
+    bool set = model_wait_timed(event);
+    if (!set && model_now() < deadline)
+        model_set_now(deadline);
+    return set;
+}
+
 /* Futexes: the words at which threads sleep, behind a lock, as in the kernel, so that a wait is one step
  * to wakes. What a thread learns of others by that lock it forgets: whatever the kernel orders, the
  * code under test shall not rely on it. A wait may end for nothing. */
@@ -145,6 +158,7 @@ void edo_futex_wake(const _Atomic(uint32_t) *word)
     futex_end(known);
 }
 
+/* A thread's number stands for it. */
 struct start {
     void *(*run)(void *);
     void *arg;
@@ -156,12 +170,43 @@ static void run_started(void *arg)
     start.run(start.arg);
 }
 
-bool edo_thread_start_detached(void *(*run)(void *), void *arg)
+void model_fail_threads(void)
 {
+    x.threads_fail = true;
+}
+
+int edo_thread_start(struct edo_thread_id *id, const struct edo_thread_options *options,
+                     void *(*run)(void *), void *arg)
+{
+    (void)options;
+    if (x.threads_fail && model_choose(2) == 1)
+        return -EAGAIN;
     struct start *start = model_new(sizeof *start);
     *start = (struct start){run, arg};
-    model_thread(run_started, start);
-    return true;
+    id->value_ = (pthread_t)model_thread(run_started, start);
+    return 0;
+}
+
+void edo_thread_join(struct edo_thread_id id)
+{
+    model_join((int)id.value_);
+}
+
+void edo_thread_detach(struct edo_thread_id id)
+{
+    (void)id;
+}
+
+struct edo_thread_id edo_thread_self(void)
+{
+    return (struct edo_thread_id){(pthread_t)x.current};
+}
+
+bool edo_thread_fail(uint64_t n, bool sticky)
+{
+    (void)n;
+    (void)sticky;
+    return false;
 }
 
 _Noreturn void edo_bug(const char *file, int line, const char *format, ...)

@@ -211,6 +211,18 @@ int uv_run(uv_loop_t *loop, uv_run_mode mode)
     return more;
 }
 
+int uv_loop_alive(const uv_loop_t *loop)
+{
+    use_loop(loop, __builtin_return_address(0));
+    return alive(loop);
+}
+
+void uv_update_time(uv_loop_t *loop)
+{
+    use_loop(loop, __builtin_return_address(0));
+    loop->time = model_now() / 1000000;
+}
+
 /* ---- Handles ---- */
 
 void uv_close(uv_handle_t *h, uv_close_cb cb)

@@ -89,6 +89,9 @@ void *model_new(size_t size);
 /* Starts a thread; what the caller did so far happens before all it does. Returns its number. */
 int model_thread(void (*run)(void *), void *arg);
 
+/* From now on each thread that the library starts may not be had (edo_thread_start). */
+void model_fail_threads(void);
+
 /* Waits for the thread's end; all it did happens before the return. */
 void model_join(int thread);
 

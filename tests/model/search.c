@@ -86,6 +86,7 @@ void execute(int fresh)
     x.spurious = 0;
     x.old = 0;
     x.now = 1000000000;
+    x.threads_fail = false;
     x.outcome_length = 0;
     x.outcome[0] = '\0';
     races_reset();

@@ -32,6 +32,20 @@ Test(wrong, assertion)
     cr_assert_eq(1, 2);
 }
 
+static void *fail(void *unused)
+{
+    (void)unused;
+    cr_assert_eq(1, 2, "said on another thread");
+    return NULL;
+}
+
+Test(wrong, assertion_on_another_thread)
+{
+    pthread_t thread;
+    pthread_create(&thread, NULL, fail, NULL);
+    pthread_join(thread, NULL);
+}
+
 Test(wrong, crash)
 {
     kill(getpid(), SIGSEGV);

@@ -6,7 +6,8 @@ int main(int argc, char **argv)
 {
     /* The quick ones first: what they leave of their time the others have. */
     static const struct stress_kind *const kinds[] = {
-        &stress_once_cell, &stress_set_once, &stress_barrier, &stress_semaphore,
-        &stress_mutex,     &stress_rwlock,   &stress_notify,  NULL};
+        &stress_once_cell, &stress_set_once, &stress_barrier,
+        &stress_semaphore, &stress_join_set, &stress_mutex,
+        &stress_rwlock,    &stress_notify,   NULL};
     return stress_soak(argc, argv, kinds);
 }

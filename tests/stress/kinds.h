@@ -9,7 +9,7 @@ extern const struct stress_kind stress_oneshot, stress_mpsc_bounded, stress_mpsc
     stress_broadcast, stress_watch, stress_async_bounded, stress_async_unbounded;
 
 extern const struct stress_kind stress_semaphore, stress_mutex, stress_rwlock, stress_notify,
-    stress_barrier, stress_once_cell, stress_set_once;
+    stress_barrier, stress_once_cell, stress_set_once, stress_join_set;
 
 /* Plants each fault that the kind must notice, in short runs. The fault that it did not notice; or
  * STRESS_NOTHING. */

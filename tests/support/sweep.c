@@ -4,6 +4,7 @@
 #include <criterion/criterion.h>
 #include <dirent.h>
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,7 +89,8 @@ static void record_chain(struct edo_future *future, struct edo_waker *waker)
     edo_future_trace(future, &cx);
 }
 
-/* The bodies that are watched: those alive now, and by name, how they ended. */
+/* The bodies that are watched: those alive now, and by name, how they ended. A body may run on any thread. */
+static pthread_mutex_t watch = PTHREAD_MUTEX_INITIALIZER;
 
 static struct life {
     const struct edo_future *self;
@@ -111,33 +113,42 @@ static struct life *life_of(const struct edo_future *self)
     return NULL;
 }
 
-struct edo_future *sweep_entered_(struct edo_future *self, const struct edo_context *cx,
-                                  const char *name)
+static void entered(const struct edo_future *self, const char *name)
 {
-    if (self->state != EDO_STATE_FRESH || cx->walk == EDO_WALK_TRACE)
-        return self;
     if (life_of(self) != NULL)
         complain("%s was made where %s had not ended", name, life_of(self)->name);
     else if (life_count == LIVES)
         complain("too many futures");
     else
         lives[life_count++] = (struct life){self, name, 0};
+}
+
+struct edo_future *sweep_entered_(struct edo_future *self, const struct edo_context *cx,
+                                  const char *name)
+{
+    if (self->state != EDO_STATE_FRESH || cx->walk == EDO_WALK_TRACE)
+        return self;
+    pthread_mutex_lock(&watch);
+    entered(self, name);
+    pthread_mutex_unlock(&watch);
     return self;
 }
 
 void sweep_finally_(const struct edo_future *self)
 {
+    pthread_mutex_lock(&watch);
     struct life *life = life_of(self);
     if (life == NULL)
         complain("a FINALLY ran of a future that had ended");
     else if (++life->finally > 1)
         complain("%s: FINALLY ran twice", life->name);
+    pthread_mutex_unlock(&watch);
 }
 
-void sweep_left_(struct edo_future **self)
+static void left(const struct edo_future *self)
 {
-    struct life *life = life_of(*self);
-    if (life == NULL || (*self)->state != EDO_STATE_DONE)
+    struct life *life = life_of(self);
+    if (life == NULL)
         return;
     size_t i = 0;
     while (i < ending_count && strcmp(endings[i].name, life->name) != 0)
@@ -154,6 +165,15 @@ void sweep_left_(struct edo_future **self)
         complain("%s: ended %u times with its FINALLY, and %u times without", life->name,
                  endings[i].with, endings[i].without);
     *life = lives[--life_count];
+}
+
+void sweep_left_(struct edo_future **self)
+{
+    if ((*self)->state != EDO_STATE_DONE)
+        return;
+    pthread_mutex_lock(&watch);
+    left(*self);
+    pthread_mutex_unlock(&watch);
 }
 
 /* The future under test is polled through this one, which counts and stops. */

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/* What a thread that runs tasks counts, for runtime/metrics.h: written by it alone, read by any. */
+#ifndef EDO_RUNTIME_COUNTS_H
+#define EDO_RUNTIME_COUNTS_H
+
+#include "../internal/sys.h"
+#include "builder.h"
+
+struct edo_counts {
+    _Atomic(uint64_t) spawned, ended, polls, budget_yields, parks, busy_ns;
+    _Atomic(uint64_t) local_schedules, steals, steal_operations, overflows; /* multi-thread */
+    _Atomic(uint64_t) poll_time[EDO_HISTOGRAM_BUCKETS];
+};
+
+/* Relaxed, and no read-modify-write: one thread writes it. */
+static inline void edo_count_up(_Atomic(uint64_t) *counter, uint64_t n)
+{
+    edo_store(counter, edo_load(counter, relaxed) + n, relaxed);
+}
+
+#endif

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+/* On a multi-thread runtime a task that waits is looked at by who has LINKED in its state, as a worker has that is
+ * about to poll it: whoever wakes it meanwhile leaves WOKEN, and it is scheduled when the look is over. That it
+ * is not dropped meanwhile by the runtime's end is seen to by being one of those who run tasks (pool->running). */
+#include "dump.h"
+
+#include <inttypes.h>
+
+#include "pool.h"
+#include "runtime_internal.h"
+
+/* How often, and how long in all, a task is looked at that is not waiting. */
+enum { ROUNDS = 50, ROUND_NS = 1000000 };
+
+static void print_head(FILE *file, struct edo_task *task, const char *state)
+{
+    const char *name = edo_task_name_(task);
+    if (name != NULL)
+        fprintf(file, "task %" PRIu64 " \"%s\" %s\n", edo_task_id_(task), name, state);
+    else
+        fprintf(file, "task %" PRIu64 " %s\n", edo_task_id_(task), state);
+}
+
+static void print_frame(void *arg, int depth, const char *name, const char *file, int line)
+{
+    if (file != NULL)
+        fprintf(arg, "%*s%s (%s:%d)\n", 2 + 2 * depth, "", name, file, line);
+    else
+        fprintf(arg, "%*s%s\n", 2 + 2 * depth, "", name);
+}
+
+static void print_chain(FILE *file, struct edo_task *task)
+{
+    struct edo_context cx;
+    edo_context_init(&cx, &task->waker);
+    cx.trace = print_frame;
+    cx.trace_arg = file;
+    edo_future_trace(edo_task_future(task), &cx);
+}
+
+/* ---- The current-thread runtime ---- */
+
+static void dump_own(struct edo_runtime *runtime, FILE *file)
+{
+    for (struct edo_list *node = runtime->tasks.next; node != &runtime->tasks; node = node->next) {
+        struct edo_task *task = edo_container_of(node, struct edo_task, owned);
+        bool runs = task == edo_thread.task;
+        print_head(file, task, runs ? "runs" : task->next != NULL ? "is ready" : "waits");
+        if (!runs)
+            print_chain(file, task);
+    }
+}
+
+static int dump_current(struct edo_handle *handle, FILE *file)
+{
+    struct edo_thread *nobody = NULL;
+    bool mine = edo_handle_mine(handle);
+    /* Acquires what the thread that ran it last left behind. */
+    if (!mine && !edo_cas(&handle->owner, &nobody, &edo_thread, acquire, relaxed))
+        return UV_EBUSY;
+    int error = handle->runtime != NULL ? 0 : EDO_ESHUTDOWN;
+    if (error == 0)
+        dump_own(handle->runtime, file);
+    if (!mine)
+        edo_store(&handle->owner, NULL, release);
+    return error;
+}
+
+/* ---- The multi-thread runtime ---- */
+
+/* References to all tasks that a worker's list holds. */
+struct tasks {
+    struct edo_task **tasks;
+    size_t count, room;
+};
+
+static void take(struct edo_worker *worker, struct tasks *all)
+{
+    edo_lock(&worker->lock);
+    for (struct edo_list *node = worker->tasks.next; node != &worker->tasks; node = node->next) {
+        if (all->count < all->room) {
+            struct edo_task *task = edo_container_of(node, struct edo_task, owned);
+            edo_task_state_ref(&task->state);
+            all->tasks[all->count] = task;
+        }
+        all->count++;
+    }
+    edo_unlock(&worker->lock);
+}
+
+static void give_back(struct tasks *all)
+{
+    size_t count = all->count < all->room ? all->count : all->room;
+    for (size_t i = 0; i < count; i++)
+        if (all->tasks[i] != NULL)
+            edo_task_release(all->tasks[i], EDO_TASK_REF);
+    edo_free(all->tasks);
+}
+
+/* With room for as many as there were a moment ago, until that was enough. */
+static int take_all(struct edo_pool *pool, struct tasks *all)
+{
+    for (size_t room = 64;; room = all->count + all->count / 4) {
+        *all = (struct tasks){edo_malloc(room * sizeof(struct edo_task *)), 0, room};
+        if (all->tasks == NULL)
+            return UV_ENOMEM;
+        for (uint32_t i = 0; i < pool->count; i++)
+            take(&pool->workers[i], all);
+        if (all->count <= room)
+            return 0;
+        give_back(all);
+    }
+}
+
+/* False: it is not waiting. */
+static bool look_at(struct edo_pool *pool, struct edo_task *task, FILE *file)
+{
+    if (!edo_task_state_hold(&task->state))
+        return false;
+    print_head(file, task, "waits");
+    print_chain(file, task);
+    if (!edo_task_state_idle(&task->state))
+        edo_worker_schedule(pool, task, false);
+    return true;
+}
+
+/* Those that are through are given back, and forgotten. */
+static void dump_tasks(struct edo_pool *pool, struct tasks *all, FILE *file)
+{
+    size_t left = all->count;
+    struct edo_event nobody;
+    edo_event_init(&nobody);
+    for (int round = 0; round < ROUNDS && left > 0; round++) {
+        left = 0;
+        for (size_t i = 0; i < all->count; i++) {
+            struct edo_task *task = all->tasks[i];
+            if (task == NULL)
+                continue;
+            if (!edo_task_state_complete(&task->state) && !look_at(pool, task, file)) {
+                left += task != edo_thread.task;
+                continue;
+            }
+            all->tasks[i] = NULL;
+            edo_task_release(task, EDO_TASK_REF);
+        }
+        if (left > 0)
+            edo_event_wait_until(&nobody, edo_clock_ns() + ROUND_NS);
+    }
+    edo_event_destroy(&nobody);
+    for (size_t i = 0; i < all->count; i++)
+        if (all->tasks[i] != NULL && !edo_task_state_complete(&all->tasks[i]->state))
+            print_head(file, all->tasks[i], "runs");
+}
+
+static int dump_pool(struct edo_pool *pool, FILE *file)
+{
+    if (!edo_pool_enter(pool))
+        return EDO_ESHUTDOWN;
+    struct tasks all;
+    int error = take_all(pool, &all);
+    if (error == 0) {
+        dump_tasks(pool, &all, file);
+        give_back(&all);
+    }
+    edo_pool_leave(pool);
+    return error;
+}
+
+int edo_handle_dump(struct edo_handle *handle, FILE *file)
+{
+    return handle->pool != NULL ? dump_pool(handle->pool, file) : dump_current(handle, file);
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/* What every task of a runtime waits for, while it runs: for whoever looks at a program that is stuck.
+ *
+ *     edo_handle_dump(edo_handle_current(), stderr);
+ *
+ *     task 8590000416 "reader" waits
+ *       connection (server.c:40)
+ *         edo_read
+ *     task 8590000672 runs
+ */
+#ifndef EDO_RUNTIME_DUMP_H
+#define EDO_RUNTIME_DUMP_H
+
+#include <stdio.h>
+
+#include "runtime.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Prints each task: its id, its name (TASK_NAMED), what it does, and its chain of awaits from the root on, a line
+ * each. What it does: "waits", "is ready" (it waits no more, and has not run yet; current-thread), or "runs". One that
+ * runs has no chain; on a multi-thread runtime neither has one that is ready, which is not told from it: both are
+ * looked at again for a moment, since few stay so. Tasks of local sets and blocking work are not shown.
+ *
+ * The runtime goes on meanwhile: no worker is stopped, but that a task which is just being looked at is polled when
+ * that is over. Returns 0; UV_ENOMEM; EDO_ESHUTDOWN: the runtime is gone; UV_EBUSY: another thread runs this
+ * current-thread runtime (call it there: from a task). Any thread, also from a task of the runtime. */
+int edo_handle_dump(struct edo_handle *handle, FILE *file);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

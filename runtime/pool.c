@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: MIT */
+/* A multi-thread runtime's life.
+ *
+ * Its end. edo_pool_close sets `closing` and wakes all workers, whose threads leave. The last of them
+ * is then the only one that has to do with tasks:
+ *  1. It empties the queues, which hold no references, and closes the inject queue: what is woken from here on
+ *     goes nowhere.
+ *  2. It drops each task where it is suspended. One that a FINALLY spawns joins a list, and is dropped in its turn;
+ *     one that another thread spawns is refused (edo_pool_adopt).
+ *  3. It closes the loops, which orphans what is still registered and armed, and wakes it; drops what that spawned.
+ * Who drops the runtime waits for that, or does not. Threads hold the handle as long as they live.
+ */
+#include "pool.h"
+
+#include "blocking_pool.h"
+#include "driver.h"
+#include "runtime_internal.h"
+
+enum { LINE = 64 };
+
+void edo_pool_notify(struct edo_pool *pool)
+{
+    int taken = edo_idle_take(&pool->idle, edo_load(&pool->watch, relaxed));
+    if (taken >= 0)
+        edo_driver_wake(pool->workers[taken].driver);
+}
+
+static void stop(struct edo_pool *pool)
+{
+    edo_store(&pool->closing, true, seq_cst);
+    for (uint32_t i = 0; i < pool->count; i++)
+        edo_driver_wake(pool->workers[i].driver);
+}
+
+void edo_pool_close(struct edo_pool *pool, uint64_t until)
+{
+    stop(pool);
+    bool ended = edo_event_wait_until(&pool->ended, until);
+    edo_blocking_pool_close(pool->handle->blocking);
+    edo_blocking_pool_wait(pool->handle->blocking, until);
+    for (uint32_t i = 0; i < pool->count; i++)
+        if (ended)
+            edo_thread_join(pool->workers[i].thread);
+        else
+            edo_thread_detach(pool->workers[i].thread);
+}
+
+bool edo_pool_adopt(struct edo_pool *pool, struct edo_task *task)
+{
+    struct edo_worker *worker = edo_worker_mine(pool) ? edo_thread.worker : NULL;
+    struct edo_worker *list = worker != NULL ? worker : &pool->workers[task->serial % pool->count];
+    task->born = list;
+    edo_lock(&list->lock);
+    /* Whoever ends the pool takes this lock after `closing` was set, so it finds the task, or it is seen. */
+    bool open = worker != NULL || !edo_load(&pool->closing, relaxed);
+    if (open)
+        edo_list_push_back(&list->tasks, &task->owned);
+    edo_unlock(&list->lock);
+    if (open)
+        edo_worker_schedule(pool, task, false);
+    return open;
+}
+
+static void drop_tasks(struct edo_pool *pool)
+{
+    bool some = true;
+    while (some) {
+        some = false;
+        for (uint32_t i = 0; i < pool->count; i++) {
+            struct edo_worker *worker = &pool->workers[i];
+            for (;;) {
+                edo_lock(&worker->lock);
+                struct edo_list *first = edo_list_empty(&worker->tasks) ? NULL : worker->tasks.next;
+                edo_unlock(&worker->lock);
+                if (first == NULL)
+                    break;
+                /* Nobody else ends tasks any more. */
+                edo_task_cancel(edo_container_of(first, struct edo_task, owned));
+                some = true;
+            }
+        }
+    }
+}
+
+static void end(struct edo_pool *pool)
+{
+    struct edo_thread outer = edo_thread;
+    struct edo_worker *worker = &pool->workers[0];
+    edo_thread =
+        (struct edo_thread){.current = pool->handle, .running = pool->handle, .worker = worker};
+    worker->retired = true;
+    for (uint32_t i = 0; i < pool->count; i++) {
+        edo_store(&pool->workers[i].lifo, NULL, relaxed);
+        while (edo_queue_pop(&pool->workers[i].queue) != NULL)
+            ;
+    }
+    edo_inject_close(&pool->inject);
+    drop_tasks(pool);
+    for (uint32_t i = 0; i < pool->count; i++)
+        edo_driver_close(pool->workers[i].driver, UINT64_MAX);
+    drop_tasks(pool);
+    int64_t spare = 0;
+    for (uint32_t i = 0; i < pool->count; i++) {
+        spare += pool->workers[i].spare;
+        pool->workers[i].spare = 0;
+    }
+    edo_thread = outer;
+    edo_handle_unref(pool->handle, spare);
+    edo_event_set(&pool->ended);
+}
+
+bool edo_pool_enter(struct edo_pool *pool)
+{
+    uint32_t running = edo_load(&pool->running, relaxed);
+    do {
+        if (running == 0)
+            return false;
+    } while (!edo_cas_weak(&pool->running, &running, running + 1, relaxed, relaxed));
+    return true;
+}
+
+void edo_pool_leave(struct edo_pool *pool)
+{
+    /* Release what this thread did; the last acquires what all did. */
+    if (edo_fetch_sub(&pool->running, 1, acq_rel) == 1)
+        end(pool);
+}
+
+/* A worker's thread. */
+static void *run_thread(void *arg)
+{
+    struct edo_worker *worker = arg;
+    struct edo_pool *pool = worker->pool;
+    struct edo_handle *handle = pool->handle;
+    edo_thread = (struct edo_thread){.current = handle, .running = handle, .worker = worker};
+    edo_handle_hook(handle, handle->hooks.on_thread_start);
+    edo_worker_run(worker);
+    edo_handle_hook(handle, handle->hooks.on_thread_stop);
+    edo_pool_leave(pool);
+    edo_thread = (struct edo_thread){.current = NULL};
+    edo_handle_drop(handle);
+    return NULL;
+}
+
+void edo_pool_free(struct edo_pool *pool)
+{
+    for (uint32_t i = 0; i < pool->count; i++) {
+        struct edo_worker *worker = &pool->workers[i];
+        edo_driver_free(worker->driver);
+        edo_lock_destroy(&worker->lock);
+    }
+    edo_event_destroy(&pool->ended);
+    edo_inject_destroy(&pool->inject);
+    edo_idle_destroy(&pool->idle);
+    edo_free(pool->block);
+}
+
+static int init_worker(struct edo_pool *pool, struct edo_worker *worker)
+{
+    int error = edo_driver_new_shared(pool->handle, &worker->driver);
+    if (error < 0)
+        return error;
+    worker->pool = pool;
+    worker->index = pool->count++;
+    worker->random = pool->handle->hooks.rng_seed + worker->index;
+    if (pool->handle->hooks.rng_seed == 0)
+        edo_random(&worker->random, sizeof worker->random);
+    worker->random |= 1;
+    worker->serial = worker->index << 22;
+    edo_init(&worker->handed, 0);
+    edo_init(&worker->turns, 0);
+    edo_init(&worker->seen, 0);
+    edo_init(&worker->lifo, NULL);
+    edo_init(&worker->queue.head, 0);
+    edo_init(&worker->queue.tail, 0);
+    edo_lock_init(&worker->lock);
+    edo_list_init(&worker->tasks);
+    return 0;
+}
+
+int edo_pool_new(struct edo_handle *handle, uint32_t workers)
+{
+    /* Its parts that different threads write are on cache lines of their own. */
+    void *block =
+        edo_calloc(1, sizeof(struct edo_pool) + workers * sizeof(struct edo_worker) + LINE);
+    if (block == NULL)
+        return UV_ENOMEM;
+    struct edo_pool *pool = (void *)(((uintptr_t)block + LINE) & ~(uintptr_t)(LINE - 1));
+    pool->block = block;
+    const struct edo_builder *hooks = &handle->hooks;
+    pool->handle = handle;
+    pool->event_interval = hooks->event_interval ? hooks->event_interval : 61;
+    pool->global_queue_interval = hooks->global_queue_interval ? hooks->global_queue_interval : 31;
+    pool->lifo = !hooks->disable_lifo_slot;
+    edo_init(&pool->watch, -1);
+    edo_init(&pool->closing, false);
+    edo_init(&pool->running, workers);
+    edo_inject_init(&pool->inject);
+    edo_event_init(&pool->ended);
+    int error = edo_idle_init(&pool->idle, workers);
+    for (uint32_t i = 0; i < workers && error == 0; i++)
+        error = init_worker(pool, &pool->workers[i]);
+    handle->pool = pool;
+    if (error < 0) {
+        for (uint32_t i = 0; i < pool->count; i++)
+            edo_driver_close(pool->workers[i].driver, UINT64_MAX);
+        return error;
+    }
+    uint32_t started = 0;
+    for (; started < workers && error == 0; started += error == 0) {
+        edo_handle_clone(handle);
+        error = edo_handle_start_thread(handle, &pool->workers[started].thread, run_thread,
+                                        &pool->workers[started]);
+    }
+    if (error == 0)
+        return 0;
+    edo_handle_drop(handle);
+    /* Those that run end; this thread leaves as often as there are workers without one. */
+    stop(pool);
+    for (uint32_t i = started; i < workers; i++)
+        edo_pool_leave(pool);
+    edo_event_wait(&pool->ended);
+    for (uint32_t i = 0; i < started; i++)
+        edo_thread_join(pool->workers[i].thread);
+    return error;
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/* The multi-thread runtime: its workers, and what they share. It lives as long as its handle. */
+#ifndef EDO_RUNTIME_POOL_H
+#define EDO_RUNTIME_POOL_H
+
+#include "../internal/thread.h"
+#include "idle.h"
+#include "inject.h"
+#include "worker.h"
+
+struct edo_future;
+struct edo_handle;
+struct edo_runtime;
+
+struct edo_pool {
+    /* Constant. */
+    void *block; /* to be freed */
+    struct edo_handle *handle;
+    uint32_t count; /* of workers */
+    uint32_t event_interval, global_queue_interval;
+    bool lifo;
+
+    struct edo_idle idle;
+    struct edo_inject inject;
+    /* Which worker has the watch, and is asleep for moments only (worker.c). -1: none. Acquired and released by
+     * who takes it and gives it up. */
+    _Atomic(int32_t) watch;
+    /* Set once: workers stop, and nothing new comes in. Read under a lock by who must not miss it. */
+    atomic_bool closing;
+    /* Threads that may run tasks. The last to leave ends the pool. */
+    _Atomic(uint32_t) running;
+    struct edo_event ended;
+    struct edo_worker workers[];
+};
+
+/* Whether this thread is a worker of that runtime. */
+static inline bool edo_worker_mine(const struct edo_pool *pool)
+{
+    return edo_thread.worker != NULL && edo_thread.worker->pool == pool;
+}
+
+/* Makes the workers, and starts their threads; it is the handle's, also when that fails. 0, UV_ENOMEM, UV_EAGAIN, or what libuv says. */
+int edo_pool_new(struct edo_handle *handle, uint32_t workers);
+
+/* The handle's last reference is gone. */
+void edo_pool_free(struct edo_pool *pool);
+
+/* Has the workers stop, and waits until they have, or until that instant. Any thread but a worker. */
+void edo_pool_close(struct edo_pool *pool, uint64_t until);
+
+/* One more thread may run tasks, or look at them. False: the pool has ended. */
+bool edo_pool_enter(struct edo_pool *pool);
+
+/* A thread runs tasks no more. */
+void edo_pool_leave(struct edo_pool *pool);
+
+/* Has a sleeping worker look for work, if one is wanted. Any thread. */
+void edo_pool_notify(struct edo_pool *pool);
+
+/* A new task, with its future in place. False: the runtime has shut down, and it is the caller's. Any thread. */
+bool edo_pool_adopt(struct edo_pool *pool, struct edo_task *task);
+
+#endif

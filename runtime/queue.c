@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+#include "queue.h"
+
+enum { HALF = EDO_QUEUE_SIZE / 2 };
+
+uint32_t edo_queue_shed(struct edo_queue *queue, struct edo_task *tasks[EDO_QUEUE_SIZE / 2])
+{
+    uint32_t head = edo_load(&queue->head, relaxed), tail = edo_load(&queue->tail, relaxed);
+    if (tail - head < HALF)
+        return 0;
+    for (uint32_t i = 0; i < HALF; i++)
+        tasks[i] = edo_load(&queue->slots[(head + i) % EDO_QUEUE_SIZE], relaxed);
+    return edo_cas(&queue->head, &head, head + HALF, release, relaxed) ? HALF : 0;
+}
+
+struct edo_task *edo_queue_steal(struct edo_queue *from, struct edo_queue *to, uint32_t *taken)
+{
+    uint32_t head = edo_load(&from->head, acquire), at = edo_load(&to->tail, relaxed), n;
+    struct edo_task *first = NULL;
+    edo_assert(edo_load(&to->head, relaxed) == at);
+    *taken = 0;
+    do {
+        n = edo_load(&from->tail, acquire) - head;
+        n -= n / 2;
+        if (n == 0)
+            return NULL;
+        if (n > HALF) {
+            /* The head was an old one. */
+            head = edo_load(&from->head, acquire);
+            continue;
+        }
+        /* Nobody looks at our slots behind our tail. */
+        first = edo_load(&from->slots[head % EDO_QUEUE_SIZE], relaxed);
+        for (uint32_t i = 1; i < n; i++)
+            edo_store(&to->slots[(at + i - 1) % EDO_QUEUE_SIZE],
+                      edo_load(&from->slots[(head + i) % EDO_QUEUE_SIZE], relaxed), relaxed);
+    } while (n > HALF || !edo_cas_weak(&from->head, &head, head + n, acq_rel, acquire));
+    if (n > 1)
+        edo_store(&to->tail, at + n - 1, release);
+    *taken = n;
+    return first;
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/* A worker's run queue: a ring of 256 tasks. Its owner pushes at one end; the owner and thieves take from the
+ * other. No locks. (The way of Go's runtime; the ring with two counters is Lamport's, "Proving the
+ * Correctness of Multiprocess Programs", 1977.)
+ *
+ * `head` counts what was taken, `tail` what was pushed; both only grow, and wrap. A slot is written by the
+ * owner only when `head` has passed it, so whoever finds `head` as it was, when it moves it on, has read what
+ * was there: a thief copies first and takes then, and gives the copies up when somebody was faster. `head`
+ * would have to go round all of 2^32 in between to deceive it.
+ *
+ * Orders. tail: the owner's store releases the slot, and what the task was woken for, to thieves, who acquire.
+ * head: a thief's exchange releases its reading of the slots to the owner, who acquires before it writes
+ * there again. And whoever moves the head on releases the tail that he saw, so that a thief who sees the one
+ * sees no older other.
+ */
+#ifndef EDO_RUNTIME_QUEUE_H
+#define EDO_RUNTIME_QUEUE_H
+
+#include "../internal/sys.h"
+
+struct edo_task;
+
+#ifndef EDO_QUEUE_SIZE
+#define EDO_QUEUE_SIZE 256u
+#endif
+
+struct edo_queue {
+    _Alignas(64) _Atomic(uint32_t) head;
+    _Alignas(64) _Atomic(uint32_t) tail;
+    _Atomic(struct edo_task *) slots[EDO_QUEUE_SIZE];
+};
+
+/* How many are in it; by others than the owner, a moment ago. */
+static inline uint32_t edo_queue_length(struct edo_queue *queue)
+{
+    uint32_t head = edo_load(&queue->head, acquire), tail = edo_load(&queue->tail, acquire);
+    return tail - head > EDO_QUEUE_SIZE ? 0 : tail - head;
+}
+
+/* The owner's. False: it is full. */
+static inline bool edo_queue_push(struct edo_queue *queue, struct edo_task *task)
+{
+    uint32_t tail = edo_load(&queue->tail, relaxed);
+    if (edo_unlikely(tail - edo_load(&queue->head, acquire) >= EDO_QUEUE_SIZE))
+        return false;
+    edo_store(&queue->slots[tail % EDO_QUEUE_SIZE], task, relaxed);
+    edo_store(&queue->tail, tail + 1, release);
+    return true;
+}
+
+/* The owner's. NULL: it is empty. Nothing is acquired: the owner wrote slots and tail itself. */
+static inline struct edo_task *edo_queue_pop(struct edo_queue *queue)
+{
+    uint32_t head = edo_load(&queue->head, relaxed), tail = edo_load(&queue->tail, relaxed);
+    while (head != tail) {
+        struct edo_task *task = edo_load(&queue->slots[head % EDO_QUEUE_SIZE], relaxed);
+        if (edo_cas_weak(&queue->head, &head, head + 1, release, relaxed))
+            return task;
+    }
+    return NULL;
+}
+
+/* The owner's, of a full queue: takes the older half of it, at most EDO_QUEUE_SIZE / 2, into `tasks`. Returns how
+ * many; 0 when thieves were there first. */
+uint32_t edo_queue_shed(struct edo_queue *queue, struct edo_task *tasks[EDO_QUEUE_SIZE / 2]);
+
+/* The owner of `to`, which is empty: takes the older half of what is in `from`. Returns one of them, the others
+ * are in `to`; NULL: there was nothing. `taken` is how many. */
+struct edo_task *edo_queue_steal(struct edo_queue *from, struct edo_queue *to, uint32_t *taken);
+
+#endif

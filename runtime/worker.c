@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: MIT */
+/* The scheduler of a multi-thread runtime, as one worker sees it.
+ *
+ * A task that the running one wakes goes to the LIFO slot, what was there to the end of the worker's queue; what
+ * does not fit there goes, with half of the queue, to the inject queue. A worker takes from its slot, three
+ * times in a row at most, from its queue, now and then (global_queue_interval) and when it has nothing from the
+ * inject queue; then it steals half of another's queue; then it sleeps in its loop.
+ *
+ * A task is in one queue at a time, or runs: whoever sets LINKED in its state puts it into a queue, and LINKED
+ * stays until a poll has ended that nobody woke it during (task_state.h). So a queue holds no reference, and
+ * `next` belongs to whoever has taken it from one.
+ *
+ * The watch. A worker in a long poll does not turn its loop, and does not come to its LIFO slot. So of the
+ * workers that sleep while another is awake one has the watch: it sleeps for WATCH_NS at most, and when
+ * a worker that is awake has not turned its loop since the last time, it turns it in its place and takes what
+ * waits there. When nobody has been awake for some time it sleeps like the others, and the first to
+ * wake then wakes another to take the watch. It costs nothing while nothing runs, and no system call on the way
+ * of those that work.
+ */
+#include "worker.h"
+
+#include "driver.h"
+#include "pool.h"
+#include "runtime_internal.h"
+
+/* A second. In models a moment, and then whether or not somebody is awake: they do not sleep for ever. */
+#ifndef EDO_WATCH_ROUNDS
+#define EDO_WATCH_ROUNDS 250
+#endif
+
+enum {
+    LIFO_POLLS = 3,
+    WATCH_NS = 4000000,
+    WATCH_ROUNDS = EDO_WATCH_ROUNDS, /* without anybody awake, before the watch is given up */
+};
+
+static uint32_t next_random(struct edo_worker *worker)
+{
+    uint32_t x = worker->random;
+    x ^= x << 13;
+    x ^= x >> 17;
+    x ^= x << 5;
+    return worker->random = x;
+}
+
+/* ---- Making work ---- */
+
+static void inject(struct edo_pool *pool, struct edo_task *first, struct edo_task *last, uint32_t n)
+{
+    /* Closed: the task is in its list, and is dropped from there (edo_pool_leave). */
+    if (edo_inject_push(&pool->inject, first, last, n))
+        edo_pool_notify(pool);
+}
+
+/* Its queue is full: half of it goes to where all look, with the task behind. */
+static void overflow(struct edo_worker *worker, struct edo_task *task)
+{
+    struct edo_task *tasks[EDO_QUEUE_SIZE / 2];
+    uint32_t n = edo_queue_shed(&worker->queue, tasks);
+    if (n == 0) {
+        /* Thieves made room. */
+        if (!edo_queue_push(&worker->queue, task))
+            inject(worker->pool, task, task, 1);
+        return;
+    }
+    for (uint32_t i = 0; i < n; i++)
+        tasks[i]->next = i + 1 < n ? tasks[i + 1] : task;
+    edo_count_up(&worker->counts.overflows, 1);
+    inject(worker->pool, tasks[0], task, n + 1);
+}
+
+static void push_behind(struct edo_worker *worker, struct edo_task *task)
+{
+    if (edo_unlikely(!edo_queue_push(&worker->queue, task)))
+        overflow(worker, task);
+}
+
+/* The running task goes on: somebody else may want what it pushed. */
+static void push_and_notify(struct edo_worker *worker, struct edo_task *task)
+{
+    push_behind(worker, task);
+    if (!worker->turning)
+        edo_pool_notify(worker->pool);
+}
+
+/* The running task gives way. With nothing else there this worker takes it again at once. */
+static void push_yielding(struct edo_worker *worker, struct edo_task *task)
+{
+    bool alone = edo_queue_length(&worker->queue) == 0;
+    push_behind(worker, task);
+    if (!alone)
+        edo_pool_notify(worker->pool);
+}
+
+/* The slot's task goes, and its place is taken by another; or by none. */
+static struct edo_task *swap_lifo(struct edo_worker *worker, struct edo_task *task)
+{
+    /* Acquires what the pusher released, also when that was this thread: no matter then. */
+    return edo_exchange(&worker->lifo, task, acq_rel);
+}
+
+static void push(struct edo_worker *worker, struct edo_task *task)
+{
+    /* What the loop wakes runs in the order in which it does. */
+    if (edo_unlikely(worker->lifo_off || worker->turning)) {
+        push_and_notify(worker, task);
+    } else if (edo_load(&worker->lifo, relaxed) == NULL) {
+        /* It stays empty: nobody else fills it. Released to the watch. */
+        edo_store(&worker->lifo, task, release);
+    } else {
+        struct edo_task *before = swap_lifo(worker, task);
+        if (before != NULL)
+            push_and_notify(worker, before);
+    }
+}
+
+void edo_worker_schedule(struct edo_pool *pool, struct edo_task *task, bool behind)
+{
+    struct edo_worker *worker = edo_thread.worker;
+    if (worker == NULL || worker->pool != pool) {
+        edo_fetch_add(&pool->handle->remote_schedules, 1, relaxed);
+        inject(pool, task, task, 1);
+        return;
+    }
+    if (edo_unlikely(worker->retired))
+        return; /* all tasks are being dropped */
+    edo_count_up(&worker->counts.local_schedules, 1);
+    if (behind)
+        push_yielding(worker, task);
+    else
+        push(worker, task);
+}
+
+/* ---- Finding work ---- */
+
+/* From the inject queue: one to run, and of the others this worker's share, as far as its queue has room. */
+static struct edo_task *take_injected(struct edo_worker *worker)
+{
+    struct edo_pool *pool = worker->pool;
+    uint32_t length = edo_load(&pool->inject.length, relaxed);
+    if (length == 0)
+        return NULL;
+    uint32_t most = length / pool->count + 1, room = EDO_QUEUE_SIZE / 2;
+    struct edo_task *first = edo_inject_take(&pool->inject, most < room ? most : room);
+    for (struct edo_task *task = first != NULL ? first->next : NULL, *next; task != NULL;
+         task = next) {
+        next = task->next;
+        if (!edo_queue_push(&worker->queue, task))
+            overflow(worker, task);
+    }
+    return first;
+}
+
+static struct edo_task *take_own(struct edo_worker *worker)
+{
+    if (edo_load(&worker->lifo, relaxed) != NULL) {
+        struct edo_task *task = swap_lifo(worker, NULL);
+        if (task != NULL && worker->lifo_polls < LIFO_POLLS) {
+            worker->lifo_off = ++worker->lifo_polls == LIFO_POLLS;
+            return task;
+        }
+        if (task != NULL && !edo_queue_push(&worker->queue, task))
+            overflow(worker, task);
+    }
+    worker->lifo_polls = 0;
+    worker->lifo_off = !worker->pool->lifo;
+    return edo_queue_pop(&worker->queue);
+}
+
+static struct edo_task *next_task(struct edo_worker *worker)
+{
+    struct edo_task *task;
+    if (worker->tick % worker->pool->global_queue_interval == 0 &&
+        (task = edo_inject_take(&worker->pool->inject, 1)) != NULL)
+        return task;
+    task = take_own(worker);
+    return task != NULL ? task : take_injected(worker);
+}
+
+static struct edo_task *steal_from(struct edo_worker *worker, struct edo_worker *victim)
+{
+    uint32_t n;
+    struct edo_task *task = edo_queue_steal(&victim->queue, &worker->queue, &n);
+    if (task != NULL) {
+        edo_count_up(&worker->counts.steals, n);
+        edo_count_up(&worker->counts.steal_operations, 1);
+    }
+    return task;
+}
+
+/* The worker's own queues are empty. */
+static struct edo_task *search(struct edo_worker *worker)
+{
+    struct edo_pool *pool = worker->pool;
+    if (!worker->searching && !(worker->searching = edo_idle_search(&pool->idle)))
+        return NULL;
+    uint32_t start = next_random(worker) % pool->count;
+    for (uint32_t i = 0; i < pool->count; i++) {
+        struct edo_worker *victim = &pool->workers[(start + i) % pool->count];
+        struct edo_task *task = victim != worker ? steal_from(worker, victim) : NULL;
+        if (task != NULL)
+            return task;
+    }
+    return take_injected(worker);
+}
+
+/* Nobody searches any more: whoever made work meanwhile has relied on who did. */
+static void look_once_more(struct edo_pool *pool)
+{
+    bool more = edo_inject_length(&pool->inject) > 0;
+    for (uint32_t i = 0; i < pool->count && !more; i++)
+        more = edo_queue_length(&pool->workers[i].queue) > 0;
+    if (more)
+        edo_pool_notify(pool);
+}
+
+static void stop_searching(struct edo_worker *worker)
+{
+    if (!worker->searching)
+        return;
+    worker->searching = false;
+    if (!edo_idle_found(&worker->pool->idle))
+        return;
+    /* Nobody has the watch: another is to take it. */
+    if (edo_load(&worker->pool->watch, relaxed) < 0)
+        edo_pool_notify(worker->pool);
+    else
+        look_once_more(worker->pool);
+}
+
+/* ---- Running ---- */
+
+static void run(struct edo_worker *worker, struct edo_task *task, struct edo_context *cx)
+{
+    struct edo_pool *pool = worker->pool;
+    worker->tick++;
+    edo_count_up(&worker->counts.polls, 1);
+    uint32_t state = edo_task_state_begin(&task->state);
+    if (edo_unlikely(state & EDO_TASK_ABORTED))
+        edo_task_cancel(task);
+    /* From here on the worker may be another thread's: edo_block_in_place. */
+    else if (!edo_task_poll(task, cx) && !edo_task_state_idle(&task->state))
+        edo_worker_schedule(pool, task, true);
+}
+
+/* Its loop, without sleeping. */
+static void turn(struct edo_worker *worker)
+{
+    worker->turning = true;
+    edo_driver_turn(worker->driver, false);
+    worker->turning = false;
+    edo_store(&worker->turns, edo_load(&worker->turns, relaxed) + 1, relaxed);
+    if (edo_queue_length(&worker->queue) > 0)
+        edo_pool_notify(worker->pool);
+}
+
+/* ---- The watch ---- */
+
+static bool take_watch(struct edo_worker *worker)
+{
+    struct edo_pool *pool = worker->pool;
+    int32_t nobody = -1;
+    if (edo_load(&pool->watch, relaxed) >= 0 || pool->count == 1 ||
+        !edo_cas(&pool->watch, &nobody, (int32_t)worker->index, acquire, relaxed))
+        return false;
+    for (uint32_t i = 0; i < pool->count; i++)
+        edo_store(&pool->workers[i].seen, edo_load(&pool->workers[i].turns, relaxed), relaxed);
+    return true;
+}
+
+/* Serves those that are stuck. A worker that sleeps is in its loop, which then cannot be entered, and has nothing
+ * that waits. Returns a task to run. */
+static struct edo_task *look_after(struct edo_worker *worker)
+{
+    struct edo_pool *pool = worker->pool;
+    struct edo_task *task = NULL;
+    for (uint32_t i = 0; i < pool->count && task == NULL; i++) {
+        struct edo_worker *other = &pool->workers[i];
+        uint32_t turns = edo_load(&other->turns, relaxed);
+        if (other == worker || turns != edo_load(&other->seen, relaxed)) {
+            edo_store(&other->seen, turns, relaxed);
+            continue;
+        }
+        worker->turning = true;
+        edo_driver_turn(other->driver, false);
+        worker->turning = false;
+        if (edo_load(&other->lifo, relaxed) != NULL)
+            task = swap_lifo(other, NULL);
+        /* What the loop has woken is in our queue, and a thief's is empty. */
+        if (task == NULL && (task = take_own(worker)) == NULL)
+            task = steal_from(worker, other);
+    }
+    return task;
+}
+
+static void begin_busy(struct edo_worker *worker)
+{
+    worker->busy_since = edo_clock_ns();
+}
+
+static void end_busy(struct edo_worker *worker)
+{
+    edo_count_up(&worker->counts.busy_ns, edo_clock_ns() - worker->busy_since);
+}
+
+/* Sleeps in its loop, `limit` ns at most. Returns a task that this made ready. */
+static struct edo_task *doze(struct edo_worker *worker, uint64_t limit)
+{
+    worker->turning = true;
+    edo_driver_sleep(worker->driver, limit);
+    worker->turning = false;
+    edo_store(&worker->turns, edo_load(&worker->turns, relaxed) + 1, relaxed);
+    return take_own(worker);
+}
+
+/* Nothing is to be done: sleeps until something is, and returns it; or NULL, and the worker is to look. */
+static struct edo_task *park(struct edo_worker *worker)
+{
+    struct edo_pool *pool = worker->pool;
+    struct edo_idle *idle = &pool->idle;
+    bool last = edo_idle_sleep(idle, worker->index, worker->searching);
+    worker->searching = false;
+    if (last)
+        look_once_more(pool);
+    end_busy(worker);
+    edo_count_up(&worker->counts.parks, 1);
+    edo_handle_hook(pool->handle, pool->handle->hooks.on_thread_park);
+    struct edo_task *task = NULL;
+    bool watch = take_watch(worker);
+    for (uint32_t quiet = 0; !edo_load(&pool->closing, acquire);) {
+        task = doze(worker, watch ? WATCH_NS : UINT64_MAX);
+        if (task == NULL && watch)
+            task = look_after(worker);
+        if (task != NULL || !edo_idle_sleeps(idle, worker->index))
+            break;
+        quiet = WATCH_ROUNDS > 1 && edo_idle_awake(idle) > 0 ? 0 : quiet + 1;
+        if (watch && quiet >= WATCH_ROUNDS) {
+            edo_store(&pool->watch, -1, release);
+            watch = false;
+        }
+    }
+    worker->searching = !edo_idle_rise(idle, worker->index);
+    if (watch)
+        edo_store(&pool->watch, -1, release);
+    edo_handle_hook(pool->handle, pool->handle->hooks.on_thread_unpark);
+    begin_busy(worker);
+    /* Who is woken takes the watch when it finds nothing; or some of this. */
+    if (edo_load(&pool->watch, relaxed) < 0 || edo_queue_length(&worker->queue) > 0)
+        edo_pool_notify(pool);
+    return task;
+}
+
+void edo_worker_run(struct edo_worker *worker)
+{
+    struct edo_pool *pool = worker->pool;
+    struct edo_context cx;
+    edo_context_init(&cx, NULL);
+    cx.random = next_random(worker);
+    begin_busy(worker);
+    while (edo_thread.worker == worker && !edo_load(&pool->closing, relaxed)) {
+        struct edo_task *task = next_task(worker);
+        if (task == NULL && (task = search(worker)) == NULL)
+            task = park(worker);
+        if (task == NULL)
+            continue;
+        stop_searching(worker);
+        run(worker, task, &cx);
+        if (edo_thread.worker == worker && worker->tick % pool->event_interval == 0)
+            turn(worker);
+    }
+}

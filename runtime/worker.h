@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/* A worker of a multi-thread runtime: what one thread at a time needs to run tasks, and what others may take
+ * from it. The thread that is one has it in edo_thread.worker. */
+#ifndef EDO_RUNTIME_WORKER_H
+#define EDO_RUNTIME_WORKER_H
+
+#include "../internal/list.h"
+#include "../internal/sys.h"
+#include "counts.h"
+#include "queue.h"
+
+struct edo_context;
+struct edo_driver;
+struct edo_pool;
+struct edo_task;
+
+struct edo_worker {
+    /* Constant. */
+    struct edo_pool *pool;
+    struct edo_driver *driver;
+    uint32_t index;
+    struct edo_thread_id thread; /* the first that is this worker */
+
+    /* Its thread's. */
+    bool searching;
+    bool turning;        /* in a turn of its loop, after which it looks whether to wake others */
+    bool lifo_off;       /* until a task has run that was not in the LIFO slot */
+    uint32_t lifo_polls; /* in a row out of the LIFO slot */
+    uint32_t tick;       /* polls, for the intervals */
+    bool retired;        /* the runtime has shut down: nothing runs any more */
+    uint64_t busy_since;
+    uint32_t random;
+    uint32_t serial; /* of the last task spawned here */
+    int64_t spare;   /* references to the handle, taken and not given out */
+
+    /* Anybody's. */
+    _Atomic(uint32_t) handed; /* to whoever comes: block_in_place.c */
+    _Atomic(uint32_t) turns;  /* of its loop, by its own thread */
+    _Atomic(uint32_t) seen;   /* turns, when the watch last came by; the watch's */
+    struct edo_lock lock;     /* guards `tasks` */
+    struct edo_list tasks;    /* those spawned here that are not complete, wherever they run */
+    struct edo_counts counts;
+
+    /* The task woken last by the one that runs: it is next, for what they share is in the cache. Only its thread
+     * fills it, when it finds it empty; whoever empties it exchanges. Others take from it only when the
+     * worker is stuck. */
+    _Alignas(64) _Atomic(struct edo_task *) lifo;
+    struct edo_queue queue;
+};
+
+/* Runs tasks on this thread until the runtime shuts down. */
+void edo_worker_run(struct edo_worker *worker);
+
+/* A task is ready, and the caller has set LINKED: puts it into a queue, of the worker that this thread is, or of
+ * all. `behind`: to its end, for a task that gives way. Any thread. */
+void edo_worker_schedule(struct edo_pool *pool, struct edo_task *task, bool behind);
+
+#endif
