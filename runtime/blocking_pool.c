@@ -341,7 +341,7 @@ void edo_blocking_pool_lend(struct edo_blocking_pool *pool)
 {
     edo_lock(&pool->lock);
     pool->lent++;
-    struct worker *spare;
+    struct worker *spare = NULL;
     bool more = pool->head != NULL && reserve(pool, &spare);
     edo_unlock(&pool->lock);
     /* Without one more, what is queued waits for those that there are, this one among them. */
