@@ -18,6 +18,7 @@ CLANG ?= clang
 CLANG_FORMAT ?= clang-format
 FUZZ_SECONDS ?= 60
 SOAK_SECONDS ?= 300
+SECONDS ?= 60
 TEST_LIMIT ?= 900
 REPEAT ?= 1
 COMPARE ?=
@@ -326,7 +327,8 @@ check-examples: examples $(EXAMPLES:%=build/asan/%)
 	done; done
 
 # The runner's own test: a leak, a race, a hang, a crash, a lost test must be noticed.
-RUNNER := tests/runner/wrong_test.c $(addprefix tests/support/,other_threads.c sanitizers.c timeout.c)
+RUNNER := tests/runner/wrong_test.c $(addprefix tests/support/,other_threads.c sanitizers.c timeout.c) \
+	$(addprefix internal/,census.c futex_lock.c sys.c)
 $(foreach f,test asan tsan,$(eval $(call program-rule,$f,build/$f/runner,$(RUNNER) $(if $(filter tsan,$f),$(TSAN_SUPPORT)),-lcriterion)))
 
 check-runner: $(foreach f,test asan tsan,build/$f/runner)
@@ -341,7 +343,7 @@ $(foreach s,$(SOAKS),$(eval $(call program-rule,test,build/$(s:tests/%=%),$s.c $
 # A fuzzer's corpus is tests/fuzz/corpus/NAME/; what it finds is kept in build/fuzz/.
 corpus-of = $(wildcard $(1:%_fuzz=tests/fuzz/corpus/%))
 
-.PHONY: fuzz soak soak-workers
+.PHONY: fuzz soak stress soak-workers
 fuzz: $(FUZZERS:tests/%=build/%)  ## run each tests/fuzz/*_fuzz.c for FUZZ_SECONDS
 	$(Q)$(foreach f,$(notdir $(FUZZERS)),echo "== $f" && mkdir -p build/fuzz/found/$f && \
 		build/fuzz/$f -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=1024 -print_final_stats=1 \
@@ -355,6 +357,12 @@ soak: $(SOAKS:tests/%=build/%) examples  ## run each tests/soak/*.c, for at most
 	$(Q)$(foreach s,$(notdir $(SOAKS)),echo "== $s" && \
 		EDO_BUILD=build SOAK_SECONDS=$(SOAK_SECONDS) timeout --kill-after=10 $$(($(SOAK_SECONDS) + 60)) \
 		build/soak/$s &&) true
+
+# The runtime's soak in more flavors than that of the others.
+$(foreach f,$(WORKERS_IN),$(eval $(call program-rule,$f,build/$f/stress,tests/soak/workers.c $(STRESS) tests/support/sanitizers.c $(if $(filter tsan,$f),tests/support/tsan_close.c) $(LIB))))
+
+stress: $(WORKERS_IN:%=build/%/stress)  ## the multi-thread runtime under stress, plain and under sanitizers, for SECONDS each
+	$(Q)$(foreach f,$(WORKERS_IN),echo "== $f" && build/$f/stress $(SECONDS) &&) true
 
 soak-workers:  ## check-workers twenty times, or REPEAT times
 	$(Q)$(MAKE) check-workers REPEAT=$(if $(filter-out 1,$(REPEAT)),$(REPEAT),20)

@@ -46,6 +46,12 @@ int edo_tcp_new(int fd, uint8_t ready, struct edo_tcp **out)
     return 0;
 }
 
+struct edo_tcp *edo_tcp_clone(struct edo_tcp *stream)
+{
+    edo_registration_keep(&stream->registration);
+    return stream;
+}
+
 void edo_tcp_close(struct edo_tcp *stream)
 {
     if (stream != NULL)

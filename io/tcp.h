@@ -11,8 +11,9 @@
  *     edo_tcp_close(self->conn);
  *
  * A connection is owned by whoever got it, who closes it or makes halves of it. It belongs to the
- * runtime in which it was made and is used on that runtime's thread. Reading and writing go on side
- * by side, in two tasks if you like; several readers get what comes, in no particular order.
+ * runtime in which it was made: to its thread, or on a multi-thread runtime to all of them, and is
+ * watched by the worker on which it first waits. Reading and writing go on side by side, in two tasks if
+ * you like; several readers get what comes, in no particular order.
  *
  * The operations are futures; the buffers they are given live as long as they do. Errors are
  * libuv's: UV_ECONNRESET once after a peer's reset, UV_EPIPE for a write that the peer will not
@@ -49,14 +50,26 @@ struct edo_tcp_connect {
 };
 struct edo_tcp_connect edo_tcp_connect(const struct edo_addr *addr);
 
-/* Takes over a connected stream socket. It is made non-blocking. Returns 0; or an error (UV_EEXIST
- * when this runtime watches it already), the descriptor still the caller's. */
+/* Takes over a connected stream socket. It is made non-blocking. Returns 0; or an error (UV_ENOTSOCK,
+ * UV_EEXIST when this runtime watches it already), the descriptor still the caller's. A multi-thread
+ * runtime does not look at it yet: what epoll has against it comes from the first operation that waits,
+ * and from all others that would. */
 int edo_tcp_from_fd(int fd, struct edo_tcp **stream);
 
-/* Gives the descriptor back, the connection's memory freed; it stays non-blocking. */
+/* Gives the descriptor back, the connection's memory freed; it stays non-blocking. On a multi-thread
+ * runtime it may be a duplicate, close-on-exec, the other being closed as soon as it may; or UV_EMFILE,
+ * and the connection is still the caller's. UV_ECANCELED likewise, when another owner has closed it. */
 int edo_tcp_into_fd(struct edo_tcp *stream);
 
-/* Closes and frees. Operations under way in other tasks end with UV_ECANCELED. NULL is fine. */
+/* Another owner of the same connection, for a task that is to close it under others, say: each owner
+ * closes; the first to do so ends it, and the others' calls return UV_ECANCELED. */
+struct edo_tcp *edo_tcp_clone(struct edo_tcp *stream);
+
+/* Closes, and frees with the last owner. Operations under way in other tasks end with UV_ECANCELED: those
+ * that have been polled. To begin one takes an owner; so on a multi-thread runtime, where others go on at
+ * the same time, whoever closes and whoever may begin have one each, or a half each. The descriptor is
+ * closed now, or, from a thread that cannot have the loop of the worker that watches it, moments later.
+ * NULL is fine. */
 void edo_tcp_close(struct edo_tcp *stream);
 
 /* What follows takes a connection or, where it fits, a half of one. */

@@ -70,6 +70,12 @@ int edo_tcp_listener_from_fd(int fd, struct edo_tcp_listener **listener)
     return error;
 }
 
+struct edo_tcp_listener *edo_tcp_listener_clone(struct edo_tcp_listener *listener)
+{
+    edo_registration_keep(&listener->registration);
+    return listener;
+}
+
 void edo_tcp_listener_close(struct edo_tcp_listener *listener)
 {
     if (listener != NULL)

@@ -9,7 +9,8 @@
  *         edo_task_detach(SPAWN(NEW(serve, .conn = self->accept.stream)));
  *     }
  *
- * Owned by whoever made it; used on the thread of the runtime it was made in.
+ * Owned by whoever made it; used on the thread of the runtime it was made in, or on a multi-thread one's
+ * by any. Several tasks may accept at once.
  */
 #ifndef EDO_IO_TCP_LISTENER_H
 #define EDO_IO_TCP_LISTENER_H
@@ -37,7 +38,12 @@ struct edo_tcp_listen_options {
 /* Takes over a listening socket; made non-blocking. On failure it is still the caller's. */
 int edo_tcp_listener_from_fd(int fd, struct edo_tcp_listener **listener);
 
-/* Closes and frees. Accepts under way end with UV_ECANCELED. NULL is fine. */
+/* Another owner of the same listener: each closes; the first to do so ends the accepts of all, those that
+ * come later too. As with a connection (tcp.h), on a multi-thread runtime whoever closes and whoever
+ * accepts have one each. */
+struct edo_tcp_listener *edo_tcp_listener_clone(struct edo_tcp_listener *listener);
+
+/* Closes, and frees with the last owner. Accepts under way end with UV_ECANCELED. NULL is fine. */
 void edo_tcp_listener_close(struct edo_tcp_listener *listener);
 
 /* Where it listens. 0 or an error. */

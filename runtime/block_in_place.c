@@ -7,6 +7,7 @@
  * counted in pool->running: the one that comes counts itself first, unless the pool has ended.
  */
 #include "blocking.h"
+#include "blocking_pool.h"
 #include "pool.h"
 #include "runtime_internal.h"
 
@@ -34,7 +35,10 @@ static enum edo_poll stand_in_poll(struct edo_future *future, struct edo_context
     if (take(worker)) {
         edo_thread =
             (struct edo_thread){.current = pool->handle, .running = pool->handle, .worker = worker};
+        /* Maybe to the end of the runtime: blocking work must not lack the thread. */
+        edo_blocking_pool_lend(pool->handle->blocking);
         edo_worker_run(worker);
+        edo_blocking_pool_return(pool->handle->blocking);
     }
     edo_pool_leave(pool);
     edo_thread = outer;
@@ -52,15 +56,18 @@ int edo_block_in_place(void (*function)(void *argument), void *argument)
         (thread->local != NULL && edo_handle_mine(thread->local)))
         return UV_EINVAL;
     if (worker != NULL) {
+        /* From the next line on it may be the other's, whose spawn and detach are not ours as a worker. */
+        thread->worker = NULL;
         edo_store(&worker->handed, 1, release);
         EDO_JOIN_HANDLE(void)
         other = EDO_SPAWN_BLOCKING_ON(running, EDO_NEW(stand_in, .worker = worker));
         int error = edo_task_error(other);
         edo_task_detach(other);
-        if (error < 0 && take(worker))
+        if (error < 0 && take(worker)) {
+            thread->worker = worker;
             return error;
+        }
     }
-    thread->worker = NULL;
     thread->running = NULL;
     function(argument);
     thread->running = running;

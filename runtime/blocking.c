@@ -91,6 +91,9 @@ struct edo_task *edo_task_start_blocking_(struct edo_task *task, struct edo_futu
     task->waker.ops = &edo_blocking_waker;
     /* On no inject list, whoever spawns it; nobody has it yet. */
     edo_task_state_unlink(&task->state);
+    const struct edo_builder *hooks = &task->home->hooks;
+    if (edo_unlikely(hooks->on_task_spawn != NULL))
+        hooks->on_task_spawn(hooks->hook_arg, edo_task_id_(task));
     int error = edo_blocking_pool_submit(task->home->blocking, task);
     if (error == 0)
         return task;

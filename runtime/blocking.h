@@ -25,18 +25,29 @@ extern "C" {
 #endif
 
 /* SPAWN_BLOCKING(future): moves the future to a thread where it may block, and returns its join handle. It is
- * run there from its beginning to its end: where it awaits, the thread waits. It is a task in all else: aborted
- * before it has begun, it is dropped and never runs; later, an abort does nothing. When the runtime is dropped,
- * what has begun is waited for, and what has not is dropped. Inside, the runtime is entered: SPAWN and timers
- * work, and a handle's edo_handle_block_on. On failure (edo_task_error: UV_ENOMEM, UV_EAGAIN when no thread
- * can be had and none is there, EDO_ENORUNTIME, EDO_ESHUTDOWN) the future is dropped. Any thread. */
+ * run there from its beginning to its end: where it awaits, the thread waits. It is a task in all else. Aborted
+ * before it has begun, it never runs: it is dropped by the thread whose turn it would have been, and its handle
+ * reports UV_ECANCELED from then on. Later, an abort does nothing.
+ *
+ * Inside, the runtime is entered: SPAWN works, edo_handle_block_on, and a runtime of its own. Sleeps and I/O do
+ * where the runtime is multi-thread, elsewhere they end with EDO_ENORUNTIME: a current-thread runtime's are for
+ * the thread that runs it. There is no budget: it gives way to nobody.
+ *
+ * When the runtime ends, what has begun is waited for, as long as the end may take (edo_runtime_drop and its
+ * sisters); what has not is dropped, and its handle reports UV_ECANCELED. So does that of one that is spawned
+ * later. It must not drop its own runtime, which would wait for it. Work under way or queued holds a paused
+ * clock back, but does not keep the loop of a host going (runtime/embed.h).
+ *
+ * On failure (edo_task_error: UV_ENOMEM, EDO_ENORUNTIME, UV_EAGAIN when no thread can be had and there is none)
+ * the future is dropped. With one thread there, what finds no other waits for it. Any thread. */
 #define EDO_SPAWN_BLOCKING(...) EDO_SPAWN_BLOCKING_ON((struct edo_handle *)NULL, __VA_ARGS__)
 
 /* SPAWN_BLOCKING_ON(handle, future): the same on the runtime behind a handle. */
 #define EDO_SPAWN_BLOCKING_ON(handle, ...) EDO_SPAWN_WITH_(EDO_START_BLOCKING_, handle, __VA_ARGS__)
 
 /* edo_call(function, argument): a future of what function(argument) returns. For functions that block:
- * SPAWN_BLOCKING(edo_call(compress, &job)). */
+ * SPAWN_BLOCKING(edo_call(compress, &job)), the job being alive until it is joined. Cancel safe: it is called
+ * by the only poll. */
 struct edo_call {
     EDO_FUTURE(int);
     int (*function)(void *argument);

@@ -38,7 +38,6 @@ struct worker {
 
 struct edo_blocking_pool {
     struct edo_handle *handle;
-    struct edo_builder options; /* its name aside */
     uint32_t max, seed;
     uint64_t keep_alive; /* ns */
 
@@ -47,7 +46,8 @@ struct edo_blocking_pool {
     uint64_t queued;
     struct edo_list idle; /* those that went idle last are last */
     uint32_t idle_count;
-    uint32_t threads; /* that run work, will, or may be given some: at most max */
+    uint32_t threads; /* that run work, will, or may be given some: at most max, and those lent */
+    uint32_t lent;    /* of these, are workers of the runtime */
     uint32_t present; /* the same, and those that have not left their id yet */
     uint32_t serial;  /* of the last thread */
     struct worker *spare, *all;
@@ -67,7 +67,6 @@ struct edo_blocking_pool *edo_blocking_pool_new(const struct edo_builder *builde
     if (pool == NULL)
         return NULL;
     pool->handle = handle;
-    pool->options = *builder;
     pool->max = builder->max_blocking_threads != 0 ? builder->max_blocking_threads : MAX_THREADS;
     pool->keep_alive =
         (builder->thread_keep_alive != 0 ? builder->thread_keep_alive : KEEP_ALIVE_MS) *
@@ -218,8 +217,7 @@ static void leave(struct edo_blocking_pool *pool, struct worker *worker)
     edo_unlock(&pool->lock);
     if (tell)
         edo_handle_signal(handle);
-    if (pool->options.on_thread_stop != NULL)
-        pool->options.on_thread_stop(pool->options.hook_arg);
+    edo_handle_hook(handle, handle->hooks.on_thread_stop);
 
     edo_lock(&pool->lock);
     worker->spare = pool->spare;
@@ -245,8 +243,7 @@ static void *run_worker(void *arg)
     struct worker *worker = arg;
     struct edo_blocking_pool *pool = worker->pool;
     edo_thread.current = pool->handle;
-    if (pool->options.on_thread_start != NULL)
-        pool->options.on_thread_start(pool->options.hook_arg);
+    edo_handle_hook(pool->handle, pool->handle->hooks.on_thread_start);
     struct edo_context cx;
     edo_context_init(&cx, NULL);
     work(pool, worker, &cx);
@@ -284,7 +281,20 @@ static int start(struct edo_blocking_pool *pool, struct worker *worker)
     return error;
 }
 
-/* Counts one thread more. */
+/* Under the lock: counts one thread more, if there may be one, and has its record, or NULL. */
+static bool reserve(struct edo_blocking_pool *pool, struct worker **spare)
+{
+    if (pool->threads - pool->lent >= pool->max)
+        return false;
+    pool->threads++;
+    pool->present++;
+    *spare = pool->spare;
+    if (*spare != NULL)
+        pool->spare = (*spare)->spare;
+    return true;
+}
+
+/* One thread more, which has been counted. */
 static int grow(struct edo_blocking_pool *pool, struct worker *spare, const struct edo_task *task)
 {
     int error = start(pool, spare);
@@ -321,16 +331,29 @@ int edo_blocking_pool_submit(struct edo_blocking_pool *pool, struct edo_task *ta
         return 0;
     }
     push(pool, task);
-    bool more = pool->threads < pool->max;
-    struct worker *spare = pool->spare;
-    if (more) {
-        pool->threads++;
-        pool->present++;
-        if (spare != NULL)
-            pool->spare = spare->spare;
-    }
+    struct worker *spare;
+    bool more = reserve(pool, &spare);
     edo_unlock(&pool->lock);
     return more ? grow(pool, spare, task) : 0;
+}
+
+void edo_blocking_pool_lend(struct edo_blocking_pool *pool)
+{
+    edo_lock(&pool->lock);
+    pool->lent++;
+    struct worker *spare = NULL;
+    bool more = pool->head != NULL && reserve(pool, &spare);
+    edo_unlock(&pool->lock);
+    /* Without one more, what is queued waits for those that there are, this one among them. */
+    if (more)
+        grow(pool, spare, NULL);
+}
+
+void edo_blocking_pool_return(struct edo_blocking_pool *pool)
+{
+    edo_lock(&pool->lock);
+    pool->lent--;
+    edo_unlock(&pool->lock);
 }
 
 /* The end. */

@@ -9,7 +9,7 @@
 
 #include "runtime_internal.h"
 
-/* As the builder says: limit, keep-alive, names, stack, hooks. NULL: no memory. */
+/* As the builder says: limit and keep-alive. Names, stacks and hooks are the handle's. NULL: no memory. */
 struct edo_blocking_pool *edo_blocking_pool_new(const struct edo_builder *builder,
                                                 struct edo_handle *handle);
 
@@ -21,6 +21,11 @@ void edo_blocking_pool_free(struct edo_blocking_pool *pool);
  * the pool is closed; UV_EAGAIN or UV_ENOMEM when no thread can be had and there is none. Any thread, holding a
  * reference to the task and one to the handle. */
 int edo_blocking_pool_submit(struct edo_blocking_pool *pool, struct edo_task *task);
+
+/* This thread, one of the pool's, is a worker of the runtime for a while, and does not count among those that there
+ * may be: work that is queued goes on without it. */
+void edo_blocking_pool_lend(struct edo_blocking_pool *pool);
+void edo_blocking_pool_return(struct edo_blocking_pool *pool);
 
 /* Takes no more, has its idle threads leave, and cancels on this thread what has not begun. */
 void edo_blocking_pool_close(struct edo_blocking_pool *pool);

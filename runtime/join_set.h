@@ -18,8 +18,8 @@
  *
  * The tasks are tasks as SPAWN makes them: they run by themselves, on the runtime's threads, which may be
  * several, and on several runtimes. One that ends puts itself on a list and wakes who waits: an end costs the
- * same among ten and among a hundred thousand. Beyond its task it is no allocation; the set has one, made by
- * the first spawn and freed by edo_join_set_drop, in FINALLY, also when the set is empty by then.
+ * same among ten and among a hundred thousand. Each is one allocation, as any task. The set is one more, made by
+ * the first spawn and freed by edo_join_set_drop: in FINALLY, also when the set is empty by then.
  *
  * The set is used by one task, or thread, at a time, on whichever executor. It is a pointer: it may be moved
  * while no future of it is under way, and is a `JOIN_SET(int) *` for functions. It is typed by the output that
@@ -51,8 +51,9 @@ typedef struct edo_join_set *edo_join_set_place_ __attribute__((may_alias));
 #define EDO_JOIN_SET(...) EDO_TYPED_(edo_join_set, EDO_OUTPUT_(__VA_ARGS__))
 
 /* edo_join_set_spawn(&set, future), edo_join_set_spawn_on(&set, handle, future), …: as SPAWN, SPAWN_ON, … of
- * task.h, blocking.h and local_set.h, into a set. 0; or a negative error, that of edo_task_error: the future was dropped, and
- * the set is as it was. Where the runtime has shut down, it is 0, and the task one that was aborted. */
+ * task.h, blocking.h and local_set.h, into a set. 0; or a negative error, that of edo_task_error: the future was
+ * dropped, and the set is as it was. Where the runtime has shut down, it is 0, and the task one that was
+ * aborted. */
 #define edo_join_set_spawn(set, ...) \
     edo_join_set_spawn_on(set, (struct edo_handle *)NULL, __VA_ARGS__)
 #define edo_join_set_spawn_on(set, handle, ...) \
@@ -67,7 +68,7 @@ typedef struct edo_join_set *edo_join_set_place_ __attribute__((may_alias));
     EDO_JOIN_SET_SPAWN_(edo_task_start_, set, edo_local_handle_(local_set), __VA_ARGS__)
 
 /* Of the task that was spawned into the set last, as long as it is in there: its id; a new abort handle,
- * the caller's to drop. 0 and NULL when it has been joined, or could not be spawned. */
+ * the caller's to drop, which may be kept longer. 0 and NULL when it has been joined, or could not be spawned. */
 #define edo_join_set_last_id(set) edo_task_id_(edo_join_set_last_(EDO_JOIN_SET_PLACE_(set)))
 #define edo_join_set_last_abort_handle(set) \
     edo_abort_handle_(edo_join_set_last_(EDO_JOIN_SET_PLACE_(set)))
@@ -158,11 +159,12 @@ struct edo_join_set_shutdown {
 };
 #define edo_join_set_shutdown(set) edo_join_set_shutdown_(EDO_JOIN_SET_PLACE_(set))
 
-/* Takes all tasks out of the set: they go on by themselves, and their outputs go with them. */
+/* Takes all tasks out of the set: they go on by themselves, and their outputs go with them. A join_next that waits
+ * in another branch finds the set empty. */
 #define edo_join_set_detach_all(set) edo_join_set_leave_(EDO_JOIN_SET_PLACE_(set), false)
 
-/* Aborts all tasks, waits for none, and frees what the set has; it is empty then, and may be used again. For
- * FINALLY; nothing for an empty one. */
+/* The same, and aborts them, waiting for none. What the set has is freed; it is empty, and may be used again. For
+ * FINALLY. */
 #define edo_join_set_drop(set) edo_join_set_leave_(EDO_JOIN_SET_PLACE_(set), true)
 
 /* Behind the macros. An entry lies behind the future, in the task's frame: its waker is what the task wakes when it

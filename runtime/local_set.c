@@ -96,6 +96,17 @@ static bool park(struct edo_handle *handle)
     return !edo_handle_pending(handle);
 }
 
+/* A poll of the set ends: there is nothing left to do, or all who wait are woken for it; and for the last task's
+ * end, if that is what they wait for. */
+static void settle(struct edo_local_set *set)
+{
+    bool ended = set->awaited && set->scheduler.live == 0;
+    if (ended)
+        set->awaited = false;
+    if (set->scheduler.head != NULL || !park(set->scheduler.handle) || ended)
+        edo_handle_signal(set->scheduler.handle);
+}
+
 static bool is_empty(struct edo_local_set *set)
 {
     return set->scheduler.live == 0 && !edo_handle_pending(set->scheduler.handle);
@@ -133,13 +144,8 @@ static enum edo_poll poll_runner(struct edo_local_set *set, struct edo_future *c
         set->awaited = set->awaited || child == NULL;
     }
     edo_unlock(&handle->lock);
-    if (!nested) {
-        bool ended = set->awaited && set->scheduler.live == 0;
-        if (ended)
-            set->awaited = false;
-        if (set->scheduler.head != NULL || !park(handle) || ended)
-            edo_handle_signal(handle);
-    }
+    if (!nested)
+        settle(set);
     edo_waker_forget(old);
     edo_waker_forget(spare);
     return poll;
@@ -165,7 +171,8 @@ static enum edo_poll edo_local_set_run_until_poll(struct edo_future *future, str
         edo_thread.local = handle;
     edo_future_drop(self->child, cx);
     edo_thread.local = outer;
-    return EDO_READY;
+    /* A child whose FINALLY panics is one that panicked. */
+    return cx->walk == EDO_WALK_POLL && cx->panic.name != NULL ? EDO_PENDING : EDO_READY;
 }
 
 struct edo_local_set_run_until edo_local_set_run_until_(struct edo_local_set *set,

@@ -305,10 +305,21 @@ static void end(struct edo_registration *r, struct edo_list *woken)
     take_waiters(r, ALL, woken);
 }
 
+void edo_registration_keep(struct edo_registration *r)
+{
+    lock(r);
+    r->refs++;
+    unlock(r);
+}
+
 void edo_registration_close(struct edo_registration *r)
 {
     struct edo_list woken;
     lock(r);
+    if (r->closed) {
+        unref(r);
+        return;
+    }
     end(r, &woken);
     int fd = take_fd(r);
     bool bound = r->bound;
@@ -329,8 +340,8 @@ int edo_registration_release(struct edo_registration *r)
     bool entered = enter && edo_driver_enter(r->driver);
     struct edo_list woken;
     lock(r);
-    int fd = r->fd;
-    bool duplicate = r->inside > 0 || (r->shared && r->bound && !entered);
+    int fd = r->closed ? UV_ECANCELED : r->fd;
+    bool duplicate = fd >= 0 && (r->inside > 0 || (r->shared && r->bound && !entered));
     if (duplicate) {
         fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
         if (fd < 0)

@@ -54,6 +54,9 @@ struct edo_io_waiter {
  * operation first waits, to that of the worker which runs it: the errors of libuv come from edo_registration_wait. */
 int edo_registration_open(struct edo_registration *registration, int fd, uint8_t ready);
 
+/* Makes another owner of it. The first to close it ends it; the memory waits for all of them. */
+void edo_registration_keep(struct edo_registration *registration);
+
 /* Ends it, on the thread of its runtime, or anywhere when that is gone or has many: waiters are woken, and all
  * calls from now on return UV_ECANCELED. The descriptor is closed as soon as libuv has let go of it and nobody
  * is inside a system call with it: before that its number cannot come again. */
@@ -61,7 +64,7 @@ void edo_registration_close(struct edo_registration *registration);
 
 /* Ends it likewise, but returns the descriptor, which nobody watches. Where another thread has the loop, or is
  * inside a system call, it is a duplicate, close-on-exec; then UV_EMFILE may come instead, and nothing is
- * changed. */
+ * changed; as with UV_ECANCELED, when another owner has closed it. */
 int edo_registration_release(struct edo_registration *registration);
 
 /* What is ready of `interest`, as far as is known: an operation is worth trying. UV_ECANCELED when it is

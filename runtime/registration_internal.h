@@ -17,7 +17,7 @@ struct edo_registration {
     int fd;    /* -1: closed, or given away */
     int error; /* why libuv does not watch it; whoever has to wait is told */
     uint32_t
-        refs; /* the owner; waiters, woken ones too; who is inside; libuv; the note under way */
+        refs; /* owners; waiters, woken ones too; who is inside; libuv; the note under way */
     uint32_t inside; /* shared: system calls under way on fd */
     uint8_t ready;
     uint8_t wanted; /* interest that libuv is to have */

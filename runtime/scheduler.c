@@ -90,6 +90,8 @@ bool edo_run_batch(struct edo_runtime *runtime, struct edo_task *until)
         if (task == NULL)
             return false;
         run(runtime, task);
+        if (edo_unlikely(runtime->failed))
+            break;
         if (until != NULL && (edo_task_state_peek(&until->state) & EDO_TASK_COMPLETE))
             break;
     }

@@ -282,8 +282,10 @@ static void count_poll_time(struct edo_counts *counts, const struct edo_histogra
     edo_count_up(&counts->poll_time[bucket], 1);
 }
 
-/* What only some builders ask for, around a poll. */
-static enum edo_poll poll_observed(struct edo_task *task, struct edo_context *cx)
+/* What only some builders ask for, around a poll. Kept out of edo_task_poll, as `panicked` is: what they use of the
+ * stack and the registers would be saved at every poll. */
+__attribute__((noinline)) static enum edo_poll poll_observed(struct edo_task *task,
+                                                             struct edo_context *cx)
 {
     const struct edo_builder *hooks = &task->home->hooks;
     uint64_t id = edo_task_id_(task);
@@ -306,6 +308,14 @@ static void count_budget_yield(struct edo_handle *handle)
         edo_count_up(&counts->budget_yields, 1);
 }
 
+__attribute__((noinline)) static bool panicked(struct edo_task *task, struct edo_context *cx)
+{
+    char *report = edo_task_panic_report(task, cx);
+    cx->panic.name = NULL;
+    edo_task_drop_future(task, true, report);
+    return true;
+}
+
 bool edo_task_poll(struct edo_task *task, struct edo_context *cx)
 {
     cx->waker = &task->waker;
@@ -318,12 +328,8 @@ bool edo_task_poll(struct edo_task *task, struct edo_context *cx)
     edo_thread.task = NULL;
     if (edo_unlikely(cx->budget == 0))
         count_budget_yield(task->home);
-    if (edo_unlikely(cx->panic.name != NULL)) {
-        char *report = edo_task_panic_report(task, cx);
-        cx->panic.name = NULL;
-        edo_task_drop_future(task, true, report);
-        return true;
-    }
+    if (edo_unlikely(cx->panic.name != NULL))
+        return panicked(task, cx);
     if (poll == EDO_READY)
         edo_task_finish(task, EDO_STATE_DONE, NULL);
     return poll == EDO_READY;

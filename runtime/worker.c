@@ -204,13 +204,28 @@ static struct edo_task *search(struct edo_worker *worker)
     return take_injected(worker);
 }
 
+/* Nobody searches any more: whoever made work meanwhile has relied on who did. */
+static void look_once_more(struct edo_pool *pool)
+{
+    bool more = edo_inject_length(&pool->inject) > 0;
+    for (uint32_t i = 0; i < pool->count && !more; i++)
+        more = edo_queue_length(&pool->workers[i].queue) > 0;
+    if (more)
+        edo_pool_notify(pool);
+}
+
 static void stop_searching(struct edo_worker *worker)
 {
     if (!worker->searching)
         return;
     worker->searching = false;
-    if (edo_idle_found(&worker->pool->idle))
+    if (!edo_idle_found(&worker->pool->idle))
+        return;
+    /* Nobody has the watch: another is to take it. */
+    if (edo_load(&worker->pool->watch, relaxed) < 0)
         edo_pool_notify(worker->pool);
+    else
+        look_once_more(worker->pool);
 }
 
 /* ---- Running ---- */
@@ -286,16 +301,6 @@ static void begin_busy(struct edo_worker *worker)
 static void end_busy(struct edo_worker *worker)
 {
     edo_count_up(&worker->counts.busy_ns, edo_clock_ns() - worker->busy_since);
-}
-
-/* The last that searched has found nothing: whoever made work since then has relied on it. */
-static void look_once_more(struct edo_pool *pool)
-{
-    bool more = edo_inject_length(&pool->inject) > 0;
-    for (uint32_t i = 0; i < pool->count && !more; i++)
-        more = edo_queue_length(&pool->workers[i].queue) > 0;
-    if (more)
-        edo_pool_notify(pool);
 }
 
 /* Sleeps in its loop, `limit` ns at most. Returns a task that this made ready. */

@@ -107,7 +107,7 @@ Test(blocking_client, what_the_server_says_is_what_a_function_returns)
     cr_assert_eq(blocking_client_get(&other, "k", text, sizeof text), UV_EPROTO);
     cr_assert_eq(blocking_client_next_message(&other, 1, text, sizeof text), UV_ETIMEDOUT);
     for (int i = 1; i < 10; i++) {
-        char sent[16];
+        char sent[12];
         snprintf(sent, sizeof sent, "%d", i);
         cr_assert_eq(blocking_client_publish(&client, "c", sent), 1);
         cr_assert_eq(blocking_client_next_message(&other, PATIENCE_MS, text, sizeof text), 0);

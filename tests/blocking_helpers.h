@@ -17,7 +17,7 @@
 /* Of all jobs of a test. */
 struct log_of_jobs {
     _Atomic(int) begun, finals, running, most;
-    _Atomic(int) order; /* of the beginnings, a decimal digit each: 123 */
+    _Atomic(unsigned) order; /* of the beginnings, a decimal digit each: 123 */
 };
 
 struct job {
@@ -37,7 +37,7 @@ __attribute__((unused)) ASYNC(job)
     ASYNC_BEGIN;
     struct log_of_jobs *log = self->log;
     edo_fetch_add(&log->begun, 1, relaxed);
-    edo_store(&log->order, 10 * edo_load(&log->order, relaxed) + self->name, relaxed);
+    edo_store(&log->order, 10 * edo_load(&log->order, relaxed) + (unsigned)self->name, relaxed);
     int running = edo_fetch_add(&log->running, 1, relaxed) + 1;
     int most = edo_load(&log->most, relaxed);
     while (most < running && !edo_cas_weak(&log->most, &most, running, relaxed, relaxed))
@@ -66,14 +66,6 @@ HELPER int join_here(JOIN_HANDLE(int) handle)
     struct edo_join join = edo_join(handle, &output);
     MUST(edo_park_on(&join.future_) == 0);
     return join.output < 0 ? join.output : output;
-}
-
-/* Of whichever kind this run is for, unless it is paused. */
-HELPER struct edo_runtime *runtime_with(struct edo_builder builder)
-{
-    struct edo_runtime *runtime;
-    cr_assert_eq(test_runtime_build(&builder, &runtime), 0);
-    return runtime;
 }
 
 /* Until so many threads are idle: one that has ended its work is so a moment later. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Blocking work as tasks: outputs, aborts, panics, what it may do. */
+#include "io_helpers.h"
 #include "blocking_helpers.h"
 
 /* ---- Outputs ---- */
@@ -84,7 +85,8 @@ Test(blocking, it_is_spawned_on_a_handle_and_joined_anywhere)
 {
     struct baseline start = baseline();
     struct log_of_jobs log = {0};
-    struct edo_runtime *runtime = runtime_with((struct edo_builder){0});
+    struct edo_runtime *runtime;
+    cr_assert_eq(test_runtime_new(&runtime), 0);
     /* Nobody runs the runtime. */
     JOIN_HANDLE(int)
     handle = SPAWN_BLOCKING_ON(edo_runtime_handle(runtime), NEW(job, .log = &log, .name = 5));
@@ -102,7 +104,8 @@ Test(blocking, a_detached_one_goes_on_and_its_output_goes_with_it)
     struct edo_event begun, go;
     edo_event_init(&begun);
     edo_event_init(&go);
-    struct edo_runtime *runtime = runtime_with((struct edo_builder){0});
+    struct edo_runtime *runtime;
+    cr_assert_eq(test_runtime_new(&runtime), 0);
     edo_task_detach(SPAWN_BLOCKING_ON(edo_runtime_handle(runtime),
                                       NEW(job, .log = &log, .begun = &begun, .go = &go)));
     edo_event_wait(&begun);
@@ -271,6 +274,69 @@ Test(blocking, where_it_awaits_its_thread_waits)
     cr_assert_eq(RUN(NEW(talks)), 1000 + MESSAGES);
 }
 
+/* By the handle, where the thread is nobody's: as any other that blocks. */
+struct blocks_on {
+    FUTURE(int);
+};
+
+ASYNC(blocks_on)
+{
+    ASYNC_BEGIN;
+    struct edo_join join = edo_join(SPAWN(NEW(answers, .not_here = pthread_self())), &self->output);
+    MUST(edo_handle_block_on(edo_handle_current(), &join) == 0 && join.output == 0);
+    MUST(edo_thread.running == NULL);
+    RETURN(self->output);
+    ASYNC_END;
+}
+
+struct awaits_that {
+    FUTURE(int);
+    int value;
+    struct edo_join join;
+};
+
+ASYNC(awaits_that)
+{
+    ASYNC_BEGIN;
+    AWAIT(self->join, edo_join(SPAWN_BLOCKING(NEW(blocks_on)), &self->value));
+    RETURN(self->value);
+    ASYNC_END;
+}
+
+Test(blocking, it_may_block_on_its_runtime_by_the_handle)
+{
+    cr_assert_eq(RUN(NEW(awaits_that)), 1000);
+}
+
+/* Time is the workers', who turn the loops; a current-thread runtime has but the one that runs it. */
+struct sleeps {
+    FUTURE(int);
+    struct edo_sleep sleep;
+    uint64_t start;
+};
+
+ASYNC(sleeps)
+{
+    ASYNC_BEGIN;
+    self->start = edo_clock_ns();
+    AWAIT(self->sleep, edo_sleep(20));
+    MUST(self->sleep.output != 0 || edo_clock_ns() - self->start >= 20 * (uint64_t)MS);
+    RETURN(self->sleep.output);
+    ASYNC_END;
+}
+
+Test(blocking, it_sleeps_where_its_runtime_has_workers)
+{
+    struct edo_runtime *runtime;
+    cr_assert_eq(edo_runtime_new(&runtime), 0);
+    cr_assert_eq(join_here(SPAWN_BLOCKING_ON(edo_runtime_handle(runtime), NEW(sleeps))),
+                 EDO_ENORUNTIME);
+    edo_runtime_drop(runtime);
+    cr_assert_eq(edo_runtime_new(&runtime, .flavor = EDO_MULTI_THREAD, .worker_threads = 1), 0);
+    cr_assert_eq(join_here(SPAWN_BLOCKING_ON(edo_runtime_handle(runtime), NEW(sleeps))), 0);
+    edo_runtime_drop(runtime);
+}
+
 /* What wakes itself, and what has no budget: it gives way to nobody. */
 struct greedy {
     FUTURE(int);
@@ -301,7 +367,8 @@ ASYNC_FINALLY:
 Test(blocking, it_has_no_budget)
 {
     struct baseline start = baseline();
-    struct edo_runtime *runtime = runtime_with((struct edo_builder){0});
+    struct edo_runtime *runtime;
+    cr_assert_eq(test_runtime_new(&runtime), 0);
     MPSC_SENDER(int) tx;
     receiver rx;
     cr_assert_eq(edo_mpsc(&tx, &rx, EDO_UNBOUNDED), 0);
@@ -324,7 +391,8 @@ Test(blocking, aborted_before_it_begins_it_is_dropped_and_never_runs)
     struct edo_event begun, go;
     edo_event_init(&begun);
     edo_event_init(&go);
-    struct edo_runtime *runtime = runtime_with((struct edo_builder){.max_blocking_threads = 1});
+    struct edo_runtime *runtime;
+    cr_assert_eq(test_runtime_new(&runtime, .max_blocking_threads = 1), 0);
     struct edo_handle *on = edo_runtime_handle(runtime);
     JOIN_HANDLE(int)
     first = SPAWN_BLOCKING_ON(on, NEW(job, .log = &log, .name = 1, .begun = &begun, .go = &go));
@@ -363,7 +431,8 @@ Test(blocking, aborted_while_it_begins)
 {
     struct baseline start = baseline();
     struct log_of_jobs log = {0};
-    struct edo_runtime *runtime = runtime_with((struct edo_builder){.max_blocking_threads = 2});
+    struct edo_runtime *runtime;
+    cr_assert_eq(test_runtime_new(&runtime, .max_blocking_threads = 2), 0);
     int cancelled = 0;
     for (int i = 0; i < 200; i++) {
         JOIN_HANDLE(int)
@@ -406,7 +475,8 @@ Test(blocking, an_abort_does_not_end_one_that_awaits)
     cr_assert_eq(edo_oneshot(&tx, &rx), 0);
     int value = 0;
     struct edo_oneshot_recv recv = edo_oneshot_recv(rx, &value);
-    struct edo_runtime *runtime = runtime_with((struct edo_builder){0});
+    struct edo_runtime *runtime;
+    cr_assert_eq(test_runtime_new(&runtime), 0);
     JOIN_HANDLE(int)
     handle =
         SPAWN_BLOCKING_ON(edo_runtime_handle(runtime), NEW(waits, .begun = &begun, .recv = &recv));
@@ -428,7 +498,8 @@ Test(blocking, it_is_not_traced)
     edo_event_init(&begun);
     edo_event_init(&go);
     struct log_of_jobs log = {0};
-    struct edo_runtime *runtime = runtime_with((struct edo_builder){0});
+    struct edo_runtime *runtime;
+    cr_assert_eq(test_runtime_new(&runtime), 0);
     JOIN_HANDLE(int)
     handle = SPAWN_BLOCKING_ON(edo_runtime_handle(runtime),
                                NEW(job, .log = &log, .begun = &begun, .go = &go));
@@ -467,7 +538,8 @@ Test(blocking, a_panic_ends_its_task_alone_and_the_handle_reports_it)
 {
     struct baseline start = baseline();
     struct log_of_jobs log = {0};
-    struct edo_runtime *runtime = runtime_with((struct edo_builder){.max_blocking_threads = 1});
+    struct edo_runtime *runtime;
+    cr_assert_eq(test_runtime_new(&runtime, .max_blocking_threads = 1), 0);
     struct panicking future = NEW(panicking, .log = &log);
     cr_assert_eq(test_block_on(runtime, &future), 0);
     cr_assert_eq(future.output, 0);
@@ -492,7 +564,8 @@ ASYNC_FINALLY:
 Test(blocking, a_panic_in_finally_is_reported)
 {
     struct baseline start = baseline();
-    struct edo_runtime *runtime = runtime_with((struct edo_builder){0});
+    struct edo_runtime *runtime;
+    cr_assert_eq(test_runtime_new(&runtime), 0);
     cr_assert_eq(join_here(SPAWN_BLOCKING_ON(edo_runtime_handle(runtime), NEW(panics_at_the_end))),
                  EDO_EPANIC);
     edo_runtime_drop(runtime);
@@ -546,7 +619,8 @@ Test(blocking, one_joins_another)
 {
     struct baseline start = baseline();
     struct log_of_jobs log = {0};
-    struct edo_runtime *runtime = runtime_with((struct edo_builder){0});
+    struct edo_runtime *runtime;
+    cr_assert_eq(test_runtime_new(&runtime), 0);
     struct edo_handle *on = edo_runtime_handle(runtime);
     JOIN_HANDLE(int) first = SPAWN_BLOCKING_ON(on, NEW(job, .log = &log, .name = 4));
     cr_assert_eq(join_here(SPAWN_BLOCKING_ON(on, NEW(joins_another, .other = first))), 40);
@@ -649,8 +723,8 @@ static void check_held(bool joins)
     struct edo_event begun, go;
     edo_event_init(&begun);
     edo_event_init(&go);
-    struct edo_runtime *runtime =
-        runtime_with((struct edo_builder){.start_paused = true, .max_blocking_threads = 1});
+    struct edo_runtime *runtime;
+    cr_assert_eq(edo_runtime_new(&runtime, .start_paused = true, .max_blocking_threads = 1), 0);
     struct held held = NEW(held, .log = &log, .begun = &begun, .go = &go, .joins = joins);
     struct edo_thread_id thread = start_thread(lets_go, &held);
     cr_assert_eq(edo_block_on(runtime, &held), 0);
@@ -746,7 +820,8 @@ static void *spawns_many(void *arg)
 Test(blocking, many_from_several_threads)
 {
     struct baseline start = baseline();
-    struct edo_runtime *runtime = runtime_with((struct edo_builder){.max_blocking_threads = 3});
+    struct edo_runtime *runtime;
+    cr_assert_eq(test_runtime_new(&runtime, .max_blocking_threads = 3), 0);
     struct spawner spawners[SPAWNERS] = {0};
     struct edo_thread_id threads[SPAWNERS];
     for (int i = 0; i < SPAWNERS; i++) {

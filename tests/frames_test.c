@@ -53,6 +53,7 @@
     FRAME(edo_yield_now, 24)                  \
     FRAME(edo_consume_budget, 16)             \
     FRAME(edo_unconstrained, 24)              \
+    FRAME(edo_call, 40)                       \
     FRAME(edo_local_set_run_until, 64)        \
     FRAME(edo_local_set_wait, 56)             \
     FRAME(edo_sleep, 80)                      \

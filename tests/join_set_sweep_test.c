@@ -15,7 +15,6 @@ ASYNC(work)
     ASYNC_BEGIN;
     AWAIT(self->sleep, edo_sleep((uint64_t)self->ms));
     RETURN(self->result);
-ASYNC_FINALLY:
     ASYNC_END;
 }
 

@@ -902,6 +902,29 @@ Test(local_set, sets_nest)
     bench_end(&bench);
 }
 
+Test(local_set, it_is_run_inside_a_libuv_program)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    uv_loop_t loop;
+    struct edo_runtime *runtime;
+    cr_assert_eq(uv_loop_init(&loop), 0);
+    cr_assert_eq(edo_runtime_attach(&loop, &runtime), 0);
+    struct edo_local_set *set = set_new();
+    edo_task_detach(SPAWN_LOCAL_ON(set, NEW(work, .yields = 200)));
+    finals = 0;
+    JOIN_HANDLE(int) task = SPAWN_ON(edo_runtime_handle(runtime), NEW(runs_inner, .inner = set));
+    uv_run(&loop, UV_RUN_DEFAULT);
+    cr_assert(edo_task_is_finished(task));
+    cr_assert_eq(finals, 2);
+    edo_task_detach(task);
+    edo_local_set_drop(set);
+    edo_runtime_drop(runtime);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    cr_assert_eq(uv_loop_close(&loop), 0);
+    bench_end(&bench);
+}
+
 /* ---- Panics ---- */
 
 struct panics {
@@ -968,6 +991,18 @@ struct elsewhere {
     struct leaf_log log;
 };
 
+struct panics_at_last {
+    FUTURE(int);
+};
+
+ASYNC(panics_at_last)
+{
+    ASYNC_BEGIN;
+ASYNC_FINALLY:
+    PANIC("in the end");
+    ASYNC_END;
+}
+
 static void *polls_elsewhere(void *arg)
 {
     struct elsewhere *elsewhere = arg;
@@ -983,6 +1018,11 @@ static void *polls_elsewhere(void *arg)
     struct edo_local_set_wait wait = edo_local_set_wait(elsewhere->set);
     cr_assert_eq(POLL(wait), EDO_READY);
     cr_assert_eq(wait.output, UV_EPERM);
+    struct panics_at_last bad = NEW(panics_at_last);
+    run = edo_local_set_run_until(elsewhere->set, &bad);
+    cr_assert_eq(POLL(run), EDO_PENDING);
+    cr_assert_str_eq(bench.cx.panic.message, "in the end");
+    DROP_IT(run);
     struct edo_runtime *runtime;
     cr_assert_eq(edo_runtime_new(&runtime), 0);
     leaf = LEAF(&elsewhere->log, 3, 0);

@@ -191,7 +191,7 @@ ASYNC(toggling)
 
 Test(pause, pause_and_resume_keep_the_clock_going_forward)
 {
-    RUN(NEW(toggling));
+    RUN_ALONE(NEW(toggling));
 }
 
 Test(pause, outside_of_a_runtime_there_is_no_clock_to_hold)
@@ -246,7 +246,7 @@ ASYNC(pause_later)
 
 Test(pause, timers_survive_pausing_and_resuming)
 {
-    RUN(NEW(pause_later));
+    RUN_ALONE(NEW(pause_later));
 }
 
 /* A callback under way: the job is done by a thread, which takes its time. */

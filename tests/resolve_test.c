@@ -215,7 +215,7 @@ struct drops {
     FUTURE(int);
     struct edo_runtime *runtime;
     bool busy;
-    int busy_left;
+    _Atomic(int) busy_left;
     uv_sem_t go;
     uv_work_t work[4];
     struct edo_resolve resolves[8];
@@ -274,6 +274,9 @@ static void check_drops(bool busy, bool background)
             break;
         usleep(1000);
     }
+    /* The last that the thread does with it. */
+    while (future.busy_left > 0)
+        usleep(1000);
     check_baseline(&start);
     uv_sem_destroy(&future.go);
 }

@@ -66,12 +66,18 @@ ASYNC(nesting)
 
 Test(runtime, block_on_inside_a_task_is_an_error)
 {
-    struct edo_runtime *other;
+    struct baseline start = baseline();
+    struct edo_runtime *runtime, *other;
+    cr_assert_eq(test_runtime_new(&runtime), 0);
     cr_assert_eq(test_runtime_new(&other), 0);
     finals = 0;
-    cr_assert_eq(RUN(NEW(nesting, .other = other)), EDO_ENESTED);
+    struct nesting nesting = NEW(nesting, .other = other);
+    cr_assert_eq(test_block_on(runtime, &nesting), 0);
+    cr_assert_eq(nesting.output, EDO_ENESTED);
     cr_assert_eq(finals, 1, "the future was dropped");
+    edo_runtime_drop(runtime);
     edo_runtime_drop(other);
+    check_baseline(&start);
 }
 
 struct second {

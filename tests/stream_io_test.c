@@ -106,9 +106,10 @@ ASYNC(accepts)
     FOR_AWAIT(self->conn, self->stream) {
         edo_tcp_close(self->conn);
         if (++self->accepted == 2)
-            edo_task_detach(SPAWN(NEW(closes, .listener = self->listener)));
+            edo_task_detach(SPAWN(NEW(closes, .listener = edo_tcp_listener_clone(self->listener))));
     }
     cr_assert_eq(edo_stream_error(self->stream), 0);
+    edo_tcp_listener_close(self->listener);
     for (int i = 0; i < 3; i++) {
         cr_assert_eq(read(self->peers[i], &byte, 1), 0, "closed, also the one that was left out");
         close(self->peers[i]);

@@ -5,6 +5,7 @@
 #include <signal.h>
 
 #include "tests/stress/kinds.h"
+#include "tests/stress/runtime_stress.h"
 
 /* One seed, so that each run plays the same rounds, as far as threads let it. */
 enum { SEED = 1 };
@@ -103,4 +104,36 @@ Test(stress, a_hang_is_noticed, .signal = SIGABRT)
     struct stress stress = {
         .kind = &stress_notify, .seed = SEED, .messages = 1, .stall = 1, .plant = STRESS_STALL};
     stress_play(&stress);
+}
+
+static void churns(bool ends)
+{
+    struct churn churn = {.seed = SEED, .stall = 40, .quota = ends ? 500 : 1000, .ends = ends};
+    if (ends)
+        churn.limit = 30;
+    else
+        churn.seconds = 1;
+    bool ok = churn_play(&churn);
+    cr_assert(ok, "seed %d, round %" PRIu64 ": %s", SEED, churn.rounds, churn.complaint);
+    cr_assert_gt(churn.tasks, 0);
+}
+
+Test(stress, a_multi_thread_runtime_ends_each_task_once)
+{
+    churns(false);
+}
+
+Test(stress, a_multi_thread_runtime_may_end_at_any_moment)
+{
+    churns(true);
+}
+
+Test(stress, what_goes_wrong_in_a_runtime_is_noticed)
+{
+    static const enum stress_plant plants[] = {STRESS_LOSS, STRESS_DOUBLE, STRESS_LEAK};
+    for (size_t i = 0; i < sizeof plants / sizeof plants[0]; i++) {
+        struct churn churn = {
+            .seed = SEED, .limit = 3, .stall = 40, .quota = 200, .plant = plants[i]};
+        cr_assert_not(churn_play(&churn), "fault %d was planted, and not noticed", plants[i]);
+    }
 }
