@@ -331,7 +331,7 @@ int edo_blocking_pool_submit(struct edo_blocking_pool *pool, struct edo_task *ta
         return 0;
     }
     push(pool, task);
-    struct worker *spare;
+    struct worker *spare = NULL;
     bool more = reserve(pool, &spare);
     edo_unlock(&pool->lock);
     return more ? grow(pool, spare, task) : 0;
@@ -341,7 +341,7 @@ void edo_blocking_pool_lend(struct edo_blocking_pool *pool)
 {
     edo_lock(&pool->lock);
     pool->lent++;
-    struct worker *spare;
+    struct worker *spare = NULL;
     bool more = pool->head != NULL && reserve(pool, &spare);
     edo_unlock(&pool->lock);
     /* What is queued waits for those that there are, or is lost. */
