@@ -1,20 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /* A lock: a mutex that is not recursive, held for a few instructions, never across anybody else's
- * code. Part of sys.h; by itself for the public headers whose types hold one. */
+ * code. What is done with it is in sys.h; the type by itself is for the public headers that hold one.
+ * All zero is a lock that nobody holds. */
 #ifndef EDO_INTERNAL_LOCK_H
 #define EDO_INTERNAL_LOCK_H
 
-#include <pthread.h>
-#include <stdbool.h>
+#include <stdint.h>
 
 struct edo_lock {
-    pthread_mutex_t mutex_;
+#ifdef __cplusplus
+    uint32_t word_; /* C++ has no such type, and only C touches it */
+#else
+    _Atomic(uint32_t) word_;
+#endif
 };
-void edo_lock_init(struct edo_lock *lock);
-void edo_lock_destroy(struct edo_lock *lock);
-void edo_lock(struct edo_lock *lock);
-void edo_unlock(struct edo_lock *lock);
-/* Takes the lock if nobody holds it, and returns whether it did. Never waits. */
-bool edo_try_lock(struct edo_lock *lock);
 
 #endif

@@ -135,30 +135,20 @@ bool edo_random(void *block, size_t size)
     return true;
 }
 
-void edo_lock_init(struct edo_lock *lock)
+void edo_futex_wait(const _Atomic(uint32_t) *word, uint32_t value)
 {
-    pthread_mutex_init(&lock->mutex_, NULL);
+    int error = errno;
+    syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, NULL);
+    errno = error;
 }
 
-void edo_lock_destroy(struct edo_lock *lock)
+void edo_futex_wake(const _Atomic(uint32_t) *word)
 {
-    pthread_mutex_destroy(&lock->mutex_);
+    int error = errno;
+    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1);
+    errno = error;
 }
 
-void edo_lock(struct edo_lock *lock)
-{
-    pthread_mutex_lock(&lock->mutex_);
-}
-
-void edo_unlock(struct edo_lock *lock)
-{
-    pthread_mutex_unlock(&lock->mutex_);
-}
-
-bool edo_try_lock(struct edo_lock *lock)
-{
-    return pthread_mutex_trylock(&lock->mutex_) == 0;
-}
 /* An event is a futex word. The waiter alone takes SET and puts WAITS; the setter replaces either, and has
  * the kernel wake a waiter only if there was one. Its last touch of the word is the exchange: the kernel
  * takes the address alone, which may be somebody else's by then, or nobody's; that wakes somebody for nothing
@@ -178,7 +168,7 @@ void edo_event_destroy(struct edo_event *event)
 void edo_event_set(struct edo_event *event)
 {
     if (edo_exchange(&event->word_, SET, release) == WAITS)
-        syscall(SYS_futex, &event->word_, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+        edo_futex_wake(&event->word_);
 }
 
 bool edo_event_wait_until(struct edo_event *event, uint64_t deadline)

@@ -18,25 +18,72 @@
 #include "census.h"
 #include "lock.h"
 
+/* Whether the process never had another thread. False where the C library does not tell. */
+#if __has_include(<sys/single_threaded.h>)
+#include <sys/single_threaded.h>
+#define edo_single_threaded() (__libc_single_threaded != 0)
+#else
+#define edo_single_threaded() false
+#endif
+
 /* Atomics. The order is the bare word: edo_load(&task->state, acquire). A checking build names a
  * header of its own in EDO_SYS_ATOMICS, which puts a scheduler behind each of them. */
 #ifdef EDO_SYS_ATOMICS
 #include EDO_SYS_ATOMICS
 #else
-#define edo_init(p, v)             atomic_init((p), (v))
-#define edo_load(p, order)         atomic_load_explicit((p), memory_order_##order)
-#define edo_store(p, v, order)     atomic_store_explicit((p), (v), memory_order_##order)
-#define edo_exchange(p, v, order)  atomic_exchange_explicit((p), (v), memory_order_##order)
-#define edo_fetch_add(p, v, order) atomic_fetch_add_explicit((p), (v), memory_order_##order)
-#define edo_fetch_sub(p, v, order) atomic_fetch_sub_explicit((p), (v), memory_order_##order)
-#define edo_fetch_or(p, v, order)  atomic_fetch_or_explicit((p), (v), memory_order_##order)
-#define edo_fetch_and(p, v, order) atomic_fetch_and_explicit((p), (v), memory_order_##order)
-#define edo_cas(p, expected, v, order, fail)                                            \
-    atomic_compare_exchange_strong_explicit((p), (expected), (v), memory_order_##order, \
-                                            memory_order_##fail)
-#define edo_cas_weak(p, expected, v, order, fail)                                     \
-    atomic_compare_exchange_weak_explicit((p), (expected), (v), memory_order_##order, \
-                                          memory_order_##fail)
+#define edo_init(p, v)         atomic_init((p), (v))
+#define edo_load(p, order)     atomic_load_explicit((p), memory_order_##order)
+#define edo_store(p, v, order) atomic_store_explicit((p), (v), memory_order_##order)
+/* With one thread a read-modify-write is a load and a store: being atomic is what costs. Threads that
+ * are started later see what was done before. */
+#define EDO_RMW_(p, v, next, atomic)                \
+    __extension__({                                 \
+        __auto_type at_ = (p);                      \
+        __typeof__((void)0, *at_) arg_ = (v), was_; \
+        if (edo_single_threaded()) {                \
+            was_ = edo_load(at_, relaxed);          \
+            edo_store(at_, (next), relaxed);        \
+        } else {                                    \
+            was_ = (atomic);                        \
+        }                                           \
+        was_;                                       \
+    })
+#define edo_exchange(p, v, order) \
+    EDO_RMW_(p, v, arg_, atomic_exchange_explicit(at_, arg_, memory_order_##order))
+#define edo_fetch_add(p, v, order) \
+    EDO_RMW_(p, v, was_ + arg_, atomic_fetch_add_explicit(at_, arg_, memory_order_##order))
+#define edo_fetch_sub(p, v, order) \
+    EDO_RMW_(p, v, was_ - arg_, atomic_fetch_sub_explicit(at_, arg_, memory_order_##order))
+#define edo_fetch_or(p, v, order) \
+    EDO_RMW_(p, v, was_ | arg_, atomic_fetch_or_explicit(at_, arg_, memory_order_##order))
+#define edo_fetch_and(p, v, order) \
+    EDO_RMW_(p, v, was_ &arg_, atomic_fetch_and_explicit(at_, arg_, memory_order_##order))
+#define EDO_CAS_(p, expected, v, atomic)            \
+    __extension__({                                 \
+        __auto_type at_ = (p);                      \
+        __auto_type expected_ = (expected);         \
+        __typeof__((void)0, *at_) arg_ = (v), was_; \
+        bool done_;                                 \
+        if (edo_single_threaded()) {                \
+            was_ = edo_load(at_, relaxed);          \
+            done_ = was_ == *expected_;             \
+            if (done_)                              \
+                edo_store(at_, arg_, relaxed);      \
+            else                                    \
+                *expected_ = was_;                  \
+        } else {                                    \
+            done_ = (atomic);                       \
+        }                                           \
+        done_;                                      \
+    })
+#define edo_cas(p, expected, v, order, fail)                                                     \
+    EDO_CAS_(p, expected, v,                                                                     \
+             atomic_compare_exchange_strong_explicit(at_, expected_, arg_, memory_order_##order, \
+                                                     memory_order_##fail))
+#define edo_cas_weak(p, expected, v, order, fail)                                              \
+    EDO_CAS_(p, expected, v,                                                                   \
+             atomic_compare_exchange_weak_explicit(at_, expected_, arg_, memory_order_##order, \
+                                                   memory_order_##fail))
 #endif
 
 #define edo_likely(x)   __builtin_expect(!!(x), 1)
@@ -108,6 +155,12 @@ void edo_event_wait(struct edo_event *event);
  * UINT64_MAX is never. One that has passed only looks. */
 bool edo_event_wait_until(struct edo_event *event, uint64_t deadline);
 
+/* Sleeps while the word is `value`, until edo_futex_wake, or for nothing: callers look again. */
+void edo_futex_wait(const _Atomic(uint32_t) *word, uint32_t value);
+
+/* Wakes one of those who sleep at the word's address, if any does. Nothing need be there any more. */
+void edo_futex_wake(const _Atomic(uint32_t) *word);
+
 /* Prints "edo: " and the message with its location, and aborts. For bugs only: never reached by
  * bad input, a peer or a failed allocation. */
 _Noreturn void edo_bug(const char *file, int line, const char *format, ...)
@@ -120,5 +173,8 @@ _Noreturn void edo_bug(const char *file, int line, const char *format, ...)
 
 /* The member's owner, from a pointer to the member. */
 #define edo_container_of(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
+
+/* edo_lock and its like. */
+#include "futex_lock.h"
 
 #endif

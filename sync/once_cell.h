@@ -46,7 +46,6 @@ struct edo_once_cell {
 #define EDO_ONCE_CELL_INIT(cell)                                          \
     {                                                                     \
         .core_ = {                                                        \
-            .lock_ = {PTHREAD_MUTEX_INITIALIZER},                         \
             .waiters_ = {&(cell).core_.waiters_, &(cell).core_.waiters_}, \
         },                                                                \
     }

@@ -49,7 +49,6 @@ struct edo_set_once {
 #define EDO_SET_ONCE_INIT(once)                                           \
     {                                                                     \
         .core_ = {                                                        \
-            .lock_ = {PTHREAD_MUTEX_INITIALIZER},                         \
             .waiters_ = {&(once).core_.waiters_, &(once).core_.waiters_}, \
         },                                                                \
     }

@@ -148,8 +148,8 @@ Test(barrier, hundreds_pass_at_once)
 
 static void look(void)
 {
-    cr_assert_eq(pthread_mutex_trylock(&barrier.lock_.mutex_), 0);
-    pthread_mutex_unlock(&barrier.lock_.mutex_);
+    cr_assert(edo_try_lock(&barrier.lock_));
+    edo_unlock(&barrier.lock_);
 }
 
 Test(barrier, no_lock_is_held_while_a_waker_runs_and_each_clone_is_dropped)

@@ -178,8 +178,8 @@ static void look(void)
 {
     if (rigged.gone)
         return;
-    cr_assert_eq(pthread_mutex_trylock(&rigged.mutex.core_.lock_.mutex_), 0);
-    pthread_mutex_unlock(&rigged.mutex.core_.lock_.mutex_);
+    cr_assert(edo_try_lock(&rigged.mutex.core_.lock_));
+    edo_unlock(&rigged.mutex.core_.lock_);
 }
 
 static void rigged_begin(struct bench *bench)

@@ -571,8 +571,8 @@ Test(once_cell, it_allocates_nothing)
 
 static void look(void)
 {
-    cr_assert_eq(pthread_mutex_trylock(&cell.core_.lock_.mutex_), 0);
-    pthread_mutex_unlock(&cell.core_.lock_.mutex_);
+    cr_assert(edo_try_lock(&cell.core_.lock_));
+    edo_unlock(&cell.core_.lock_);
 }
 
 Test(once_cell, no_lock_is_held_while_a_waker_runs_and_each_clone_is_dropped)

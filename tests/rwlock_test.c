@@ -363,8 +363,8 @@ static void look(void)
 {
     if (rigged.gone)
         return;
-    cr_assert_eq(pthread_mutex_trylock(&rigged.lock.core_.lock_.mutex_), 0);
-    pthread_mutex_unlock(&rigged.lock.core_.lock_.mutex_);
+    cr_assert(edo_try_lock(&rigged.lock.core_.lock_));
+    edo_unlock(&rigged.lock.core_.lock_);
 }
 
 static void rigged_begin(struct bench *bench)

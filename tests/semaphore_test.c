@@ -395,8 +395,8 @@ static void look(void)
 {
     if (rigged.gone)
         return;
-    cr_assert_eq(pthread_mutex_trylock(&rigged.semaphore.lock_.mutex_), 0);
-    pthread_mutex_unlock(&rigged.semaphore.lock_.mutex_);
+    cr_assert(edo_try_lock(&rigged.semaphore.lock_));
+    edo_unlock(&rigged.semaphore.lock_);
 }
 
 /* All permits are held. */

@@ -203,8 +203,8 @@ Test(set_once, it_allocates_nothing)
 
 static void look(void)
 {
-    cr_assert_eq(pthread_mutex_trylock(&once.core_.lock_.mutex_), 0);
-    pthread_mutex_unlock(&once.core_.lock_.mutex_);
+    cr_assert(edo_try_lock(&once.core_.lock_));
+    edo_unlock(&once.core_.lock_);
 }
 
 Test(set_once, no_lock_is_held_while_a_waker_runs_and_each_clone_is_dropped)

@@ -289,8 +289,8 @@ static void look(void)
 {
     if (rigged.gone)
         return;
-    cr_assert_eq(pthread_mutex_trylock(&rigged.tracker.lock_.mutex_), 0);
-    pthread_mutex_unlock(&rigged.tracker.lock_.mutex_);
+    cr_assert(edo_try_lock(&rigged.tracker.lock_));
+    edo_unlock(&rigged.tracker.lock_);
 }
 
 static void rigged_begin(struct bench *bench)

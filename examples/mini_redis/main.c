@@ -184,7 +184,7 @@ static void on_signal(int signum)
 {
     int saved = errno;
     (void)signum;
-    (void)!write(signal_socket, "", 1);
+    (void)!send(signal_socket, "", 1, MSG_NOSIGNAL); /* the task may be gone: a second signal */
     errno = saved;
 }
 

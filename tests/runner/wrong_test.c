@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "internal/sys.h"
+
 static int shared;
 static int *volatile kept;
 static volatile int amount = INT_MAX;
@@ -99,4 +101,51 @@ Test(tsan, thread_leak)
     pthread_t thread;
     cr_assert_eq(pthread_create(&thread, NULL, add, NULL), 0);
     sleep(1);
+}
+
+static struct edo_lock lock, other;
+
+static void *add_locked(void *unused)
+{
+    edo_lock(&lock);
+    add(unused);
+    edo_unlock(&lock);
+    return NULL;
+}
+
+Test(tsan, race_beside_a_lock)
+{
+    pthread_t thread;
+    cr_assert_eq(pthread_create(&thread, NULL, add_locked, NULL), 0);
+    shared++;
+    pthread_join(thread, NULL);
+}
+
+static void *lock_the_other_first(void *unused)
+{
+    edo_lock(&other);
+    add_locked(unused);
+    edo_unlock(&other);
+    return NULL;
+}
+
+/* One after the other: nobody waits. */
+Test(tsan, locks_in_two_orders)
+{
+    pthread_t thread;
+    cr_assert_eq(pthread_create(&thread, NULL, lock_the_other_first, NULL), 0);
+    pthread_join(thread, NULL);
+    edo_lock(&lock);
+    edo_lock(&other);
+    edo_unlock(&other);
+    edo_unlock(&lock);
+}
+
+Test(right, adds_under_a_lock)
+{
+    pthread_t thread;
+    cr_assert_eq(pthread_create(&thread, NULL, add_locked, NULL), 0);
+    add_locked(NULL);
+    pthread_join(thread, NULL);
+    cr_assert_eq(shared, 2);
 }
