@@ -303,8 +303,8 @@ static int grow(struct edo_blocking_pool *pool, struct worker *spare, const stru
     edo_lock(&pool->lock);
     pool->threads--;
     bool last = --pool->present == 0 && pool->closed;
-    /* Those that are being started answer for the queue themselves. */
-    struct edo_task *lost = pool->threads == 0 ? take_all(pool) : NULL;
+    /* Those that are being started answer for the queue themselves; those that are lent do not come back for it. */
+    struct edo_task *lost = pool->threads == pool->lent ? take_all(pool) : NULL;
     bool tell = quiet(pool);
     edo_unlock(&pool->lock);
     if (tell)
@@ -331,7 +331,7 @@ int edo_blocking_pool_submit(struct edo_blocking_pool *pool, struct edo_task *ta
         return 0;
     }
     push(pool, task);
-    struct worker *spare;
+    struct worker *spare = NULL;
     bool more = reserve(pool, &spare);
     edo_unlock(&pool->lock);
     return more ? grow(pool, spare, task) : 0;
@@ -344,7 +344,7 @@ void edo_blocking_pool_lend(struct edo_blocking_pool *pool)
     struct worker *spare = NULL;
     bool more = pool->head != NULL && reserve(pool, &spare);
     edo_unlock(&pool->lock);
-    /* Without one more, what is queued waits for those that there are, this one among them. */
+    /* What is queued waits for those that there are, or is lost. */
     if (more)
         grow(pool, spare, NULL);
 }
