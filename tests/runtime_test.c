@@ -153,6 +153,30 @@ Test(runtime, a_panic_of_the_root_is_block_ons_error_and_the_runtime_goes_on)
     check_baseline(&start);
 }
 
+struct fails_at_its_end {
+    FUTURE(int);
+};
+
+ASYNC(fails_at_its_end)
+{
+    ASYNC_BEGIN;
+    RETURN(0);
+ASYNC_FINALLY:
+    PANIC("its end");
+    ASYNC_END;
+}
+
+Test(runtime, a_panic_in_the_finally_of_a_root_that_is_ready_is_block_ons_error)
+{
+    struct baseline start = baseline();
+    struct edo_runtime *runtime;
+    cr_assert_eq(test_runtime_new(&runtime), 0);
+    struct fails_at_its_end root = NEW(fails_at_its_end);
+    cr_assert_eq(edo_block_on(runtime, &root), EDO_EPANIC);
+    edo_runtime_drop(runtime);
+    check_baseline(&start);
+}
+
 Test(runtime, guards_nest_and_a_handle_outlives_its_runtime)
 {
     struct baseline start = baseline();
