@@ -18,7 +18,7 @@
  * taken back when events come for readiness that nobody has used.
  *
  * Threads: on a current-thread runtime that thread only, with no lock and no atomic operation. On a
- * multi-thread runtime any, the calls at once if need be; but for open and close, which are the owner's.
+ * multi-thread runtime any, at the same time: who owns it, is inside a system call or waits keeps it alive.
  */
 #ifndef EDO_RUNTIME_REGISTRATION_INTERNAL_H
 #define EDO_RUNTIME_REGISTRATION_INTERNAL_H
@@ -26,15 +26,15 @@
 #include "driver.h"
 #include "registration.h"
 
-/* For edo_registration_wait: nothing but its end. */
-enum { EDO_CLOSING = 4 };
+/* For edo_registration_wait: nothing but its end. No event of libuv's. */
+enum { EDO_CLOSING = 128 };
 
 /* Its fields are read by the functions below that are here so that an operation on one thread calls none. */
 struct edo_registration {
     uv_poll_t poll;       /* first. Who has the loop */
     struct edo_list link; /* in driver->registrations while libuv has `poll`. Who has the loop */
-    struct edo_driver
-        *driver; /* shared: that of whoever opened it, until it is placed; its handle is kept */
+    /* Shared: that of whoever opened it, until it is placed; its handle is kept. */
+    struct edo_driver *driver;
     struct edo_lock lock; /* shared: guards all that follows */
     struct edo_note note;
     struct edo_list waiters;
