@@ -150,6 +150,9 @@ struct edo_task *edo_task_new(struct edo_handle *handle, const char *name, size_
 bool edo_task_poll(struct edo_task *task, struct edo_context *cx); /* true: it has ended */
 void edo_task_cancel(struct edo_task *task);                       /* drops its future */
 void edo_task_release(struct edo_task *task, uint32_t given); /* references and bits; any thread */
+/* Multi-thread: traces a task that waits, as who polls it does, between edo_pool_enter and leave. False: it does not
+ * wait. */
+bool edo_task_look(struct edo_task *task, edo_trace_fn *trace, void *arg);
 /* The ends of a task: its future is done (EDO_STATE_DONE) or dropped; it is to be dropped here, after a panic
  * with its report, or else cancelled; what the report of a panic is. */
 void edo_task_finish(struct edo_task *task, uint32_t kind, char *report);

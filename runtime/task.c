@@ -450,6 +450,25 @@ void edo_task_detach_(struct edo_task *task)
     edo_task_release(task, EDO_TASK_REF | EDO_TASK_HANDLE);
 }
 
+static void walk_trace(struct edo_task *task, edo_trace_fn *trace, void *arg)
+{
+    struct edo_context cx;
+    edo_context_init(&cx, &task->waker);
+    cx.trace = trace;
+    cx.trace_arg = arg;
+    edo_future_trace(edo_task_future(task), &cx);
+}
+
+bool edo_task_look(struct edo_task *task, edo_trace_fn *trace, void *arg)
+{
+    if (!edo_task_state_hold(&task->state))
+        return false;
+    walk_trace(task, trace, arg);
+    if (!edo_task_state_idle(&task->state))
+        edo_worker_schedule(task->home->pool, task, false);
+    return true;
+}
+
 int edo_task_trace_(struct edo_task *task, edo_trace_fn *trace, void *arg)
 {
     int error = task_error(task);
@@ -457,14 +476,19 @@ int edo_task_trace_(struct edo_task *task, edo_trace_fn *trace, void *arg)
         return error;
     if (edo_task_state_complete(&task->state))
         return UV_ESRCH;
-    bool here = edo_handle_mine(task->home) || task->home->thread == &edo_thread;
-    if (task->home->pool != NULL || !here || edo_task_is_blocking(task))
+    struct edo_handle *home = task->home;
+    if (edo_task_is_blocking(task))
         return UV_EBUSY;
-    struct edo_context cx;
-    edo_context_init(&cx, &task->waker);
-    cx.trace = trace;
-    cx.trace_arg = arg;
-    edo_future_trace(edo_task_future(task), &cx);
+    if (home->pool != NULL) {
+        if (!edo_pool_enter(home->pool))
+            return UV_ESRCH;
+        bool waits = edo_task_look(task, trace, arg);
+        edo_pool_leave(home->pool);
+        return waits ? 0 : UV_EBUSY;
+    }
+    if (!edo_handle_mine(home) && home->thread != &edo_thread)
+        return UV_EBUSY;
+    walk_trace(task, trace, arg);
     return 0;
 }
 
