@@ -169,7 +169,8 @@ static int init_worker(struct edo_pool *pool, struct edo_worker *worker)
     worker->serial = worker->index << 22;
     edo_init(&worker->handed, 0);
     edo_init(&worker->turns, 0);
-    edo_init(&worker->seen, 0);
+    edo_init(&worker->seen, UINT32_MAX);
+    worker->lifo_off = !pool->lifo;
     edo_init(&worker->lifo, NULL);
     edo_init(&worker->queue.head, 0);
     edo_init(&worker->queue.tail, 0);
@@ -193,6 +194,7 @@ int edo_pool_new(struct edo_handle *handle, uint32_t workers)
     pool->global_queue_interval = hooks->global_queue_interval ? hooks->global_queue_interval : 31;
     pool->lifo = !hooks->disable_lifo_slot;
     edo_init(&pool->watch, -1);
+    pool->look_at = edo_clock_ns();
     edo_init(&pool->closing, false);
     edo_init(&pool->running, workers);
     edo_inject_init(&pool->inject);

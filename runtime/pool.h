@@ -25,6 +25,7 @@ struct edo_pool {
     /* Which worker has the watch, and is asleep for moments only (worker.c). -1: none. Acquired and released by
      * who takes it and gives it up. */
     _Atomic(int32_t) watch;
+    uint64_t look_at; /* when it is to look next. Who has the watch */
     /* Set once: workers stop, and nothing new comes in. Read under a lock by who must not miss it. */
     atomic_bool closing;
     /* Threads that may run tasks. The last to leave ends the pool. */

@@ -11,9 +11,9 @@
  * `next` belongs to whoever has taken it from one.
  *
  * The watch. A worker in a long poll does not turn its loop, and does not come to its LIFO slot. So of the
- * workers that sleep while another is awake one has the watch: it sleeps for WATCH_NS at most, and when
- * a worker that is awake has not turned its loop since the last time, it turns it in its place and takes what
- * waits there. When nobody has been awake for some time it sleeps like the others, and the first to
+ * workers that sleep while another is awake one has the watch: every WATCH_NS it looks at them, and when
+ * one has not turned its loop since the last time, it turns it in its place and takes what
+ * waits there. Who is woken hands the watch on, and the next to sleep looks at once if it is time. When nobody has been awake for some time it sleeps like the others, and the first to
  * wake then wakes another to take the watch. It costs nothing while nothing runs, and no system call on the way
  * of those that work.
  */
@@ -30,7 +30,8 @@
 
 enum {
     LIFO_POLLS = 3,
-    WATCH_NS = 4000000,
+    NS_PER_MS = 1000000,
+    WATCH_NS = 4 * NS_PER_MS,
     WATCH_ROUNDS = EDO_WATCH_ROUNDS, /* without anybody awake, before the watch is given up */
 };
 
@@ -222,7 +223,7 @@ static void stop_searching(struct edo_worker *worker)
     if (!edo_idle_found(&worker->pool->idle))
         return;
     /* Nobody has the watch: another is to take it. */
-    if (edo_load(&worker->pool->watch, relaxed) < 0)
+    if (edo_load(&worker->pool->watch, seq_cst) < 0)
         edo_pool_notify(worker->pool);
     else
         look_once_more(worker->pool);
@@ -256,25 +257,45 @@ static void turn(struct edo_worker *worker)
 
 /* ---- The watch ---- */
 
+/* Sequentially consistent, as giving it up is: whoever wakes or falls asleep, or has found work, writes the word of
+ * idle.h and looks at the watch then; whoever gives it up writes the watch and looks at that word. One of them sees
+ * the other. Acquires `look_at`. */
 static bool take_watch(struct edo_worker *worker)
 {
     struct edo_pool *pool = worker->pool;
     int32_t nobody = -1;
-    if (edo_load(&pool->watch, relaxed) >= 0 || pool->count == 1 ||
-        !edo_cas(&pool->watch, &nobody, (int32_t)worker->index, acquire, relaxed))
-        return false;
-    for (uint32_t i = 0; i < pool->count; i++)
-        edo_store(&pool->workers[i].seen, edo_load(&pool->workers[i].turns, relaxed), relaxed);
-    return true;
+    return edo_load(&pool->watch, seq_cst) < 0 && pool->count > 1 &&
+           edo_cas(&pool->watch, &nobody, (int32_t)worker->index, seq_cst, relaxed);
 }
 
-/* Serves those that are stuck. A worker that sleeps is in its loop, which then cannot be entered, and has nothing
- * that waits. Returns a task to run. */
+static void leave_watch(struct edo_pool *pool)
+{
+    edo_store(&pool->watch, -1, seq_cst);
+}
+
+/* Nobody has been awake for long. False: somebody has woken meanwhile, and relies on us. */
+static bool give_watch_up(struct edo_worker *worker)
+{
+    leave_watch(worker->pool);
+    return WATCH_ROUNDS == 1 || edo_idle_awake(&worker->pool->idle) == 0 || !take_watch(worker);
+}
+
+/* How long until the watch is to look, ns. That does not begin anew when another takes it, or the same again: those
+ * that sleep may be woken now and then, and never sleep for WATCH_NS. */
+static uint64_t until_look(const struct edo_pool *pool)
+{
+    uint64_t now = edo_clock_ns();
+    return pool->look_at > now ? pool->look_at - now : 0;
+}
+
+/* Serves all that are stuck: none is to wait for the others' tasks. A worker that sleeps is in its loop, which then
+ * cannot be entered, and has nothing that waits. Returns a task to run; more are in our queue. */
 static struct edo_task *look_after(struct edo_worker *worker)
 {
     struct edo_pool *pool = worker->pool;
-    struct edo_task *task = NULL;
-    for (uint32_t i = 0; i < pool->count && task == NULL; i++) {
+    /* A whole ms, as sleeps end at. */
+    pool->look_at = edo_clock_ns() / NS_PER_MS * NS_PER_MS + WATCH_NS;
+    for (uint32_t i = 0; i < pool->count; i++) {
         struct edo_worker *other = &pool->workers[i];
         uint32_t turns = edo_load(&other->turns, relaxed);
         if (other == worker || turns != edo_load(&other->seen, relaxed)) {
@@ -284,13 +305,16 @@ static struct edo_task *look_after(struct edo_worker *worker)
         worker->turning = true;
         edo_driver_turn(other->driver, false);
         worker->turning = false;
+        struct edo_task *task = NULL;
         if (edo_load(&other->lifo, relaxed) != NULL)
             task = swap_lifo(other, NULL);
         /* What the loop has woken is in our queue, and a thief's is empty. */
-        if (task == NULL && (task = take_own(worker)) == NULL)
+        if (task == NULL && edo_queue_length(&worker->queue) == 0)
             task = steal_from(worker, other);
+        if (task != NULL)
+            push_behind(worker, task);
     }
-    return task;
+    return take_own(worker);
 }
 
 static void begin_busy(struct edo_worker *worker)
@@ -328,24 +352,26 @@ static struct edo_task *park(struct edo_worker *worker)
     struct edo_task *task = NULL;
     bool watch = take_watch(worker);
     for (uint32_t quiet = 0; !edo_load(&pool->closing, acquire);) {
-        task = doze(worker, watch ? WATCH_NS : UINT64_MAX);
-        if (task == NULL && watch)
-            task = look_after(worker);
+        uint64_t limit = watch ? until_look(pool) : UINT64_MAX;
+        if (limit > 0)
+            task = doze(worker, limit);
         if (task != NULL || !edo_idle_sleeps(idle, worker->index))
             break;
+        if (!watch || until_look(pool) > 0)
+            continue;
+        if ((task = look_after(worker)) != NULL)
+            break;
         quiet = WATCH_ROUNDS > 1 && edo_idle_awake(idle) > 0 ? 0 : quiet + 1;
-        if (watch && quiet >= WATCH_ROUNDS) {
-            edo_store(&pool->watch, -1, release);
-            watch = false;
-        }
+        if (quiet >= WATCH_ROUNDS)
+            watch = !give_watch_up(worker);
     }
     worker->searching = !edo_idle_rise(idle, worker->index);
     if (watch)
-        edo_store(&pool->watch, -1, release);
+        leave_watch(pool);
     edo_handle_hook(pool->handle, pool->handle->hooks.on_thread_unpark);
     begin_busy(worker);
     /* Who is woken takes the watch when it finds nothing; or some of this. */
-    if (edo_load(&pool->watch, relaxed) < 0 || edo_queue_length(&worker->queue) > 0)
+    if (edo_load(&pool->watch, seq_cst) < 0 || edo_queue_length(&worker->queue) > 0)
         edo_pool_notify(pool);
     return task;
 }
