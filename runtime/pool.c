@@ -101,8 +101,8 @@ static void end(struct edo_pool *pool)
     drop_tasks(pool);
     int64_t spare = 0;
     for (uint32_t i = 0; i < pool->count; i++) {
-        spare += pool->workers[i].spare;
-        pool->workers[i].spare = 0;
+        spare += pool->workers[i].own.spare;
+        pool->workers[i].own.spare = 0;
     }
     edo_thread = outer;
     edo_handle_unref(pool->handle, spare);
@@ -166,7 +166,7 @@ static int init_worker(struct edo_pool *pool, struct edo_worker *worker)
     if (pool->handle->hooks.rng_seed == 0)
         edo_random(&worker->random, sizeof worker->random);
     worker->random |= 1;
-    worker->serial = worker->index << 22;
+    worker->own.serial = worker->index << 22;
     edo_init(&worker->handed, 0);
     edo_init(&worker->turns, 0);
     edo_init(&worker->seen, UINT32_MAX);

@@ -66,7 +66,7 @@ static void overflow(struct edo_worker *worker, struct edo_task *task)
     }
     for (uint32_t i = 0; i < n; i++)
         tasks[i]->next = i + 1 < n ? tasks[i + 1] : task;
-    edo_count_up(&worker->counts.overflows, 1);
+    edo_count_up(&worker->own.counts.overflows, 1);
     inject(worker->pool, tasks[0], task, n + 1);
 }
 
@@ -76,11 +76,13 @@ static void push_behind(struct edo_worker *worker, struct edo_task *task)
         overflow(worker, task);
 }
 
-/* The running task goes on: somebody else may want what it pushed. */
-static void push_and_notify(struct edo_worker *worker, struct edo_task *task)
+/* The running task goes on: somebody else may want what it pushed. A single task that is ready is this worker's own
+ * next, as it is in the LIFO slot; when it does not come to it, the watch does. */
+static void push_and_notify(struct edo_worker *worker, struct edo_task *task, bool alone)
 {
+    alone = alone && edo_queue_length(&worker->queue) == 0;
     push_behind(worker, task);
-    if (!worker->turning)
+    if (!alone && !worker->turning)
         edo_pool_notify(worker->pool);
 }
 
@@ -104,14 +106,14 @@ static void push(struct edo_worker *worker, struct edo_task *task)
 {
     /* What the loop wakes runs in the order in which it does. */
     if (edo_unlikely(worker->lifo_off || worker->turning)) {
-        push_and_notify(worker, task);
+        push_and_notify(worker, task, edo_load(&worker->lifo, relaxed) == NULL);
     } else if (edo_load(&worker->lifo, relaxed) == NULL) {
         /* It stays empty: nobody else fills it. Released to the watch. */
         edo_store(&worker->lifo, task, release);
     } else {
         struct edo_task *before = swap_lifo(worker, task);
         if (before != NULL)
-            push_and_notify(worker, before);
+            push_and_notify(worker, before, false);
     }
 }
 
@@ -125,7 +127,7 @@ void edo_worker_schedule(struct edo_pool *pool, struct edo_task *task, bool behi
     }
     if (edo_unlikely(worker->retired))
         return; /* all tasks are being dropped */
-    edo_count_up(&worker->counts.local_schedules, 1);
+    edo_count_up(&worker->own.counts.local_schedules, 1);
     if (behind)
         push_yielding(worker, task);
     else
@@ -183,8 +185,8 @@ static struct edo_task *steal_from(struct edo_worker *worker, struct edo_worker 
     uint32_t n;
     struct edo_task *task = edo_queue_steal(&victim->queue, &worker->queue, &n);
     if (task != NULL) {
-        edo_count_up(&worker->counts.steals, n);
-        edo_count_up(&worker->counts.steal_operations, 1);
+        edo_count_up(&worker->own.counts.steals, n);
+        edo_count_up(&worker->own.counts.steal_operations, 1);
     }
     return task;
 }
@@ -235,7 +237,7 @@ static void run(struct edo_worker *worker, struct edo_task *task, struct edo_con
 {
     struct edo_pool *pool = worker->pool;
     worker->tick++;
-    edo_count_up(&worker->counts.polls, 1);
+    edo_count_up(&worker->own.counts.polls, 1);
     uint32_t state = edo_task_state_begin(&task->state);
     if (edo_unlikely(state & EDO_TASK_ABORTED))
         edo_task_cancel(task);
@@ -324,7 +326,7 @@ static void begin_busy(struct edo_worker *worker)
 
 static void end_busy(struct edo_worker *worker)
 {
-    edo_count_up(&worker->counts.busy_ns, edo_clock_ns() - worker->busy_since);
+    edo_count_up(&worker->own.counts.busy_ns, edo_clock_ns() - worker->busy_since);
 }
 
 /* Sleeps in its loop, `limit` ns at most. Returns a task that this made ready. */
@@ -347,7 +349,7 @@ static struct edo_task *park(struct edo_worker *worker)
     if (last)
         look_once_more(pool);
     end_busy(worker);
-    edo_count_up(&worker->counts.parks, 1);
+    edo_count_up(&worker->own.counts.parks, 1);
     edo_handle_hook(pool->handle, pool->handle->hooks.on_thread_park);
     struct edo_task *task = NULL;
     bool watch = take_watch(worker);
