@@ -18,7 +18,7 @@
 
 enum { LINE = 64 };
 
-void edo_pool_notify(struct edo_pool *pool)
+void edo_pool_wake(struct edo_pool *pool)
 {
     int taken = edo_idle_take(&pool->idle, edo_load(&pool->watch, relaxed));
     if (taken >= 0)

@@ -56,7 +56,12 @@ bool edo_pool_enter(struct edo_pool *pool);
 void edo_pool_leave(struct edo_pool *pool);
 
 /* Has a sleeping worker look for work, if one is wanted. Any thread. */
-void edo_pool_notify(struct edo_pool *pool);
+void edo_pool_wake(struct edo_pool *pool);
+static inline void edo_pool_notify(struct edo_pool *pool)
+{
+    if (edo_idle_wanted(&pool->idle))
+        edo_pool_wake(pool);
+}
 
 /* A new task, with its future in place. False: the runtime has shut down, and it is the caller's. Any thread. */
 bool edo_pool_adopt(struct edo_pool *pool, struct edo_task *task);
