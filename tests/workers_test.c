@@ -77,8 +77,9 @@ ASYNC(gatekeeper)
     ASYNC_BEGIN;
     sem_post(&self->gate->entered);
     wait_for(&self->gate->open);
-    if (self->suspends)
+    while (self->suspends) {
         YIELD_NOW();
+    }
     RETURN(3);
 ASYNC_FINALLY:
     ++finals;
