@@ -822,7 +822,7 @@ Test(workers, idle_they_use_no_processor)
     cr_assert_eq(edo_runtime_new(&runtime, MULTI(8), HOOKS(&hooks)), 0);
     wait_for_sleep(&hooks, 8);
     /* The watch over the others is kept up for a while. */
-    nap(1500);
+    nap(3000);
     uint64_t before = cpu_ns();
     int woken = hooks.unpark;
     nap(2000);
