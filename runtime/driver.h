@@ -67,8 +67,8 @@ struct edo_driver {
 struct edo_driver *edo_driver_here(void);
 
 /* Whether the caller may use the loop until edo_driver_leave: always, where the driver is not shared, or the thread
- * has the loop already, as a callback's does; else when nobody else has it at the moment. For its own worker's it
- * waits, at most for a look of somebody else's; but not with another loop in hand: the other may do the same. */
+ * has the loop already, as a callback's does; else when nobody else has it at the moment. It does not wait, not even
+ * for its own worker's: who has that may run somebody else's waker, which may want a lock that our caller holds. */
 bool edo_driver_enter(struct edo_driver *driver);
 void edo_driver_leave(struct edo_driver *driver);
 

@@ -80,9 +80,7 @@ static void leave_turn(struct edo_driver *driver)
 
 bool edo_driver_enter(struct edo_driver *driver)
 {
-    struct edo_worker *worker = edo_thread.worker;
-    return !driver->shared ||
-           take_turn(driver, worker != NULL && worker->driver == driver && edo_thread.turn == NULL);
+    return !driver->shared || take_turn(driver, false);
 }
 
 void edo_driver_leave(struct edo_driver *driver)

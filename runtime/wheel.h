@@ -19,7 +19,7 @@
  * 1. Timers fire in the order of their deadlines, those of one deadline in the order in which they
  *    were armed; never before it. One that has passed when it is armed counts as the present.
  * 2. An entry stays where it is in memory while it is armed, and is armed once.
- * 3. The wheel allocates nothing and calls nobody. Not locked: the driver's thread only.
+ * 3. The wheel allocates nothing and calls nobody. Not locked: the driver's thread only, or under its lock.
  */
 #ifndef EDO_RUNTIME_WHEEL_H
 #define EDO_RUNTIME_WHEEL_H

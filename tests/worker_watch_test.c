@@ -2,8 +2,13 @@
 /* A worker that is in a long poll, and the one that looks after it. */
 #include "poll_harness.h"
 
+#include <pthread.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include "edo.h"
 #include "internal/sys.h"
+#include "runtime/registration_internal.h"
 
 enum { SLEEPERS = 256, BURST = 250, ROUNDS = 10, NS_PER_MS = 1000000, LONG_MS = 40 };
 
@@ -289,5 +294,81 @@ Test(worker_watch, one_that_never_sleeps_for_long_keeps_the_watch_too)
     bench_begin(&bench);
     for (int i = 0; i < ROUNDS; i++)
         cr_assert_leq(scene_of(1, 1, true)->late, TICKS_MAX);
+    bench_end(&bench);
+}
+
+/* ---- Somebody else's waker ---- */
+
+/* It takes a lock that its owner may hold when he calls us. */
+struct locks {
+    struct edo_waker waker;
+    pthread_mutex_t mutex;
+    _Atomic(bool) called;
+    unsigned wakes;
+};
+
+static void locks_wake(struct edo_waker *waker)
+{
+    struct locks *self = (struct locks *)waker;
+    edo_store(&self->called, true, release);
+    pthread_mutex_lock(&self->mutex);
+    self->wakes++;
+    pthread_mutex_unlock(&self->mutex);
+}
+
+static struct edo_waker *locks_clone(struct edo_waker *waker)
+{
+    return waker;
+}
+
+static void locks_drop(struct edo_waker *waker)
+{
+    (void)waker;
+}
+
+/* Its worker's loop is turned by another, which waits there for our lock. */
+struct closes_with_lock {
+    FUTURE(void);
+    struct locks *locks;
+};
+
+ASYNC(closes_with_lock)
+{
+    ASYNC_BEGIN;
+    struct edo_registration *registration = edo_malloc(sizeof *registration);
+    struct edo_io_waiter waiter = {.interest = 0};
+    int fds[2];
+    cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
+    cr_assert_eq(edo_registration_open(registration, fds[0], 0), 0);
+    EDO_COUNT(FDS, 1); /* the registration's */
+    cr_assert_eq(edo_registration_wait(registration, &waiter, EDO_READABLE, &self->locks->waker),
+                 0);
+    pthread_mutex_lock(&self->locks->mutex);
+    cr_assert_eq(write(fds[1], "", 1), 1);
+    while (!edo_load(&self->locks->called, acquire))
+        ;
+    edo_registration_close(registration);
+    pthread_mutex_unlock(&self->locks->mutex);
+    edo_registration_forget(registration, &waiter);
+    close(fds[1]);
+    ASYNC_END;
+}
+
+Test(worker_watch, a_waker_in_its_loop_may_wait_for_what_the_stuck_one_holds, .timeout = 60)
+{
+    static const struct edo_waker_ops ops = {locks_wake, locks_clone, locks_drop, NULL, NULL};
+    struct bench bench;
+    bench_begin(&bench);
+    struct edo_runtime *runtime;
+    struct locks locks = {.waker = {&ops}};
+    pthread_mutex_init(&locks.mutex, NULL);
+    cr_assert_eq(edo_runtime_new(&runtime, .flavor = EDO_MULTI_THREAD, .worker_threads = 2), 0);
+    JOIN_HANDLE(void)
+    task = SPAWN_ON(edo_runtime_handle(runtime), NEW(closes_with_lock, .locks = &locks));
+    struct edo_join join = edo_join(task, NULL);
+    cr_assert_eq(edo_block_on(runtime, &join), 0);
+    edo_runtime_drop(runtime);
+    cr_assert_eq(locks.wakes, 1);
+    pthread_mutex_destroy(&locks.mutex);
     bench_end(&bench);
 }

@@ -1027,6 +1027,36 @@ Test(workers, a_worker_that_was_handed_on_takes_no_thread_from_blocking_work)
     }
 }
 
+static void counts_calls(void *arg)
+{
+    one_more(arg);
+}
+
+/* A worker that falls asleep cannot be handed on. */
+static void parks_in_place(void *error)
+{
+    int count = 0;
+    *(_Atomic(int) *)error = edo_block_in_place(counts_calls, &count);
+    cr_assert_eq(count, 0);
+}
+
+Test(workers, a_hook_does_not_hand_its_worker_on)
+{
+    struct baseline start = baseline();
+    struct edo_runtime *runtime;
+    _Atomic(int) error = 0;
+    cr_assert_eq(edo_runtime_new(&runtime, MULTI(2), .on_thread_park = parks_in_place,
+                                 .hook_arg = (void *)&error),
+                 0);
+    while (error == 0)
+        nap(1);
+    cr_assert_eq(error, UV_EINVAL);
+    struct work work = NEW(work);
+    cr_assert_eq(edo_block_on(runtime, &work), 0);
+    edo_runtime_drop(runtime);
+    check_baseline(&start);
+}
+
 /* ---- R21, and the builder ---- */
 
 static void name_it(void *arg, char name[EDO_THREAD_NAME])
