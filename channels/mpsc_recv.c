@@ -5,6 +5,13 @@
 
 enum { WAITING = 1 }; /* a future's state while its waker is kept */
 
+/* A sender waits: the places that came free are handed on. */
+__attribute__((noinline)) static void hand_on(struct edo_mpsc_ *channel)
+{
+    edo_lock(&channel->lock);
+    edo_mpsc_settle(channel);
+}
+
 /* n messages were taken out of their places. */
 static void count(struct edo_mpsc_ *channel, size_t n)
 {
@@ -15,10 +22,8 @@ static void count(struct edo_mpsc_ *channel, size_t n)
         return;
     }
     /* Release: to edo_mpsc_free. */
-    if (edo_fetch_add(&channel->popped, n * EDO_MPSC_ONE, release) & EDO_MPSC_WAITING) {
-        edo_lock(&channel->lock);
-        edo_mpsc_settle(channel);
-    }
+    if (edo_fetch_add(&channel->popped, n * EDO_MPSC_ONE, release) & EDO_MPSC_WAITING)
+        hand_on(channel);
 }
 
 /* Takes what there is, up to the limit; how many. */
@@ -35,6 +40,18 @@ static size_t take(struct edo_mpsc_ *channel, void *messages, size_t limit)
     if (n > 0)
         count(channel, n);
     return n;
+}
+
+/* Takes one, if there is one. */
+static inline bool take_one(struct edo_mpsc_ *channel, void *message)
+{
+    void *first = edo_mpsc_first(channel);
+    if (first == NULL)
+        return false;
+    edo_copy(message, first, channel->fifo.size);
+    edo_fifo_pop(&channel->fifo);
+    count(channel, 1);
+    return true;
 }
 
 /* The waker must not be left behind, whatever ends the future: a push may have been seen that has not
@@ -89,7 +106,9 @@ static ptrdiff_t receive(struct edo_mpsc_ *channel, struct edo_future *future, v
     return (ptrdiff_t)n;
 }
 
-enum edo_poll edo_mpsc_recv_poll(struct edo_future *future, struct edo_context *cx)
+/* Whatever edo_mpsc_recv_poll finds. */
+__attribute__((noinline)) static enum edo_poll recv_poll(struct edo_future *future,
+                                                         struct edo_context *cx)
 {
     struct edo_mpsc_recv *self = (struct edo_mpsc_recv *)future;
     if (cx->walk == EDO_WALK_DROP)
@@ -101,6 +120,18 @@ enum edo_poll edo_mpsc_recv_poll(struct edo_future *future, struct edo_context *
     ptrdiff_t n = receive(self->channel, future, self->message, 1, cx);
     self->output = n == 0 ? EDO_ECLOSED : 0;
     return n < 0 ? EDO_PENDING : EDO_READY;
+}
+
+/* The usual case first, which saves no registers: a message is there, and no waker to be forgotten. */
+enum edo_poll edo_mpsc_recv_poll(struct edo_future *future, struct edo_context *cx)
+{
+    struct edo_mpsc_recv *self = (struct edo_mpsc_recv *)future;
+    if (cx->walk != EDO_WALK_POLL || cx->budget == 0 || future->state != EDO_STATE_FRESH ||
+        !take_one(self->channel, self->message))
+        return recv_poll(future, cx);
+    edo_budget_spend(cx);
+    self->output = 0;
+    return EDO_READY;
 }
 
 static enum edo_poll edo_mpsc_recv_many_poll(struct edo_future *future, struct edo_context *cx)
@@ -129,13 +160,13 @@ struct edo_mpsc_recv_many edo_mpsc_recv_many_(struct edo_mpsc_receiver *rx, void
 int edo_mpsc_try_recv_(struct edo_mpsc_receiver *rx, void *message)
 {
     struct edo_mpsc_ *channel = (struct edo_mpsc_ *)rx;
-    if (take(channel, message, 1) == 1)
+    if (take_one(channel, message))
         return 0;
     /* The end is looked for first: a message that came before it is then found. */
     edo_lock(&channel->lock);
     bool ended = edo_mpsc_ended(channel);
     edo_unlock(&channel->lock);
-    if (take(channel, message, 1) == 1)
+    if (take_one(channel, message))
         return 0;
     return ended ? EDO_ECLOSED : -EAGAIN;
 }
