@@ -56,7 +56,7 @@ static inline bool take_one(struct edo_mpsc_ *channel, void *message)
 
 /* The waker must not be left behind, whatever ends the future: a push may have been seen that has not
  * come to it yet. */
-static void forget(struct edo_mpsc_ *channel, struct edo_future *future)
+__attribute__((noinline)) static void forget(struct edo_mpsc_ *channel, struct edo_future *future)
 {
     if (future->state == EDO_STATE_FRESH)
         return;
@@ -106,31 +106,41 @@ static ptrdiff_t receive(struct edo_mpsc_ *channel, struct edo_future *future, v
     return (ptrdiff_t)n;
 }
 
-/* Whatever edo_mpsc_recv_poll finds. */
-__attribute__((noinline)) static enum edo_poll recv_poll(struct edo_future *future,
-                                                         struct edo_context *cx)
+/* Nothing was there. True: now there is, and it is taken, or there will be none any more. */
+__attribute__((noinline)) static bool await_one(struct edo_mpsc_recv *self, struct edo_context *cx)
 {
-    struct edo_mpsc_recv *self = (struct edo_mpsc_recv *)future;
-    if (cx->walk == EDO_WALK_DROP)
-        forget(self->channel, future);
-    if (cx->walk != EDO_WALK_POLL)
-        return edo_walk_leaf(cx, "edo_mpsc_recv");
-    if (edo_budget_spent(cx))
-        return EDO_PENDING;
-    ptrdiff_t n = receive(self->channel, future, self->message, 1, cx);
-    self->output = n == 0 ? EDO_ECLOSED : 0;
-    return n < 0 ? EDO_PENDING : EDO_READY;
+    do {
+        int result = wait(self->channel, &self->future_, cx->waker);
+        if (result == -EAGAIN)
+            return false;
+        self->output = result;
+    } while (self->output == 0 && !take_one(self->channel, self->message));
+    return true;
 }
 
-/* The usual case first, which saves no registers: a message is there, and no waker to be forgotten. */
+/* Every call but one that may receive. */
+__attribute__((noinline)) static enum edo_poll pass_by(struct edo_future *future,
+                                                       struct edo_context *cx)
+{
+    if (cx->walk == EDO_WALK_DROP)
+        forget(((struct edo_mpsc_recv *)future)->channel, future);
+    if (cx->walk != EDO_WALK_POLL)
+        return edo_walk_leaf(cx, "edo_mpsc_recv");
+    edo_budget_spent(cx);
+    return EDO_PENDING;
+}
+
+/* Saves no registers for what is seldom needed. */
 enum edo_poll edo_mpsc_recv_poll(struct edo_future *future, struct edo_context *cx)
 {
     struct edo_mpsc_recv *self = (struct edo_mpsc_recv *)future;
-    if (cx->walk != EDO_WALK_POLL || cx->budget == 0 || future->state != EDO_STATE_FRESH ||
-        !take_one(self->channel, self->message))
-        return recv_poll(future, cx);
+    if (edo_unlikely(cx->walk != EDO_WALK_POLL || cx->budget == 0))
+        return pass_by(future, cx);
+    if (!take_one(self->channel, self->message) && !await_one(self, cx))
+        return EDO_PENDING;
+    if (future->state != EDO_STATE_FRESH)
+        forget(self->channel, future);
     edo_budget_spend(cx);
-    self->output = 0;
     return EDO_READY;
 }
 
