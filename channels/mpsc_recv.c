@@ -130,7 +130,7 @@ __attribute__((noinline)) static enum edo_poll pass_by(struct edo_future *future
     return EDO_PENDING;
 }
 
-/* Saves no registers for what is seldom needed. */
+/* What is seldom needed is elsewhere: the usual way is short. */
 enum edo_poll edo_mpsc_recv_poll(struct edo_future *future, struct edo_context *cx)
 {
     struct edo_mpsc_recv *self = (struct edo_mpsc_recv *)future;

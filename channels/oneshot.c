@@ -183,7 +183,7 @@ __attribute__((noinline)) static enum edo_poll recv_poll(struct edo_future *futu
     return EDO_READY;
 }
 
-/* The usual case first, which saves no registers: it has not waited, and finds the message, or its end. */
+/* The usual case first, and the rest elsewhere: it has not waited, and finds the message, or its end. */
 enum edo_poll edo_oneshot_recv_poll(struct edo_future *future, struct edo_context *cx)
 {
     struct edo_oneshot_recv *self = (struct edo_oneshot_recv *)future;
