@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* A map that many tasks of several threads use at once. Its keys are spread over shards, each behind
+/* A map that many tasks use at once, on several threads. Its keys are spread over shards, each behind
  * a mutex of its own: two tasks wait for each other only where their keys are of one shard.
  *
  * Which mutex? An update holds its shard while it awaits, so that nobody else changes the value in
  * between: that takes an edo_mutex. Who finds it locked is suspended, and its thread goes on with other
  * tasks. A pthread_mutex_t must not be held across an await: the next task that locks it would stop the
- * whole thread, and with it, when they are of one thread, the task that is to unlock it.
+ * whole thread, and with it, perhaps, the task that is to unlock it; which may also go on on another thread,
+ * and only the one that locked a pthread_mutex_t may unlock it.
  *
  * Where nothing is awaited between lock and unlock, a pthread_mutex_t is the better one: nobody waits
  * for longer than a few instructions, and it takes neither future nor await. The tally below has one.
@@ -16,7 +17,7 @@
 
 #include "edo.h"
 
-enum { SHARDS = 8, THREADS = 3, TASKS = 8, ROUNDS = 20 };
+enum { SHARDS = 8, THREADS = 3, TASKS = 24, ROUNDS = 20 };
 
 static const char *const words[] = {"edo", "kyoto", "osaka", "nara",  "kobe",   "sendai",  "nagoya",
                                     "ise", "nikko", "hagi",  "otaru", "matsue", "takayama"};
@@ -130,8 +131,7 @@ ASYNC(adder)
     ASYNC_END;
 }
 
-/* A thread's root: spawns its tasks, and waits for each, whatever becomes of it: one that is left
- * suspended might have a shard locked, for ever. */
+/* Spawns the tasks, and waits for each, whatever becomes of it. */
 struct crew {
     FUTURE(void);
     struct map *map;
@@ -152,20 +152,6 @@ ASYNC_FINALLY:
     ASYNC_END;
 }
 
-/* A thread, and its runtime. Tasks of one are woken by those of another. */
-struct thread {
-    pthread_t id;
-    struct edo_runtime *runtime;
-    struct crew crew;
-};
-
-static void *thread_run(void *arg)
-{
-    struct thread *thread = arg;
-    edo_block_on(thread->runtime, &thread->crew);
-    return NULL;
-}
-
 /* How many keys have the sum that they must have. */
 static int map_check(struct map *map)
 {
@@ -176,7 +162,7 @@ static int map_check(struct map *map)
         if (edo_mutex_blocking_lock(&shard->mutex, &guard) < 0) /* outside of tasks: it may block */
             continue;
         struct entry *entry = shard_entry(shard, words[i]);
-        right += entry != NULL && entry->value == THREADS * TASKS * ROUNDS;
+        right += entry != NULL && entry->value == TASKS * ROUNDS;
         edo_mutex_unlock(&guard);
     }
     return right;
@@ -185,26 +171,19 @@ static int map_check(struct map *map)
 int main(void)
 {
     struct map map;
-    struct thread threads[THREADS];
-    int started = 0;
     map_init(&map);
-    for (; started < THREADS; started++) {
-        struct thread *thread = &threads[started];
-        thread->crew = NEW(crew, .map = &map);
-        if (edo_runtime_new(&thread->runtime) < 0)
-            break;
-        if (pthread_create(&thread->id, NULL, thread_run, thread) != 0) {
-            edo_runtime_drop(thread->runtime);
-            break;
-        }
+    struct crew crew = NEW(crew, .map = &map);
+    struct edo_runtime *runtime;
+    int right = 0;
+    int error = edo_runtime_new(&runtime, .flavor = EDO_MULTI_THREAD, .worker_threads = THREADS);
+    if (error == 0) {
+        error = edo_block_on(runtime, &crew);
+        edo_runtime_drop(runtime); /* which joins its threads: nobody else uses the map now */
     }
-    for (int i = 0; i < started; i++) {
-        pthread_join(threads[i].id, NULL);
-        edo_runtime_drop(threads[i].runtime);
-    }
-    int right = map_check(&map);
-    printf("%u updates by %d tasks of %d threads; %d of %d keys have their sum\n",
-           map.tally.updates, started * TASKS, started, right, WORDS);
+    if (error == 0)
+        right = map_check(&map);
+    printf("%u updates by %d tasks on %d threads; %d of %d keys have their sum\n",
+           map.tally.updates, TASKS, THREADS, right, WORDS);
     map_destroy(&map);
     return right == WORDS ? EXIT_SUCCESS : EXIT_FAILURE;
 }

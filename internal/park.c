@@ -7,6 +7,8 @@
  */
 #include "park.h"
 
+#include <stdio.h>
+
 #include "../error.h"
 #include "sys.h"
 #include "thread.h"
@@ -103,12 +105,17 @@ int edo_park_poll(struct edo_future *future)
     struct edo_context cx;
     edo_context_init(&cx, &parked->waker);
     int error = 0;
-    while (edo_future_poll(future, &cx) == EDO_PENDING) {
+    for (;;) {
+        enum edo_poll poll = edo_future_poll(future, &cx);
+        /* Also of one that is ready: its FINALLY may panic. */
         if (cx.panic.name != NULL) {
             error = EDO_EPANIC;
+            fprintf(stderr, "edo: a future panicked: %s\n  %s (%s:%d)\n", cx.panic.message,
+                    cx.panic.name, cx.panic.file, cx.panic.line);
             edo_future_drop(future, &cx);
-            break;
         }
+        if (poll == EDO_READY || error < 0)
+            break;
         do
             edo_event_wait(&parked->event);
         while (!edo_exchange(&parked->woken, false, acquire));

@@ -20,8 +20,8 @@ struct edo_thread {
     struct edo_worker
         *worker;           /* as which it runs tasks of a multi-thread runtime; NULL: it does not */
     struct edo_task *task; /* being polled */
-    struct edo_driver *turn;    /* the shared driver whose loop it has, the latest; else NULL */
-    const char *next_name; /* of the task that is to be spawned next */
+    struct edo_driver *turn; /* the shared driver whose loop it has, the latest; else NULL */
+    const char *next_name;   /* of the task that is to be spawned next */
 };
 extern _Thread_local struct edo_thread edo_thread;
 

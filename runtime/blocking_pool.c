@@ -38,7 +38,6 @@ struct worker {
 
 struct edo_blocking_pool {
     struct edo_handle *handle;
-    struct edo_builder options; /* its name aside */
     uint32_t max, seed;
     uint64_t keep_alive; /* ns */
 
@@ -68,7 +67,6 @@ struct edo_blocking_pool *edo_blocking_pool_new(const struct edo_builder *builde
     if (pool == NULL)
         return NULL;
     pool->handle = handle;
-    pool->options = *builder;
     pool->max = builder->max_blocking_threads != 0 ? builder->max_blocking_threads : MAX_THREADS;
     pool->keep_alive =
         (builder->thread_keep_alive != 0 ? builder->thread_keep_alive : KEEP_ALIVE_MS) *
@@ -219,8 +217,7 @@ static void leave(struct edo_blocking_pool *pool, struct worker *worker)
     edo_unlock(&pool->lock);
     if (tell)
         edo_handle_signal(handle);
-    if (pool->options.on_thread_stop != NULL)
-        pool->options.on_thread_stop(pool->options.hook_arg);
+    edo_handle_hook(handle, handle->hooks.on_thread_stop);
 
     edo_lock(&pool->lock);
     worker->spare = pool->spare;
@@ -246,8 +243,7 @@ static void *run_worker(void *arg)
     struct worker *worker = arg;
     struct edo_blocking_pool *pool = worker->pool;
     edo_thread.current = pool->handle;
-    if (pool->options.on_thread_start != NULL)
-        pool->options.on_thread_start(pool->options.hook_arg);
+    edo_handle_hook(pool->handle, pool->handle->hooks.on_thread_start);
     struct edo_context cx;
     edo_context_init(&cx, NULL);
     work(pool, worker, &cx);
@@ -307,8 +303,8 @@ static int grow(struct edo_blocking_pool *pool, struct worker *spare, const stru
     edo_lock(&pool->lock);
     pool->threads--;
     bool last = --pool->present == 0 && pool->closed;
-    /* Those that are being started answer for the queue themselves. */
-    struct edo_task *lost = pool->threads == 0 ? take_all(pool) : NULL;
+    /* Those that are being started answer for the queue themselves; those that are lent do not come back for it. */
+    struct edo_task *lost = pool->threads == pool->lent ? take_all(pool) : NULL;
     bool tell = quiet(pool);
     edo_unlock(&pool->lock);
     if (tell)
@@ -335,7 +331,7 @@ int edo_blocking_pool_submit(struct edo_blocking_pool *pool, struct edo_task *ta
         return 0;
     }
     push(pool, task);
-    struct worker *spare;
+    struct worker *spare = NULL;
     bool more = reserve(pool, &spare);
     edo_unlock(&pool->lock);
     return more ? grow(pool, spare, task) : 0;
@@ -348,7 +344,7 @@ void edo_blocking_pool_lend(struct edo_blocking_pool *pool)
     struct worker *spare = NULL;
     bool more = pool->head != NULL && reserve(pool, &spare);
     edo_unlock(&pool->lock);
-    /* Without one more, what is queued waits for those that there are, this one among them. */
+    /* What is queued waits for those that there are, or is lost. */
     if (more)
         grow(pool, spare, NULL);
 }

@@ -9,7 +9,7 @@
 
 #include "runtime_internal.h"
 
-/* As the builder says: limit, keep-alive, names, stack, hooks. NULL: no memory. */
+/* As the builder says: limit and keep-alive. Names, stacks and hooks are the handle's. NULL: no memory. */
 struct edo_blocking_pool *edo_blocking_pool_new(const struct edo_builder *builder,
                                                 struct edo_handle *handle);
 

@@ -12,6 +12,13 @@ struct edo_counts {
     _Atomic(uint64_t) poll_time[EDO_HISTOGRAM_BUCKETS];
 };
 
+/* What such a thread keeps to itself, for what its tasks need at each spawn and end. */
+struct edo_own {
+    int64_t spare;   /* references to the handle, taken in batches and not given out */
+    uint32_t serial; /* of the last task spawned here */
+    struct edo_counts counts;
+};
+
 /* Relaxed, and no read-modify-write: one thread writes it. */
 static inline void edo_count_up(_Atomic(uint64_t) *counter, uint64_t n)
 {

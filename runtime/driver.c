@@ -8,7 +8,7 @@
 
 #include "blocking_pool.h"
 #include "runtime_internal.h"
-#include "registration.h"
+#include "registration_internal.h"
 #include "time_internal.h"
 
 enum { NS_PER_MS = 1000000, IO_EVENTS_MAX = 1024 };

@@ -10,7 +10,7 @@
 #include "../internal/waiter.h"
 #include "driver.h"
 #include "pool.h"
-#include "registration.h"
+#include "registration_internal.h"
 #include "runtime_internal.h"
 #include "time_internal.h"
 

@@ -112,20 +112,21 @@ static int take_all(struct edo_pool *pool, struct tasks *all)
     }
 }
 
-/* False: it is not waiting. */
-static bool look_at(struct edo_pool *pool, struct edo_task *task, FILE *file)
+struct look {
+    FILE *file;
+    struct edo_task *task;
+};
+
+static void print_waiting(void *arg, int depth, const char *name, const char *file, int line)
 {
-    if (!edo_task_state_hold(&task->state))
-        return false;
-    print_head(file, task, "waits");
-    print_chain(file, task);
-    if (!edo_task_state_idle(&task->state))
-        edo_worker_schedule(pool, task, false);
-    return true;
+    struct look *look = arg;
+    if (depth == 0)
+        print_head(look->file, look->task, "waits");
+    print_frame(look->file, depth, name, file, line);
 }
 
 /* Those that are through are given back, and forgotten. */
-static void dump_tasks(struct edo_pool *pool, struct tasks *all, FILE *file)
+static void dump_tasks(struct tasks *all, FILE *file)
 {
     size_t left = all->count;
     struct edo_event nobody;
@@ -136,7 +137,9 @@ static void dump_tasks(struct edo_pool *pool, struct tasks *all, FILE *file)
             struct edo_task *task = all->tasks[i];
             if (task == NULL)
                 continue;
-            if (!edo_task_state_complete(&task->state) && !look_at(pool, task, file)) {
+            struct look look = {file, task};
+            if (!edo_task_state_complete(&task->state) &&
+                !edo_task_look(task, print_waiting, &look)) {
                 left += task != edo_thread.task;
                 continue;
             }
@@ -159,7 +162,7 @@ static int dump_pool(struct edo_pool *pool, FILE *file)
     struct tasks all;
     int error = take_all(pool, &all);
     if (error == 0) {
-        dump_tasks(pool, &all, file);
+        dump_tasks(&all, file);
         give_back(&all);
     }
     edo_pool_leave(pool);

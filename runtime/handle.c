@@ -12,8 +12,6 @@
 static struct edo_task inject_closed;
 #define INJECT_CLOSED (&inject_closed)
 
-enum { REF_BATCH = 1024 };
-
 struct edo_handle *edo_handle_new(const struct edo_builder *builder)
 {
     struct edo_handle *handle = edo_calloc(1, sizeof *handle);
@@ -57,44 +55,6 @@ void edo_handle_unref(struct edo_handle *handle, int64_t n)
     edo_blocking_pool_free(handle->blocking);
     edo_lock_destroy(&handle->lock);
     edo_free(handle);
-}
-
-/* Where this thread keeps references to the handle that are not given out; NULL: nowhere. */
-static int64_t *spare(struct edo_handle *handle)
-{
-    if (handle->pool != NULL)
-        return edo_worker_mine(handle->pool) ? &edo_thread.worker->spare : NULL;
-    return edo_handle_mine(handle) ? &handle->spare : NULL;
-}
-
-struct edo_counts *edo_handle_counts(struct edo_handle *handle)
-{
-    if (handle->pool != NULL)
-        return edo_worker_mine(handle->pool) ? &edo_thread.worker->counts : NULL;
-    return edo_handle_mine(handle) ? &handle->counts : NULL;
-}
-
-void edo_handle_give(struct edo_handle *handle)
-{
-    int64_t *left = spare(handle);
-    if (left == NULL) {
-        edo_fetch_add(&handle->refs, 1, relaxed);
-        return;
-    }
-    if (edo_unlikely(*left == 0)) {
-        edo_fetch_add(&handle->refs, REF_BATCH, relaxed);
-        *left = REF_BATCH;
-    }
-    --*left;
-}
-
-void edo_handle_take_back(struct edo_handle *handle)
-{
-    int64_t *left = spare(handle);
-    if (left != NULL)
-        ++*left;
-    else
-        edo_handle_unref(handle, 1);
 }
 
 uint64_t edo_handle_id(const struct edo_handle *handle)

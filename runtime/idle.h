@@ -31,9 +31,10 @@ struct edo_idle {
 int edo_idle_init(struct edo_idle *idle, uint32_t workers);
 void edo_idle_destroy(struct edo_idle *idle);
 
+/* How many workers are awake. */
 static inline uint32_t edo_idle_awake(struct edo_idle *idle)
 {
-    return edo_load(&idle->word, relaxed) / EDO_IDLE_AWAKE;
+    return edo_load(&idle->word, seq_cst) / EDO_IDLE_AWAKE;
 }
 
 /* Whether somebody should be woken for new work. */

@@ -76,7 +76,7 @@ void edo_local_set_drop(struct edo_local_set *set)
     edo_thread.local = outer;
     handle->runtime = NULL;
     edo_store(&handle->owner, NULL, relaxed);
-    int64_t spare = handle->spare;
+    int64_t spare = handle->own.spare;
     edo_free(set);
     edo_handle_unref(handle, spare + 1);
 }

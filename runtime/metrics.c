@@ -28,7 +28,7 @@ static void add(struct edo_worker_metrics *metrics, struct edo_counts *counts)
 
 static void add_worker(struct edo_worker_metrics *metrics, struct edo_worker *worker)
 {
-    add(metrics, &worker->counts);
+    add(metrics, &worker->own.counts);
     metrics->queue_depth += edo_queue_length(&worker->queue);
 }
 
@@ -42,7 +42,7 @@ int edo_handle_worker_metrics(struct edo_handle *handle, uint32_t worker,
     if (pool != NULL)
         add_worker(metrics, &pool->workers[worker]);
     else
-        add(metrics, &handle->counts);
+        add(metrics, &handle->own.counts);
     return 0;
 }
 
@@ -52,15 +52,15 @@ void edo_handle_metrics(struct edo_handle *handle, struct edo_metrics *metrics)
     memset(metrics, 0, sizeof *metrics);
     metrics->workers = pool != NULL ? pool->count : 1;
     /* Ended first: what ends meanwhile was spawned before. */
-    uint64_t ended = value(&handle->counts.ended) + value(&handle->remote_ended);
+    uint64_t ended = value(&handle->own.counts.ended) + value(&handle->remote_ended);
     for (uint32_t i = 0; pool != NULL && i < pool->count; i++)
-        ended += value(&pool->workers[i].counts.ended);
-    metrics->spawned_tasks = value(&handle->counts.spawned) + value(&handle->remote_spawned);
+        ended += value(&pool->workers[i].own.counts.ended);
+    metrics->spawned_tasks = value(&handle->own.counts.spawned) + value(&handle->remote_spawned);
     for (uint32_t i = 0; pool != NULL && i < pool->count; i++)
-        metrics->spawned_tasks += value(&pool->workers[i].counts.spawned);
+        metrics->spawned_tasks += value(&pool->workers[i].own.counts.spawned);
     metrics->alive_tasks = metrics->spawned_tasks > ended ? metrics->spawned_tasks - ended : 0;
     metrics->remote_schedules = value(&handle->remote_schedules);
-    add(&metrics->total, &handle->counts);
+    add(&metrics->total, &handle->own.counts);
     if (pool != NULL) {
         metrics->injected = edo_load(&pool->inject.length, relaxed);
         for (uint32_t i = 0; i < pool->count; i++)

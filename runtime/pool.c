@@ -18,7 +18,7 @@
 
 enum { LINE = 64 };
 
-void edo_pool_notify(struct edo_pool *pool)
+void edo_pool_wake(struct edo_pool *pool)
 {
     int taken = edo_idle_take(&pool->idle, edo_load(&pool->watch, relaxed));
     if (taken >= 0)
@@ -101,8 +101,8 @@ static void end(struct edo_pool *pool)
     drop_tasks(pool);
     int64_t spare = 0;
     for (uint32_t i = 0; i < pool->count; i++) {
-        spare += pool->workers[i].spare;
-        pool->workers[i].spare = 0;
+        spare += pool->workers[i].own.spare;
+        pool->workers[i].own.spare = 0;
     }
     edo_thread = outer;
     edo_handle_unref(pool->handle, spare);
@@ -166,10 +166,11 @@ static int init_worker(struct edo_pool *pool, struct edo_worker *worker)
     if (pool->handle->hooks.rng_seed == 0)
         edo_random(&worker->random, sizeof worker->random);
     worker->random |= 1;
-    worker->serial = worker->index << 22;
+    worker->own.serial = worker->index << 22;
     edo_init(&worker->handed, 0);
     edo_init(&worker->turns, 0);
-    edo_init(&worker->seen, 0);
+    edo_init(&worker->seen, UINT32_MAX);
+    worker->lifo_off = !pool->lifo;
     edo_init(&worker->lifo, NULL);
     edo_init(&worker->queue.head, 0);
     edo_init(&worker->queue.tail, 0);
@@ -193,6 +194,7 @@ int edo_pool_new(struct edo_handle *handle, uint32_t workers)
     pool->global_queue_interval = hooks->global_queue_interval ? hooks->global_queue_interval : 31;
     pool->lifo = !hooks->disable_lifo_slot;
     edo_init(&pool->watch, -1);
+    pool->look_at = edo_clock_ns();
     edo_init(&pool->closing, false);
     edo_init(&pool->running, workers);
     edo_inject_init(&pool->inject);

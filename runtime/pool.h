@@ -25,6 +25,7 @@ struct edo_pool {
     /* Which worker has the watch, and is asleep for moments only (worker.c). -1: none. Acquired and released by
      * who takes it and gives it up. */
     _Atomic(int32_t) watch;
+    uint64_t look_at; /* when it is to look next. Who has the watch */
     /* Set once: workers stop, and nothing new comes in. Read under a lock by who must not miss it. */
     atomic_bool closing;
     /* Threads that may run tasks. The last to leave ends the pool. */
@@ -55,7 +56,12 @@ bool edo_pool_enter(struct edo_pool *pool);
 void edo_pool_leave(struct edo_pool *pool);
 
 /* Has a sleeping worker look for work, if one is wanted. Any thread. */
-void edo_pool_notify(struct edo_pool *pool);
+void edo_pool_wake(struct edo_pool *pool);
+static inline void edo_pool_notify(struct edo_pool *pool)
+{
+    if (edo_idle_wanted(&pool->idle))
+        edo_pool_wake(pool);
+}
 
 /* A new task, with its future in place. False: the runtime has shut down, and it is the caller's. Any thread. */
 bool edo_pool_adopt(struct edo_pool *pool, struct edo_task *task);

@@ -15,13 +15,12 @@
  *    neither libuv nor a system call under way can meet its number's next owner.
  *  - The memory goes with the last reference: see `refs`.
  */
-#include "registration.h"
+#include "registration_internal.h"
 
 #include <fcntl.h>
 #include <unistd.h>
 
 #include "../internal/waiter.h"
-#include "registration_internal.h"
 #include "runtime_internal.h"
 
 _Static_assert((int)EDO_READABLE == (int)UV_READABLE, "interests are libuv's events");
@@ -55,13 +54,8 @@ void edo_registration_unlock(struct edo_registration *r)
     unlock(r);
 }
 
-/* With the lock, which it lets go. */
-static void unref(struct edo_registration *r)
+static void destroy(struct edo_registration *r)
 {
-    bool last = --r->refs == 0;
-    unlock(r);
-    if (!last)
-        return;
     EDO_COUNT(REGISTRATIONS, -1);
     struct edo_handle *handle = r->shared ? r->driver->handle : NULL;
     if (r->shared)
@@ -69,6 +63,15 @@ static void unref(struct edo_registration *r)
     edo_free(r);
     if (handle != NULL)
         edo_handle_unref(handle, 1);
+}
+
+/* With the lock, which it lets go. */
+static void unref(struct edo_registration *r)
+{
+    bool last = --r->refs == 0;
+    unlock(r);
+    if (last)
+        destroy(r);
 }
 
 /* With the lock: moves those who wait for one of `interest` to `woken`. */
@@ -236,6 +239,55 @@ static void reach(struct edo_registration *r)
     conclude(r);
 }
 
+/* What is done for each operation is compiled twice, so that where nothing is shared nothing asks whether it is. */
+#define TWICE static inline __attribute__((always_inline))
+
+TWICE void tell(struct edo_registration *r, int status, int events, const bool shared)
+{
+    if (shared)
+        edo_lock(&r->lock);
+    if (shared && edo_unlikely(r->closed)) {
+        /* Whoever closed it has not had the loop yet: it would be told again and again until then. */
+        settle(r);
+        conclude(r);
+        return;
+    }
+    if (status < 0) {
+        /* POLLERR: libuv has stopped the handle. The operation learns the error. */
+        r->armed = r->wanted = 0;
+        events = BOTH;
+    }
+    uint8_t known = r->ready & r->armed & (uint8_t)events;
+    r->ready |= (uint8_t)events;
+    /* A socket is nearly always writable: nobody is asked twice whether they are waiting. */
+    r->wanted &= ~(uint8_t)(events & EDO_WRITABLE);
+    if (!(events & EDO_READABLE))
+        ;
+    else if (!(known & EDO_READABLE))
+        r->unused = 0;
+    else if (++r->unused >= UNUSED_MAX)
+        r->wanted &= ~(uint8_t)EDO_READABLE;
+    if (r->wanted != r->armed)
+        arm(r);
+    struct edo_list *first = r->waiters.next;
+    if (edo_likely(first->next == &r->waiters)) {
+        /* One waits, as is usual; or nobody, and `first` is the list. */
+        struct edo_io_waiter *waiter = edo_container_of(first, struct edo_io_waiter, link);
+        struct edo_waker *claimed = NULL;
+        if (first != &r->waiters && (waiter->interest & events)) {
+            edo_list_remove(first);
+            claimed = edo_waker_claim(waiter->waker);
+        }
+        if (shared)
+            edo_unlock(&r->lock);
+        edo_waker_finish(claimed);
+        return;
+    }
+    struct edo_list woken;
+    take_waiters(r, (uint8_t)events, &woken);
+    wake(r, &woken);
+}
+
 static void on_event(uv_poll_t *poll, int status, int events)
 {
     struct edo_registration *r = (struct edo_registration *)poll;
@@ -246,27 +298,10 @@ static void on_event(uv_poll_t *poll, int status, int events)
     if (status >= 0 && driver->io_events >= driver->io_events_max)
         return;
     driver->io_events++;
-    struct edo_list woken;
-    lock(r);
-    if (status < 0) {
-        /* POLLERR: libuv has stopped the handle. The operation learns the error. */
-        r->armed = r->wanted = 0;
-        events = BOTH;
-    }
-    uint8_t known = r->ready & r->armed & (uint8_t)events;
-    r->ready |= (uint8_t)events;
-    take_waiters(r, (uint8_t)events, &woken);
-    /* A socket is nearly always writable: nobody is asked twice whether they are waiting. */
-    r->wanted &= ~(uint8_t)(events & EDO_WRITABLE);
-    if (!(events & EDO_READABLE))
-        ;
-    else if (!(known & EDO_READABLE))
-        r->unused = 0;
-    else if (++r->unused >= UNUSED_MAX)
-        r->wanted &= ~(uint8_t)EDO_READABLE;
-    if (!r->closed)
-        arm(r);
-    wake(r, &woken);
+    if (r->shared)
+        tell(r, status, events, true);
+    else
+        tell(r, status, events, false);
 }
 
 int edo_registration_open(struct edo_registration *r, int fd, uint8_t ready)
@@ -386,46 +421,42 @@ void edo_registration_orphan_all(struct edo_list *registrations)
     }
 }
 
-/* With the lock: whether nothing will become ready any more. One that is not bound has to ask. */
+/* Shared, with the lock: whether nothing will become ready any more. One that is not bound has to ask. */
 static bool gone(struct edo_registration *r)
 {
-    if (r->shared && !r->bound && !r->orphaned)
+    if (!r->bound && !r->orphaned)
         r->orphaned = edo_driver_gone(r->driver);
     return r->closed || r->orphaned;
 }
 
-int edo_registration_ready(struct edo_registration *r, uint8_t interest)
+int edo_registration_ready_(struct edo_registration *r, uint8_t interest)
 {
-    lock(r);
+    edo_lock(&r->lock);
     int ready = gone(r) ? UV_ECANCELED : r->ready & interest;
-    unlock(r);
+    edo_unlock(&r->lock);
     return ready;
 }
 
-int edo_registration_begin(struct edo_registration *r, uint8_t interest)
+int edo_registration_begin_(struct edo_registration *r, uint8_t interest)
 {
-    lock(r);
+    edo_lock(&r->lock);
     int fd = r->fd;
     if (r->closed || (interest != 0 && gone(r)))
         fd = UV_ECANCELED;
     else if (interest != 0 && !(r->ready & interest))
         fd = UV_EAGAIN;
-    if (r->shared) {
-        r->inside += fd >= 0;
-        r->refs += fd >= 0;
-        edo_unlock(&r->lock);
-    }
+    r->inside += fd >= 0;
+    r->refs += fd >= 0;
+    edo_unlock(&r->lock);
     return fd;
 }
 
-void edo_registration_end(struct edo_registration *r, uint8_t drained)
+void edo_registration_end_(struct edo_registration *r, uint8_t drained)
 {
-    lock(r);
+    edo_lock(&r->lock);
     r->ready &= ~drained;
     if (drained & EDO_READABLE)
         r->unused = 0;
-    if (!r->shared)
-        return;
     r->inside--;
     int fd = take_fd(r);
     unref(r);
@@ -441,45 +472,63 @@ int edo_registration_fd(const struct edo_registration *registration)
     return fd;
 }
 
-int edo_registration_wait(struct edo_registration *r, struct edo_io_waiter *waiter,
-                          uint8_t interest, struct edo_waker *waker)
+/* With the lock. `*waker` is kept; in its place comes what is to be forgotten. Returns 0, or an error. */
+TWICE int join(struct edo_registration *r, struct edo_io_waiter *waiter, uint8_t interest,
+               struct edo_waker **waker, const bool shared)
 {
-    struct edo_waker *kept = edo_waker_keep(waker), *old = NULL;
-    lock(r);
-    int error = gone(r) ? UV_ECANCELED : r->error;
-    if (error < 0) {
-        unlock(r);
-        edo_waker_forget(kept);
-        return error;
-    }
+    /* Where nothing is shared the operation has just been told that it is not. */
+    if (shared && gone(r))
+        return UV_ECANCELED;
+    if (edo_unlikely(r->error < 0))
+        return r->error;
+    struct edo_waker *old = NULL;
     if (edo_list_linked(&waiter->link))
         old = waiter->waker;
     else
         edo_list_push_back(&r->waiters, &waiter->link);
-    if (waiter->interest == 0)
-        r->refs++;
+    r->refs += waiter->interest == 0;
     waiter->interest = interest;
-    waiter->waker = kept;
+    waiter->waker = *waker;
+    *waker = old;
     r->wanted |= interest & BOTH;
-    if (!r->placed) {
-        /* A thread that is none of the runtime's leaves it where it was opened. */
-        struct edo_driver *here = edo_driver_here();
-        if (here != NULL && here->shared && here->handle == r->driver->handle)
-            r->driver = here;
-        r->placed = true;
-    }
-    bool loop = r->wanted != r->armed && !r->noted;
-    unlock(r);
-    edo_waker_forget(old);
-    if (loop)
-        reach(r);
     return 0;
 }
 
-void edo_registration_forget(struct edo_registration *r, struct edo_io_waiter *waiter)
+/* With the lock, before it first waits: chooses the loop. A thread that is none of the runtime's leaves it where it
+ * was opened. */
+static void place(struct edo_registration *r)
 {
-    if (waiter->interest == 0)
-        return;
+    struct edo_driver *here = edo_driver_here();
+    if (here != NULL && here->shared && here->handle == r->driver->handle)
+        r->driver = here;
+    r->placed = true;
+}
+
+int edo_registration_wait(struct edo_registration *r, struct edo_io_waiter *waiter,
+                          uint8_t interest, struct edo_waker *waker)
+{
+    struct edo_waker *kept = edo_waker_keep(waker);
+    bool loop;
+    int error;
+    if (r->shared) {
+        edo_lock(&r->lock);
+        error = join(r, waiter, interest, &kept, true);
+        if (!r->placed)
+            place(r);
+        loop = r->wanted != r->armed && !r->noted;
+        edo_unlock(&r->lock);
+    } else {
+        error = join(r, waiter, interest, &kept, false);
+        loop = r->wanted != r->armed;
+    }
+    edo_waker_forget(kept);
+    if (error == 0 && loop)
+        reach(r);
+    return error;
+}
+
+void edo_registration_forget_(struct edo_registration *r, struct edo_io_waiter *waiter)
+{
     struct edo_waker *forgotten = NULL;
     lock(r);
     waiter->interest = 0;

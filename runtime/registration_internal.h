@@ -1,23 +1,46 @@
 /* SPDX-License-Identifier: MIT */
-/* A registration's fields, for what has one at its beginning. */
+/* A descriptor that the driver watches: what io/ is built on.
+ *
+ *     fd = edo_registration_begin(registration, EDO_READABLE);
+ *     if (fd >= 0) {
+ *         n = recv(fd, …);
+ *         edo_registration_end(registration, n is EAGAIN or less than there was room for ? EDO_READABLE : 0);
+ *     }
+ *     if (it was UV_EAGAIN) {
+ *         error = edo_registration_wait(registration, &self->waiter, EDO_READABLE, cx->waker);
+ *         if (error == 0)
+ *             return EDO_PENDING;
+ *     }
+ *     edo_registration_forget(registration, &self->waiter);
+ *
+ * libuv tells of readiness, level-triggered; the operation is tried by whoever wants it. Interest
+ * stays armed while its events are consumed, so that a busy connection costs no epoll_ctl; it is
+ * taken back when events come for readiness that nobody has used.
+ *
+ * Threads: on a current-thread runtime that thread only, with no lock and no atomic operation. On a
+ * multi-thread runtime any, at the same time: who owns it, is inside a system call or waits keeps it alive.
+ */
 #ifndef EDO_RUNTIME_REGISTRATION_INTERNAL_H
 #define EDO_RUNTIME_REGISTRATION_INTERNAL_H
 
 #include "driver.h"
 #include "registration.h"
 
+/* For edo_registration_wait: nothing but its end. No event of libuv's. */
+enum { EDO_CLOSING = 128 };
+
+/* Its fields are read by the functions below that are here so that an operation on one thread calls none. */
 struct edo_registration {
     uv_poll_t poll;       /* first. Who has the loop */
     struct edo_list link; /* in driver->registrations while libuv has `poll`. Who has the loop */
-    struct edo_driver
-        *driver; /* shared: that of whoever opened it, until it is placed; its handle is kept */
+    /* Shared: that of whoever opened it, until it is placed; its handle is kept. */
+    struct edo_driver *driver;
     struct edo_lock lock; /* shared: guards all that follows */
     struct edo_note note;
     struct edo_list waiters;
-    int fd;    /* -1: closed, or given away */
-    int error; /* why libuv does not watch it; whoever has to wait is told */
-    uint32_t
-        refs; /* owners; waiters, woken ones too; who is inside; libuv; the note under way */
+    int fd;          /* -1: closed, or given away */
+    int error;       /* why libuv does not watch it; whoever has to wait is told */
+    uint32_t refs;   /* owners; waiters, woken ones too; who is inside; libuv; the note under way */
     uint32_t inside; /* shared: system calls under way on fd */
     uint8_t ready;
     uint8_t wanted; /* interest that libuv is to have */
@@ -30,5 +53,91 @@ struct edo_registration {
     bool closed;    /* by its owner */
     bool orphaned;  /* the loop is gone */
 };
+
+/* Of a shared one. */
+int edo_registration_ready_(struct edo_registration *r, uint8_t interest);
+int edo_registration_begin_(struct edo_registration *r, uint8_t interest);
+void edo_registration_end_(struct edo_registration *r, uint8_t drained);
+/* Of one that has waited. */
+void edo_registration_forget_(struct edo_registration *r, struct edo_io_waiter *waiter);
+
+/* Watches fd, which is non-blocking and the registration's from now on. `ready` is what is taken to be ready
+ * until an operation finds out. The registration stands at the beginning of a block of edo_malloc, which is
+ * its own too, and freed when nobody needs it after edo_registration_close. Returns 0; or an error, and both
+ * are still the caller's: EDO_ENORUNTIME, EDO_ESHUTDOWN, UV_EEXIST when it is watched already, what epoll says
+ * of it (UV_EPERM for a plain file). In a multi-thread runtime it is bound to a worker's loop when an
+ * operation first waits, to that of the worker which runs it: the errors of libuv come from edo_registration_wait. */
+int edo_registration_open(struct edo_registration *registration, int fd, uint8_t ready);
+
+/* Makes another owner of it. The first to close it ends it; the memory waits for all of them. */
+void edo_registration_keep(struct edo_registration *registration);
+
+/* Ends it, on the thread of its runtime, or anywhere when that is gone or has many: waiters are woken, and all
+ * calls from now on return UV_ECANCELED. The descriptor is closed as soon as libuv has let go of it and nobody
+ * is inside a system call with it: before that its number cannot come again. */
+void edo_registration_close(struct edo_registration *registration);
+
+/* Ends it likewise, but returns the descriptor, which nobody watches. Where another thread has the loop, or is
+ * inside a system call, it is a duplicate, close-on-exec; then UV_EMFILE may come instead, and nothing is
+ * changed; as with UV_ECANCELED, when another owner has closed it. */
+int edo_registration_release(struct edo_registration *registration);
+
+/* What is ready of `interest`, as far as is known: an operation is worth trying. UV_ECANCELED when it is
+ * closed, or the runtime is gone: nothing will become ready any more. */
+static inline int edo_registration_ready(struct edo_registration *r, uint8_t interest)
+{
+    if (edo_unlikely(r->shared))
+        return edo_registration_ready_(r, interest);
+    return edo_unlikely(r->closed | r->orphaned) ? UV_ECANCELED : r->ready & interest;
+}
+
+/* Before a system call: returns the descriptor, which stays open until edo_registration_end; UV_ECANCELED; or
+ * UV_EAGAIN when nothing of `interest` is ready. With an interest of 0, which is for calls that do not wait,
+ * whatever is ready, and also when the runtime is gone. */
+static inline int edo_registration_begin(struct edo_registration *r, uint8_t interest)
+{
+    if (edo_unlikely(r->shared))
+        return edo_registration_begin_(r, interest);
+    if (edo_unlikely(r->closed || (interest != 0 && r->orphaned)))
+        return UV_ECANCELED;
+    return interest == 0 || (r->ready & interest) ? r->fd : UV_EAGAIN;
+}
+
+/* After it: what of the interest it found not to be ready any more. */
+static inline void edo_registration_end(struct edo_registration *r, uint8_t drained)
+{
+    if (edo_unlikely(r->shared)) {
+        edo_registration_end_(r, drained);
+        return;
+    }
+    r->ready &= ~drained;
+    if (drained & EDO_READABLE)
+        r->unused = 0;
+}
+
+/* The descriptor, -1 when it is closed; for those that keep it open otherwise. */
+int edo_registration_fd(const struct edo_registration *registration);
+
+/* Has the waker woken when one of `interest` is ready, once. Again, with another waker: replaces it.
+ * The waiter stays where it is until woken or edo_registration_forget. Returns 0 and the waker will be woken;
+ * or an error, and it may not be: UV_ECANCELED, or why the descriptor cannot be watched. Comes after one of those
+ * above, in the same poll: one that is not shared does not look again whether it has ended. */
+int edo_registration_wait(struct edo_registration *registration, struct edo_io_waiter *waiter,
+                          uint8_t interest, struct edo_waker *waker);
+
+/* Ends a waiter, woken or not; nothing when it never waited. Who waits in it may use the registration until
+ * then, also when it is closed; not afterwards. */
+static inline void edo_registration_forget(struct edo_registration *r, struct edo_io_waiter *waiter)
+{
+    if (waiter->interest != 0)
+        edo_registration_forget_(r, waiter);
+}
+
+/* The lock, for what else the owner keeps in its block; none where it is not shared. */
+void edo_registration_lock(struct edo_registration *registration);
+void edo_registration_unlock(struct edo_registration *registration);
+
+/* The driver's: its loop is about to go. Who has the loop. */
+void edo_registration_orphan_all(struct edo_list *registrations);
 
 #endif

@@ -122,8 +122,8 @@ static void park(struct edo_runtime *runtime)
         return;
     }
     edo_handle_hook(handle, handle->hooks.on_thread_park);
-    edo_count_up(&handle->counts.parks, 1);
-    edo_count_up(&handle->counts.busy_ns, edo_clock_ns() - runtime->busy_since);
+    edo_count_up(&handle->own.counts.parks, 1);
+    edo_count_up(&handle->own.counts.busy_ns, edo_clock_ns() - runtime->busy_since);
     edo_driver_turn(runtime->driver, true);
     runtime->busy_since = edo_clock_ns();
     edo_handle_hook(handle, handle->hooks.on_thread_unpark);
@@ -161,7 +161,7 @@ static int refuse(struct edo_future *future, int error)
 static int run(struct edo_runtime *runtime, struct edo_task *task, struct edo_future *future)
 {
     *(struct root *)edo_task_future(task) = EDO_NEW(root, .inner = future);
-    edo_count_up(&runtime->handle->counts.spawned, 1);
+    edo_count_up(&runtime->handle->own.counts.spawned, 1);
     edo_adopt(runtime, task);
     runtime->busy_since = edo_clock_ns();
     for (;;) {
@@ -175,7 +175,7 @@ static int run(struct edo_runtime *runtime, struct edo_task *task, struct edo_fu
         else
             park(runtime);
     }
-    edo_count_up(&runtime->handle->counts.busy_ns, edo_clock_ns() - runtime->busy_since);
+    edo_count_up(&runtime->handle->own.counts.busy_ns, edo_clock_ns() - runtime->busy_since);
     uint32_t kind = ((struct edo_outcome *)edo_task_future(task))->kind;
     edo_task_detach_(task);
     if (kind == EDO_STATE_DONE)
@@ -253,7 +253,7 @@ static void end_current(struct edo_runtime *runtime, uint64_t deadline)
     edo_thread = outer;
     handle->runtime = NULL;
     edo_store(&handle->owner, NULL, relaxed); /* nobody takes over from here */
-    int64_t spare = handle->spare;
+    int64_t spare = handle->own.spare;
     edo_free(runtime);
     edo_handle_unref(handle, spare + 1);
 }

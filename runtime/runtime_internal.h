@@ -14,6 +14,7 @@
 #include "../internal/sys.h"
 #include "../internal/thread.h"
 #include "counts.h"
+#include "pool.h"
 #include "runtime.h"
 #include "task.h"
 #include "task_state.h"
@@ -65,7 +66,6 @@ struct edo_handle {
     uv_async_t *async;                  /* NULL when closed */
     struct edo_runtime *runtime;        /* owner's thread; NULL when gone */
     struct edo_blocking_pool *blocking; /* blocking_pool.h; lives as long as this */
-    int64_t spare;                      /* owner's thread: references taken and not given out */
     /* Of a local set (local_set.c): the thread that it belongs to, constant; and who runs it, and waits,
      * under `lock`. NULL and empty for a runtime's. */
     struct edo_thread *thread;
@@ -77,7 +77,7 @@ struct edo_handle {
     bool observed;            /* each poll of a task is timed, or some hook wants it */
     char thread_name[EDO_THREAD_NAME];
     /* For runtime/metrics.h. By the owner; by other threads. */
-    struct edo_counts counts;
+    struct edo_own own;
     _Atomic(uint64_t) remote_spawned, remote_ended, remote_schedules;
 };
 
@@ -89,7 +89,6 @@ struct edo_runtime {
     struct edo_task *head, *tail; /* run queue, linked by next; the last points to QUEUE_END */
     struct edo_list tasks;        /* every task that is not complete */
     uint64_t live;                /* how many */
-    uint32_t serial;              /* of the last task */
     uint32_t tick;                /* polls, for the intervals */
     uint32_t event_interval, global_queue_interval;
     bool closing; /* tasks spawned now are dropped at once */
@@ -105,6 +104,35 @@ static inline bool edo_handle_mine(const struct edo_handle *handle)
     return edo_load(&((struct edo_handle *)(uintptr_t)handle)->owner, relaxed) == &edo_thread;
 }
 
+/* What this thread keeps as one of the runtime's; NULL: it is none of them. */
+static inline struct edo_own *edo_handle_own(struct edo_handle *handle)
+{
+    if (handle->pool != NULL)
+        return edo_worker_mine(handle->pool) ? &edo_thread.worker->own : NULL;
+    return edo_handle_mine(handle) ? &handle->own : NULL;
+}
+
+/* One more reference to the handle, and one less: from what this thread keeps, or, `own` being NULL, not. */
+enum { EDO_HANDLE_BATCH = 1024 };
+static inline void edo_handle_give(struct edo_handle *handle, struct edo_own *own)
+{
+    if (own != NULL && edo_likely(own->spare > 0)) {
+        own->spare--;
+        return;
+    }
+    edo_fetch_add(&handle->refs, own != NULL ? EDO_HANDLE_BATCH : 1, relaxed);
+    if (own != NULL)
+        own->spare = EDO_HANDLE_BATCH - 1;
+}
+void edo_handle_unref(struct edo_handle *handle, int64_t n);
+static inline void edo_handle_take_back(struct edo_handle *handle, struct edo_own *own)
+{
+    if (own != NULL)
+        own->spare++;
+    else
+        edo_handle_unref(handle, 1);
+}
+
 /* The current-thread runtime that this thread runs and is current; NULL elsewhere. */
 static inline struct edo_runtime *edo_runtime_mine(void)
 {
@@ -117,14 +145,8 @@ static inline struct edo_runtime *edo_runtime_mine(void)
 
 /* handle.c */
 struct edo_handle *edo_handle_new(const struct edo_builder *builder);
-/* One more reference, and one less; cheap on the threads of the runtime. */
-void edo_handle_give(struct edo_handle *handle);
-void edo_handle_take_back(struct edo_handle *handle);
-void edo_handle_unref(struct edo_handle *handle, int64_t n);
 bool edo_handle_inject(struct edo_handle *handle, struct edo_task *task); /* false: closed */
 struct edo_task *edo_handle_take(struct edo_handle *handle, bool close);  /* in order of arrival */
-/* What this thread counts for the runtime; NULL: it is none of its threads. */
-struct edo_counts *edo_handle_counts(struct edo_handle *handle);
 bool edo_handle_pending(struct edo_handle *handle);
 void edo_handle_signal(struct edo_handle *handle); /* wakes the owner, or who runs the set */
 /* A thread of the runtime, named and sized as built. 0, or as edo_thread_start. Any thread. */
@@ -150,6 +172,9 @@ struct edo_task *edo_task_new(struct edo_handle *handle, const char *name, size_
 bool edo_task_poll(struct edo_task *task, struct edo_context *cx); /* true: it has ended */
 void edo_task_cancel(struct edo_task *task);                       /* drops its future */
 void edo_task_release(struct edo_task *task, uint32_t given); /* references and bits; any thread */
+/* Multi-thread: traces a task that waits, as who polls it does, between edo_pool_enter and leave. False: it does not
+ * wait. */
+bool edo_task_look(struct edo_task *task, edo_trace_fn *trace, void *arg);
 /* The ends of a task: its future is done (EDO_STATE_DONE) or dropped; it is to be dropped here, after a panic
  * with its report, or else cancelled; what the report of a panic is. */
 void edo_task_finish(struct edo_task *task, uint32_t kind, char *report);

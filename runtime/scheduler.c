@@ -66,7 +66,7 @@ static void take_injected(struct edo_runtime *runtime, bool close)
 
 static void run(struct edo_runtime *runtime, struct edo_task *task)
 {
-    edo_count_up(&runtime->handle->counts.polls, 1);
+    edo_count_up(&runtime->handle->own.counts.polls, 1);
     uint32_t state = edo_task_state_begin(&task->state);
     if (edo_likely(!(state & (EDO_TASK_COMPLETE | EDO_TASK_ABORTED))))
         edo_task_poll(task, &runtime->cx);

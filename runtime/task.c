@@ -103,17 +103,6 @@ static const struct edo_waker_ops task_waker = {task_wake, task_clone, task_drop
 static const struct edo_waker_ops pooled_waker = {pooled_wake, task_clone, task_drop, pooled_claim,
                                                   pooled_finish};
 
-/* The serial tells tasks apart that follow each other at one address. */
-static uint32_t next_serial(struct edo_handle *handle)
-{
-    static _Atomic(uint32_t) foreign;
-    if (handle->pool != NULL && edo_worker_mine(handle->pool))
-        return ++edo_thread.worker->serial;
-    if (handle->pool == NULL && edo_handle_mine(handle))
-        return ++handle->runtime->serial;
-    return edo_fetch_add(&foreign, 1, relaxed);
-}
-
 struct edo_task *edo_task_new(struct edo_handle *handle, const char *name, size_t frame_size)
 {
     size_t before = name != NULL ? EDO_TASK_NAME : 0;
@@ -133,15 +122,17 @@ struct edo_task *edo_task_new(struct edo_handle *handle, const char *name, size_
     task->owned.next = NULL;
     task->home = handle;
     task->joiner = NULL;
-    edo_handle_give(handle);
-    task->serial = next_serial(handle);
+    /* The serial tells tasks apart that follow each other at one address. */
+    static _Atomic(uint32_t) foreign;
+    struct edo_own *own = edo_handle_own(handle);
+    task->serial = own != NULL ? ++own->serial : edo_fetch_add(&foreign, 1, relaxed);
+    edo_handle_give(handle, own);
     return task;
 }
 
-void edo_task_release(struct edo_task *task, uint32_t given)
+/* The last reference is gone. */
+static void free_task(struct edo_task *task)
 {
-    if (!edo_task_state_unref(&task->state, given))
-        return;
     struct edo_handle *home = task->home;
     struct edo_outcome *outcome = (struct edo_outcome *)edo_task_future(task);
     if (outcome->kind == EDO_OUTCOME_PANICKED)
@@ -149,7 +140,13 @@ void edo_task_release(struct edo_task *task, uint32_t given)
     EDO_COUNT(TASKS, -1);
     bool named = edo_task_state_peek(&task->state) & EDO_TASK_NAMED;
     edo_free((char *)task - (named ? EDO_TASK_NAME : 0));
-    edo_handle_take_back(home);
+    edo_handle_take_back(home, edo_handle_own(home));
+}
+
+void edo_task_release(struct edo_task *task, uint32_t given)
+{
+    if (edo_task_state_unref(&task->state, given))
+        free_task(task);
 }
 
 /* A task that never reached a list is in none, and a blocking one. */
@@ -171,13 +168,31 @@ static void leave_list(struct edo_task *task)
 
 static void count_end(struct edo_task *task)
 {
-    struct edo_counts *counts = edo_handle_counts(task->home);
+    struct edo_own *own = edo_handle_own(task->home);
     if (edo_task_is_blocking(task))
         return;
-    if (counts != NULL)
-        edo_count_up(&counts->ended, 1);
+    if (own != NULL)
+        edo_count_up(&own->counts.ended, 1);
     else
         edo_fetch_add(&task->home->remote_ended, 1, relaxed);
+}
+
+static void wake_joiner(struct edo_task *task)
+{
+    edo_wake(task->joiner);
+    edo_waker_drop(task->joiner);
+}
+
+/* Multi-thread: it is in no queue while it is polled, and those of a runtime that has shut down lead nowhere. */
+static void end_pooled(struct edo_task *task)
+{
+    uint32_t now = edo_task_state_end(&task->state);
+    if (now & EDO_TASK_JOINER) {
+        wake_joiner(task);
+        edo_task_release(task, EDO_TASK_REF);
+    } else if (now < EDO_TASK_REF) {
+        free_task(task);
+    }
 }
 
 /* The future is done or dropped. */
@@ -196,15 +211,16 @@ void edo_task_finish(struct edo_task *task, uint32_t kind, char *report)
         task->home->runtime->failed = true;
     if (kind == EDO_OUTCOME_PANICKED && !(edo_task_state_peek(&task->state) & EDO_TASK_HANDLE))
         fprintf(stderr, "edo: a detached task panicked: %s\n", report ? report : "(no memory)");
-    uint32_t old = edo_task_state_finish(&task->state);
-    if (old & EDO_TASK_JOINER) {
-        edo_wake(task->joiner);
-        edo_waker_drop(task->joiner);
+    if (task->home->pool != NULL) {
+        end_pooled(task);
+        return;
     }
+    uint32_t old = edo_task_state_finish(&task->state);
+    if (old & EDO_TASK_JOINER)
+        wake_joiner(task);
     /* When somebody's list still leads to it, or is about to, the runtime's reference is released by
-     * whoever takes it off there. On a multi-thread runtime it is in no queue while it is polled, and those of
-     * one that has shut down lead nowhere. */
-    bool listed = task->home->pool == NULL && (task->next != NULL || (old & EDO_TASK_LINKED));
+     * whoever takes it off there. */
+    bool listed = task->next != NULL || (old & EDO_TASK_LINKED);
     edo_task_release(task, listed ? EDO_TASK_REF : 2 * EDO_TASK_REF);
 }
 
@@ -293,9 +309,9 @@ __attribute__((noinline)) static enum edo_poll poll_observed(struct edo_task *ta
         hooks->on_before_task_poll(hooks->hook_arg, id);
     uint64_t begin = hooks->poll_time.buckets > 0 ? edo_clock_ns() : 0;
     enum edo_poll poll = edo_future_poll(edo_task_future(task), cx);
-    struct edo_counts *counts = edo_handle_counts(task->home);
-    if (hooks->poll_time.buckets > 0 && counts != NULL)
-        count_poll_time(counts, &hooks->poll_time, edo_clock_ns() - begin);
+    struct edo_own *own = edo_handle_own(task->home);
+    if (hooks->poll_time.buckets > 0 && own != NULL)
+        count_poll_time(&own->counts, &hooks->poll_time, edo_clock_ns() - begin);
     if (hooks->on_after_task_poll != NULL)
         hooks->on_after_task_poll(hooks->hook_arg, id);
     return poll;
@@ -303,9 +319,9 @@ __attribute__((noinline)) static enum edo_poll poll_observed(struct edo_task *ta
 
 static void count_budget_yield(struct edo_handle *handle)
 {
-    struct edo_counts *counts = edo_handle_counts(handle);
-    if (counts != NULL)
-        edo_count_up(&counts->budget_yields, 1);
+    struct edo_own *own = edo_handle_own(handle);
+    if (own != NULL)
+        edo_count_up(&own->counts.budget_yields, 1);
 }
 
 __attribute__((noinline)) static bool panicked(struct edo_task *task, struct edo_context *cx)
@@ -384,9 +400,9 @@ void edo_task_start_(struct edo_task *task, struct edo_future *future)
         return;
     }
     struct edo_handle *home = task->home;
-    struct edo_counts *counts = edo_handle_counts(home);
-    if (counts != NULL)
-        edo_count_up(&counts->spawned, 1);
+    struct edo_own *own = edo_handle_own(home);
+    if (own != NULL)
+        edo_count_up(&own->counts.spawned, 1);
     else
         edo_fetch_add(&home->remote_spawned, 1, relaxed);
     if (edo_unlikely(home->hooks.on_task_spawn != NULL))
@@ -450,6 +466,25 @@ void edo_task_detach_(struct edo_task *task)
     edo_task_release(task, EDO_TASK_REF | EDO_TASK_HANDLE);
 }
 
+static void walk_trace(struct edo_task *task, edo_trace_fn *trace, void *arg)
+{
+    struct edo_context cx;
+    edo_context_init(&cx, &task->waker);
+    cx.trace = trace;
+    cx.trace_arg = arg;
+    edo_future_trace(edo_task_future(task), &cx);
+}
+
+bool edo_task_look(struct edo_task *task, edo_trace_fn *trace, void *arg)
+{
+    if (!edo_task_state_hold(&task->state))
+        return false;
+    walk_trace(task, trace, arg);
+    if (!edo_task_state_idle(&task->state))
+        edo_worker_schedule(task->home->pool, task, false);
+    return true;
+}
+
 int edo_task_trace_(struct edo_task *task, edo_trace_fn *trace, void *arg)
 {
     int error = task_error(task);
@@ -457,14 +492,19 @@ int edo_task_trace_(struct edo_task *task, edo_trace_fn *trace, void *arg)
         return error;
     if (edo_task_state_complete(&task->state))
         return UV_ESRCH;
-    bool here = edo_handle_mine(task->home) || task->home->thread == &edo_thread;
-    if (task->home->pool != NULL || !here || edo_task_is_blocking(task))
+    struct edo_handle *home = task->home;
+    if (edo_task_is_blocking(task))
         return UV_EBUSY;
-    struct edo_context cx;
-    edo_context_init(&cx, &task->waker);
-    cx.trace = trace;
-    cx.trace_arg = arg;
-    edo_future_trace(edo_task_future(task), &cx);
+    if (home->pool != NULL) {
+        if (!edo_pool_enter(home->pool))
+            return UV_ESRCH;
+        bool waits = edo_task_look(task, trace, arg);
+        edo_pool_leave(home->pool);
+        return waits ? 0 : UV_EBUSY;
+    }
+    if (!edo_handle_mine(home) && home->thread != &edo_thread)
+        return UV_EBUSY;
+    walk_trace(task, trace, arg);
     return 0;
 }
 

@@ -69,9 +69,10 @@ struct edo_task;
 /* Gives the handle up: the task goes on by itself, and its output goes with it. */
 #define edo_task_detach(handle) edo_task_detach_((struct edo_task *)(void *)(handle))
 
-/* Calls trace for each future of the chain that the task is suspended in, from its root on. On the
- * thread that runs the runtime, or has the local set, outside the task itself. Returns 0; UV_EBUSY on another thread;
- * UV_ESRCH when the task has ended. */
+/* Calls trace for each future of the chain that the task is suspended in, from its root on. On the thread that runs
+ * the current-thread runtime, or has the local set; on any thread for a task of a multi-thread runtime; outside the
+ * task itself. Returns 0; UV_EBUSY on another thread, and for one that does not wait at this moment;
+ * UV_ESRCH when the task has ended. All tasks at once: runtime/dump.h. */
 #define edo_task_trace(handle, trace, arg) \
     edo_task_trace_((struct edo_task *)(void *)(handle), (trace), (arg))
 

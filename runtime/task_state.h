@@ -178,6 +178,18 @@ static inline uint32_t edo_task_state_finish(edo_task_state *state)
     return edo_fetch_add(state, EDO_TASK_COMPLETE + EDO_TASK_REF, acq_rel);
 }
 
+/* Multi-thread: the outcome is in place. Returns the word as it is now. With JOINER the caller wakes that, and gives
+ * the runtime's reference back; without, it is given back already, and the task is the caller's to free or
+ * others'. */
+static inline uint32_t edo_task_state_end(edo_task_state *state)
+{
+    uint32_t old = edo_load(state, relaxed), now;
+    do
+        now = (old | EDO_TASK_COMPLETE) - (old & EDO_TASK_JOINER ? 0 : EDO_TASK_REF);
+    while (!edo_cas_weak(state, &old, now, acq_rel, relaxed));
+    return now;
+}
+
 /* True when the caller is the first to ask, and the task is not complete: it must be woken. */
 static inline bool edo_task_state_abort(edo_task_state *state)
 {

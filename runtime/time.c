@@ -86,7 +86,8 @@ static void unlock(struct edo_sleep *self)
 static void let_go(struct edo_sleep *self)
 {
     if (self->shared)
-        edo_handle_take_back(self->timer.driver->handle);
+        edo_handle_take_back(self->timer.driver->handle,
+                             edo_handle_own(self->timer.driver->handle));
     self->shared = false;
 }
 
@@ -148,7 +149,7 @@ static enum edo_poll arm(struct edo_sleep *self, struct edo_driver *driver, stru
         return finish(self, cx, EDO_ESHUTDOWN);
     }
     if (driver->shared)
-        edo_handle_give(driver->handle);
+        edo_handle_give(driver->handle, edo_handle_own(driver->handle));
     self->shared = driver->shared;
     self->future_.state = ARMED;
     return EDO_PENDING;

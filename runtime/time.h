@@ -9,8 +9,8 @@
  *
  * Durations are milliseconds. Instants are nanoseconds of the runtime's clock (edo_now), which has
  * nothing to do with the time of day; UINT64_MAX is never. Timers have a resolution of 1 ms, and
- * never fire early. All of it belongs to the runtime that polls it, on that runtime's thread; polled
- * elsewhere, the output is EDO_ENORUNTIME.
+ * never fire early. All of it belongs to the runtime that polls it: on the thread that runs a current-thread one, on
+ * any that has entered a multi-thread one. Polled elsewhere, the output is EDO_ENORUNTIME.
  */
 #ifndef EDO_RUNTIME_TIME_H
 #define EDO_RUNTIME_TIME_H

@@ -11,9 +11,9 @@
  * `next` belongs to whoever has taken it from one.
  *
  * The watch. A worker in a long poll does not turn its loop, and does not come to its LIFO slot. So of the
- * workers that sleep while another is awake one has the watch: it sleeps for WATCH_NS at most, and when
- * a worker that is awake has not turned its loop since the last time, it turns it in its place and takes what
- * waits there. When nobody has been awake for some time it sleeps like the others, and the first to
+ * workers that sleep while another is awake one has the watch: every WATCH_NS it looks at them, and when
+ * one has not turned its loop since the last time, it turns it in its place and takes what
+ * waits there. Who is woken hands the watch on, and the next to sleep looks at once if it is time. When nobody has been awake for some time it sleeps like the others, and the first to
  * wake then wakes another to take the watch. It costs nothing while nothing runs, and no system call on the way
  * of those that work.
  */
@@ -30,7 +30,8 @@
 
 enum {
     LIFO_POLLS = 3,
-    WATCH_NS = 4000000,
+    NS_PER_MS = 1000000,
+    WATCH_NS = 4 * NS_PER_MS,
     WATCH_ROUNDS = EDO_WATCH_ROUNDS, /* without anybody awake, before the watch is given up */
 };
 
@@ -65,7 +66,7 @@ static void overflow(struct edo_worker *worker, struct edo_task *task)
     }
     for (uint32_t i = 0; i < n; i++)
         tasks[i]->next = i + 1 < n ? tasks[i + 1] : task;
-    edo_count_up(&worker->counts.overflows, 1);
+    edo_count_up(&worker->own.counts.overflows, 1);
     inject(worker->pool, tasks[0], task, n + 1);
 }
 
@@ -75,11 +76,13 @@ static void push_behind(struct edo_worker *worker, struct edo_task *task)
         overflow(worker, task);
 }
 
-/* The running task goes on: somebody else may want what it pushed. */
-static void push_and_notify(struct edo_worker *worker, struct edo_task *task)
+/* The running task goes on: somebody else may want what it pushed. A single task that is ready is this worker's own
+ * next, as it is in the LIFO slot; when it does not come to it, the watch does. */
+static void push_and_notify(struct edo_worker *worker, struct edo_task *task, bool alone)
 {
+    alone = alone && edo_queue_length(&worker->queue) == 0;
     push_behind(worker, task);
-    if (!worker->turning)
+    if (!alone && !worker->turning)
         edo_pool_notify(worker->pool);
 }
 
@@ -103,14 +106,14 @@ static void push(struct edo_worker *worker, struct edo_task *task)
 {
     /* What the loop wakes runs in the order in which it does. */
     if (edo_unlikely(worker->lifo_off || worker->turning)) {
-        push_and_notify(worker, task);
+        push_and_notify(worker, task, edo_load(&worker->lifo, relaxed) == NULL);
     } else if (edo_load(&worker->lifo, relaxed) == NULL) {
         /* It stays empty: nobody else fills it. Released to the watch. */
         edo_store(&worker->lifo, task, release);
     } else {
         struct edo_task *before = swap_lifo(worker, task);
         if (before != NULL)
-            push_and_notify(worker, before);
+            push_and_notify(worker, before, false);
     }
 }
 
@@ -124,7 +127,7 @@ void edo_worker_schedule(struct edo_pool *pool, struct edo_task *task, bool behi
     }
     if (edo_unlikely(worker->retired))
         return; /* all tasks are being dropped */
-    edo_count_up(&worker->counts.local_schedules, 1);
+    edo_count_up(&worker->own.counts.local_schedules, 1);
     if (behind)
         push_yielding(worker, task);
     else
@@ -182,8 +185,8 @@ static struct edo_task *steal_from(struct edo_worker *worker, struct edo_worker 
     uint32_t n;
     struct edo_task *task = edo_queue_steal(&victim->queue, &worker->queue, &n);
     if (task != NULL) {
-        edo_count_up(&worker->counts.steals, n);
-        edo_count_up(&worker->counts.steal_operations, 1);
+        edo_count_up(&worker->own.counts.steals, n);
+        edo_count_up(&worker->own.counts.steal_operations, 1);
     }
     return task;
 }
@@ -222,7 +225,7 @@ static void stop_searching(struct edo_worker *worker)
     if (!edo_idle_found(&worker->pool->idle))
         return;
     /* Nobody has the watch: another is to take it. */
-    if (edo_load(&worker->pool->watch, relaxed) < 0)
+    if (edo_load(&worker->pool->watch, seq_cst) < 0)
         edo_pool_notify(worker->pool);
     else
         look_once_more(worker->pool);
@@ -234,7 +237,7 @@ static void run(struct edo_worker *worker, struct edo_task *task, struct edo_con
 {
     struct edo_pool *pool = worker->pool;
     worker->tick++;
-    edo_count_up(&worker->counts.polls, 1);
+    edo_count_up(&worker->own.counts.polls, 1);
     uint32_t state = edo_task_state_begin(&task->state);
     if (edo_unlikely(state & EDO_TASK_ABORTED))
         edo_task_cancel(task);
@@ -256,25 +259,45 @@ static void turn(struct edo_worker *worker)
 
 /* ---- The watch ---- */
 
+/* Sequentially consistent, as giving it up is: whoever wakes or falls asleep, or has found work, writes the word of
+ * idle.h and looks at the watch then; whoever gives it up writes the watch and looks at that word. One of them sees
+ * the other. Acquires `look_at`. */
 static bool take_watch(struct edo_worker *worker)
 {
     struct edo_pool *pool = worker->pool;
     int32_t nobody = -1;
-    if (edo_load(&pool->watch, relaxed) >= 0 || pool->count == 1 ||
-        !edo_cas(&pool->watch, &nobody, (int32_t)worker->index, acquire, relaxed))
-        return false;
-    for (uint32_t i = 0; i < pool->count; i++)
-        edo_store(&pool->workers[i].seen, edo_load(&pool->workers[i].turns, relaxed), relaxed);
-    return true;
+    return edo_load(&pool->watch, seq_cst) < 0 && pool->count > 1 &&
+           edo_cas(&pool->watch, &nobody, (int32_t)worker->index, seq_cst, relaxed);
 }
 
-/* Serves those that are stuck. A worker that sleeps is in its loop, which then cannot be entered, and has nothing
- * that waits. Returns a task to run. */
+static void leave_watch(struct edo_pool *pool)
+{
+    edo_store(&pool->watch, -1, seq_cst);
+}
+
+/* Nobody has been awake for long. False: somebody has woken meanwhile, and relies on us. */
+static bool give_watch_up(struct edo_worker *worker)
+{
+    leave_watch(worker->pool);
+    return WATCH_ROUNDS == 1 || edo_idle_awake(&worker->pool->idle) == 0 || !take_watch(worker);
+}
+
+/* How long until the watch is to look, ns. That does not begin anew when another takes it, or the same again: those
+ * that sleep may be woken now and then, and never sleep for WATCH_NS. */
+static uint64_t until_look(const struct edo_pool *pool)
+{
+    uint64_t now = edo_clock_ns();
+    return pool->look_at > now ? pool->look_at - now : 0;
+}
+
+/* Serves all that are stuck: none is to wait for the others' tasks. A worker that sleeps is in its loop, which then
+ * cannot be entered, and has nothing that waits. Returns a task to run; more are in our queue. */
 static struct edo_task *look_after(struct edo_worker *worker)
 {
     struct edo_pool *pool = worker->pool;
-    struct edo_task *task = NULL;
-    for (uint32_t i = 0; i < pool->count && task == NULL; i++) {
+    /* A whole ms, as sleeps end at. */
+    pool->look_at = edo_clock_ns() / NS_PER_MS * NS_PER_MS + WATCH_NS;
+    for (uint32_t i = 0; i < pool->count; i++) {
         struct edo_worker *other = &pool->workers[i];
         uint32_t turns = edo_load(&other->turns, relaxed);
         if (other == worker || turns != edo_load(&other->seen, relaxed)) {
@@ -284,13 +307,16 @@ static struct edo_task *look_after(struct edo_worker *worker)
         worker->turning = true;
         edo_driver_turn(other->driver, false);
         worker->turning = false;
+        struct edo_task *task = NULL;
         if (edo_load(&other->lifo, relaxed) != NULL)
             task = swap_lifo(other, NULL);
         /* What the loop has woken is in our queue, and a thief's is empty. */
-        if (task == NULL && (task = take_own(worker)) == NULL)
+        if (task == NULL && edo_queue_length(&worker->queue) == 0)
             task = steal_from(worker, other);
+        if (task != NULL)
+            push_behind(worker, task);
     }
-    return task;
+    return take_own(worker);
 }
 
 static void begin_busy(struct edo_worker *worker)
@@ -300,7 +326,7 @@ static void begin_busy(struct edo_worker *worker)
 
 static void end_busy(struct edo_worker *worker)
 {
-    edo_count_up(&worker->counts.busy_ns, edo_clock_ns() - worker->busy_since);
+    edo_count_up(&worker->own.counts.busy_ns, edo_clock_ns() - worker->busy_since);
 }
 
 /* Sleeps in its loop, `limit` ns at most. Returns a task that this made ready. */
@@ -323,29 +349,31 @@ static struct edo_task *park(struct edo_worker *worker)
     if (last)
         look_once_more(pool);
     end_busy(worker);
-    edo_count_up(&worker->counts.parks, 1);
+    edo_count_up(&worker->own.counts.parks, 1);
     edo_handle_hook(pool->handle, pool->handle->hooks.on_thread_park);
     struct edo_task *task = NULL;
     bool watch = take_watch(worker);
     for (uint32_t quiet = 0; !edo_load(&pool->closing, acquire);) {
-        task = doze(worker, watch ? WATCH_NS : UINT64_MAX);
-        if (task == NULL && watch)
-            task = look_after(worker);
+        uint64_t limit = watch ? until_look(pool) : UINT64_MAX;
+        if (limit > 0)
+            task = doze(worker, limit);
         if (task != NULL || !edo_idle_sleeps(idle, worker->index))
             break;
+        if (!watch || until_look(pool) > 0)
+            continue;
+        if ((task = look_after(worker)) != NULL)
+            break;
         quiet = WATCH_ROUNDS > 1 && edo_idle_awake(idle) > 0 ? 0 : quiet + 1;
-        if (watch && quiet >= WATCH_ROUNDS) {
-            edo_store(&pool->watch, -1, release);
-            watch = false;
-        }
+        if (quiet >= WATCH_ROUNDS)
+            watch = !give_watch_up(worker);
     }
     worker->searching = !edo_idle_rise(idle, worker->index);
     if (watch)
-        edo_store(&pool->watch, -1, release);
+        leave_watch(pool);
     edo_handle_hook(pool->handle, pool->handle->hooks.on_thread_unpark);
     begin_busy(worker);
     /* Who is woken takes the watch when it finds nothing; or some of this. */
-    if (edo_load(&pool->watch, relaxed) < 0 || edo_queue_length(&worker->queue) > 0)
+    if (edo_load(&pool->watch, seq_cst) < 0 || edo_queue_length(&worker->queue) > 0)
         edo_pool_notify(pool);
     return task;
 }

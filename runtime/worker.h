@@ -30,8 +30,7 @@ struct edo_worker {
     bool retired;        /* the runtime has shut down: nothing runs any more */
     uint64_t busy_since;
     uint32_t random;
-    uint32_t serial; /* of the last task spawned here */
-    int64_t spare;   /* references to the handle, taken and not given out */
+    struct edo_own own;
 
     /* Anybody's. */
     _Atomic(uint32_t) handed; /* to whoever comes: block_in_place.c */
@@ -39,7 +38,6 @@ struct edo_worker {
     _Atomic(uint32_t) seen;   /* turns, when the watch last came by; the watch's */
     struct edo_lock lock;     /* guards `tasks` */
     struct edo_list tasks;    /* those spawned here that are not complete, wherever they run */
-    struct edo_counts counts;
 
     /* The task woken last by the one that runs: it is next, for what they share is in the cache. Only its thread
      * fills it, when it finds it empty; whoever empties it exchanges. Others take from it only when the

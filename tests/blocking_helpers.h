@@ -32,7 +32,7 @@ struct job {
     void *argument;
 };
 
-__attribute__((unused)) ASYNC(job)
+ASYNC(job)
 {
     ASYNC_BEGIN;
     struct log_of_jobs *log = self->log;

@@ -354,3 +354,63 @@ Test(blocking_pool, with_one_thread_alive_the_work_waits_for_it)
     edo_runtime_drop(runtime);
     check_baseline(&start);
 }
+
+/* ---- Lent to the workers ---- */
+
+struct lends {
+    FUTURE(int);
+    struct edo_event *stood_in, *go;
+};
+
+struct stands {
+    FUTURE(int);
+    struct edo_event *stood_in;
+};
+
+ASYNC(stands)
+{
+    ASYNC_BEGIN;
+    edo_event_set(self->stood_in);
+    ASYNC_END;
+}
+
+static void waits_to_go(void *argument)
+{
+    edo_event_wait(argument);
+}
+
+ASYNC(lends)
+{
+    ASYNC_BEGIN;
+    /* The only worker is here: somebody has to stand in for this one to run. */
+    edo_task_detach(SPAWN(NEW(stands, .stood_in = self->stood_in)));
+    RETURN(edo_block_in_place(waits_to_go, self->go));
+    ASYNC_END;
+}
+
+/* Were it counted, work would wait for a thread that runs tasks until the runtime ends. */
+Test(blocking_pool, a_thread_that_stands_in_for_a_worker_is_none_for_work)
+{
+    struct baseline start = baseline();
+    struct log_of_jobs log = {0};
+    struct edo_event stood_in, go;
+    edo_event_init(&stood_in);
+    edo_event_init(&go);
+    struct edo_runtime *runtime;
+    cr_assert_eq(edo_runtime_new(&runtime, .flavor = EDO_MULTI_THREAD, .worker_threads = 1,
+                                 .max_blocking_threads = 1),
+                 0);
+    JOIN_HANDLE(int)
+    task = SPAWN_ON(edo_runtime_handle(runtime), NEW(lends, .stood_in = &stood_in, .go = &go));
+    edo_event_wait(&stood_in);
+    edo_thread_fail(1, true);
+    JOIN_HANDLE(int) handle = spawn(runtime, NEW(job, .log = &log));
+    cr_assert(edo_thread_fail(0, false));
+    cr_assert_eq(edo_task_error(handle), UV_EAGAIN);
+    cr_assert_eq(log.finals, 1);
+    cr_assert_eq(join_here(spawn(runtime, NEW(job, .log = &log, .name = 4))), 4);
+    edo_event_set(&go);
+    cr_assert_eq(join_here(task), 0);
+    edo_runtime_drop(runtime);
+    check_baseline(&start);
+}

@@ -68,7 +68,7 @@ in order' graceful --demo
 sorted 'the program has other things to do
 5 jobs have found 30' background
 expect 'the numbers up to 60 take 1457 steps' task_spawner
-expect '6240 updates by 24 tasks of 3 threads; 13 of 13 keys have their sum' sharded_map
+expect '6240 updates by 24 tasks on 3 threads; 13 of 13 keys have their sum' sharded_map
 expect 'asked 128 times, computed 16 times; from 15 it takes 17 steps' local_set
 expect 'replies:
   5 numbers given out, their sum is 15

@@ -66,6 +66,14 @@ done
 exec 3<>"/dev/tcp/127.0.0.1/$port"
 printf 'PING\r\n' >&3
 read -r -t 10 pong <&3
+# What its tasks wait for: that client's for a command.
+kill -USR1 "$server"
+for ((i = 0; i < 100; i++)); do
+    grep -qE '^ +edo_' "$work/err" && break
+    sleep 0.1
+done
+grep -qE '^task [0-9]+ waits$' "$work/err" && grep -qE '^ +edo_' "$work/err" ||
+    { echo "no dump of its tasks: $(cat "$work/err")"; failed=1; }
 kill -INT "$server"
 read -r -t 10 farewell <&3
 [ "$pong$farewell" = $'+PONG\r-ERR server is shutting down\r' ] ||
@@ -75,6 +83,6 @@ status=0
 wait "$server" || status=$?
 server=
 [ $status -eq 0 ] || { echo "the server ended with status $status"; failed=1; }
-[ ! -s "$work/err" ] || { cat "$work/err"; failed=1; }
+! grep -vE '^(task [0-9]+ (waits|runs|is ready)$| )' "$work/err" || failed=1
 [ $failed -eq 0 ] && echo "ok, $WORKERS workers: redis-cli and redis-benchmark get on with it; it leaves in order"
 exit $failed

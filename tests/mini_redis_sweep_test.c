@@ -319,6 +319,7 @@ static void stopper_ended(void *data, const void *frame, bool completed)
     struct scene *scene = data;
     (void)frame;
     cr_assert_eq(edo_cancellation_token_is_cancelled(scene->server.stop), completed);
+    on_signal(SIGINT); /* that one comes too late, and does no harm */
     close(scene->peer);
 }
 

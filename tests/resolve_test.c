@@ -68,10 +68,13 @@ static enum edo_poll moved_resolve_poll(struct edo_future *future, struct edo_co
         edo_context_init(&first, &self->first->waker);
         future->state = 1;
         self->resolve = edo_resolve("localhost", 80);
-        cr_assert_eq(edo_future_poll(&self->resolve.future_, &first), EDO_PENDING);
+        enum edo_poll poll = edo_future_poll(&self->resolve.future_, &first);
+        cr_assert(poll == EDO_PENDING || test_workers() > 0);
     }
-    /* The answer comes by the loop, which has not turned since. */
-    enum edo_poll poll = edo_future_poll(&self->resolve.future_, cx);
+    /* The answer comes by the loop, which has not turned since, unless another thread has it turn. */
+    enum edo_poll poll = edo_future_done(&self->resolve.future_)
+                             ? EDO_READY
+                             : edo_future_poll(&self->resolve.future_, cx);
     self->output = self->resolve.output;
     return poll;
 }
@@ -196,7 +199,9 @@ ASYNC(reuses_name)
     ASYNC_BEGIN;
     strcpy(self->name, "localhost");
     self->resolve = edo_resolve(self->name, 1);
-    cr_assert_eq(edo_future_poll(&self->resolve.future_, cx), EDO_PENDING);
+    /* On another thread it may be answered by now. */
+    if (edo_future_poll(&self->resolve.future_, cx) == EDO_READY && test_workers() > 0)
+        RETURN(self->resolve.output);
     memset(self->name, '!', sizeof self->name);
     AWAIT_REF(self->resolve);
     RETURN(self->resolve.output);

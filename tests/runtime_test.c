@@ -153,6 +153,30 @@ Test(runtime, a_panic_of_the_root_is_block_ons_error_and_the_runtime_goes_on)
     check_baseline(&start);
 }
 
+struct fails_at_its_end {
+    FUTURE(int);
+};
+
+ASYNC(fails_at_its_end)
+{
+    ASYNC_BEGIN;
+    RETURN(0);
+ASYNC_FINALLY:
+    PANIC("its end");
+    ASYNC_END;
+}
+
+Test(runtime, a_panic_in_the_finally_of_a_root_that_is_ready_is_block_ons_error)
+{
+    struct baseline start = baseline();
+    struct edo_runtime *runtime;
+    cr_assert_eq(test_runtime_new(&runtime), 0);
+    struct fails_at_its_end root = NEW(fails_at_its_end);
+    cr_assert_eq(edo_block_on(runtime, &root), EDO_EPANIC);
+    edo_runtime_drop(runtime);
+    check_baseline(&start);
+}
+
 Test(runtime, guards_nest_and_a_handle_outlives_its_runtime)
 {
     struct baseline start = baseline();
@@ -524,8 +548,10 @@ ASYNC(fails_sometimes)
     self->handles[2] = SPAWN(NEW(work, .yields = 100));
     edo_task_abort(self->handles[2]);
     for (; self->i < 3; self->i++) {
-        AWAIT(self->join,
-              edo_join_report(self->handles[self->i], NULL, self->report, sizeof self->report));
+        self->join =
+            edo_join_report(self->handles[self->i], NULL, self->report, sizeof self->report);
+        self->handles[self->i] = NULL; /* the join's now */
+        AWAIT_REF(self->join);
         /* On a worker it may end before it is aborted. */
         cr_assert(self->join.output == UV_ENOMEM || self->join.output == outcomes[self->i] ||
                       (self->i == 2 && self->join.output == 0 && test_workers() > 0),
@@ -538,6 +564,10 @@ ASYNC(fails_sometimes)
     edo_completion_complete(self->done, 7);
     AWAIT(self->wait, edo_completion_wait(self->done));
     RETURN(self->wait.output);
+ASYNC_FINALLY:
+    DROP(self->join);
+    for (int i = 0; i < 3; i++)
+        edo_task_detach(self->handles[i]);
     ASYNC_END;
 }
 

@@ -132,7 +132,8 @@ Test(stress, what_goes_wrong_in_a_runtime_is_noticed)
 {
     static const enum stress_plant plants[] = {STRESS_LOSS, STRESS_DOUBLE, STRESS_LEAK};
     for (size_t i = 0; i < sizeof plants / sizeof plants[0]; i++) {
-        struct churn churn = {.seed = SEED, .limit = 3, .stall = 40, .quota = 200, .plant = plants[i]};
+        struct churn churn = {
+            .seed = SEED, .limit = 3, .stall = 40, .quota = 200, .plant = plants[i]};
         cr_assert_not(churn_play(&churn), "fault %d was planted, and not noticed", plants[i]);
     }
 }

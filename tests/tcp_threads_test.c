@@ -871,3 +871,114 @@ Test(tcp_threads, other_threads_use_and_close_connections_while_the_runtime_goes
         check_baseline(&start);
     }
 }
+
+/* A waker that closes another connection of the same loop, which the thread that wakes has at the time. */
+struct closing_waker {
+    struct edo_waker waker;
+    struct edo_tcp *other;
+    _Atomic(bool) woken;
+};
+
+static void closing_wake(struct edo_waker *waker)
+{
+    struct closing_waker *self = (struct closing_waker *)waker;
+    edo_tcp_close(self->other);
+    self->other = NULL;
+    atomic_store(&self->woken, true);
+}
+
+static struct edo_waker *closing_clone(struct edo_waker *waker)
+{
+    return waker;
+}
+
+static void closing_drop(struct edo_waker *waker)
+{
+    (void)waker;
+}
+
+Test(tcp_threads, a_waker_may_close_what_is_on_the_loop_that_wakes_it)
+{
+    static const struct edo_waker_ops ops = {closing_wake, closing_clone, closing_drop, NULL, NULL};
+    struct baseline start = baseline();
+    struct counting_waker counting = counting_waker();
+    for (int round = 0; round < 20; round++) {
+        struct edo_runtime *runtime;
+        struct edo_tcp *a, *b;
+        struct edo_context one, two;
+        int peers[2];
+        char bytes[2];
+        cr_assert_eq(runtime_of(1, &runtime), 0);
+        struct edo_guard guard = edo_enter(edo_runtime_handle(runtime));
+        a = half_raw_pair(&peers[0]);
+        b = half_raw_pair(&peers[1]);
+        struct closing_waker closing = {.waker = {&ops}, .other = b};
+        edo_context_init(&one, &closing.waker);
+        edo_context_init(&two, &counting.waker);
+        struct edo_read read_a = edo_read(a, &bytes[0], 1), read_b = edo_read(b, &bytes[1], 1);
+        cr_assert_eq(edo_future_poll(&read_b.future_, &two), EDO_PENDING);
+        cr_assert_eq(edo_future_poll(&read_a.future_, &one), EDO_PENDING);
+        cr_assert_eq(send(peers[0], "x", 1, 0), 1);
+        while (!atomic_load(&closing.woken))
+            sched_yield();
+        cr_assert_eq(edo_future_poll(&read_a.future_, &two), EDO_READY);
+        cr_assert_eq(read_a.output, 1);
+        cr_assert_eq(edo_future_poll(&read_b.future_, &two), EDO_READY);
+        cr_assert_eq(read_b.output, UV_ECANCELED);
+        edo_tcp_close(a);
+        close(peers[0]);
+        close(peers[1]);
+        edo_leave(guard);
+        edo_runtime_drop(runtime);
+    }
+    cr_assert_eq(counting.clones, 0);
+    check_baseline(&start);
+}
+
+/* Clones are owners: the connection is closed by the first, and calls of the others say so until they close, too. */
+struct owners {
+    FUTURE(int);
+    struct edo_tcp *first, *second;
+    struct edo_tcp_listener *listener, *other;
+    struct edo_addr addr;
+    int peer;
+    char byte;
+    struct edo_read read;
+    struct edo_write write;
+    struct edo_tcp_accept accept;
+};
+
+ASYNC(owners)
+{
+    ASYNC_BEGIN;
+    self->first = half_raw_pair(&self->peer);
+    self->second = edo_tcp_clone(self->first);
+    edo_tcp_close(self->first);
+    cr_assert_eq(recv(self->peer, &self->byte, 1, 0), 0);
+    AWAIT(self->read, edo_read(self->second, &self->byte, 1));
+    cr_assert_eq(self->read.output, UV_ECANCELED);
+    AWAIT(self->write, edo_write(self->second, "x", 1));
+    cr_assert_eq(self->write.output, UV_ECANCELED);
+    cr_assert_eq(edo_try_read(self->second, &self->byte, 1), UV_ECANCELED);
+    cr_assert_eq(edo_tcp_set_nodelay(self->second, true), UV_ECANCELED);
+    cr_assert_eq(edo_tcp_fd(self->second), -1);
+    cr_assert_eq(edo_tcp_into_fd(self->second), UV_ECANCELED);
+    edo_tcp_close(self->second);
+    close(self->peer);
+
+    self->addr = loopback(0);
+    cr_assert_eq(edo_tcp_listen(&self->listener, &self->addr), 0);
+    self->other = edo_tcp_listener_clone(self->listener);
+    edo_tcp_listener_close(self->listener);
+    AWAIT(self->accept, edo_tcp_accept(self->other));
+    cr_assert_eq(self->accept.output, UV_ECANCELED);
+    cr_assert_eq(edo_tcp_listener_local(self->other, &self->addr), UV_ECANCELED);
+    edo_tcp_listener_close(self->other);
+    ASYNC_END;
+}
+
+Test(tcp_threads, the_first_of_several_owners_to_close_ends_it)
+{
+    ON_WORKERS(2, NEW(owners));
+    RUN(NEW(owners));
+}

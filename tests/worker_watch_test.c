@@ -120,3 +120,174 @@ Test(worker_watch, what_a_stuck_workers_loop_wakes_and_what_it_spawned_run_once)
     }
     bench_end(&bench);
 }
+
+/* ---- Who is late ---- */
+
+enum { WORKERS_STUCK = 2, TIMERS = 5000, RINGS = 20, TICKS_MAX = 10 };
+static const uint64_t GIVE_UP = 4000000000;
+
+/* A task that counts how often it is polled, and whose waker others may use. */
+struct bell {
+    _Atomic(struct edo_waker *) waker;
+    _Atomic(unsigned) rings;
+    _Atomic(bool) stop;
+};
+
+struct rings {
+    FUTURE(void);
+    struct bell *bell;
+};
+
+static enum edo_poll rings_poll(struct edo_future *future, struct edo_context *cx)
+{
+    struct bell *bell = ((struct rings *)future)->bell;
+    if (cx->walk != EDO_WALK_POLL)
+        return edo_walk_leaf(cx, "rings");
+    if (edo_load(&bell->waker, relaxed) == NULL)
+        edo_store(&bell->waker, cx->waker, release);
+    else
+        edo_fetch_add(&bell->rings, 1, relaxed);
+    return edo_load(&bell->stop, relaxed) ? EDO_READY : EDO_PENDING;
+}
+
+/* What is stuck has timers on its worker's wheel, one due every ms. */
+struct scene {
+    struct bell bells[WORKERS_STUCK];
+    unsigned stuck, timers;
+    _Atomic(unsigned) begun;
+    _Atomic(uint64_t) due;
+    unsigned late;
+    struct edo_sleep sleeps[WORKERS_STUCK][TIMERS];
+};
+
+static bool all_rang(struct scene *scene, unsigned least)
+{
+    for (unsigned i = 0; i < scene->stuck; i++)
+        if (edo_load(&scene->bells[i].rings, relaxed) < least)
+            return false;
+    return true;
+}
+
+struct arms_and_spins {
+    FUTURE(bool);
+    struct scene *scene;
+};
+
+ASYNC(arms_and_spins)
+{
+    ASYNC_BEGIN;
+    struct scene *scene = self->scene;
+    unsigned mine = edo_fetch_add(&scene->begun, 1, acq_rel);
+    struct edo_context cx;
+    edo_context_init(&cx, edo_load(&scene->bells[mine].waker, acquire));
+    uint64_t due = (edo_now() / NS_PER_MS + LONG_MS) * NS_PER_MS, end = due + GIVE_UP;
+    for (unsigned i = 0; i < scene->timers; i++) {
+        cx.budget = EDO_BUDGET;
+        scene->sleeps[mine][i] = edo_sleep_until(due + i * (uint64_t)NS_PER_MS);
+        cr_assert_eq(edo_future_poll(&scene->sleeps[mine][i].future_, &cx), EDO_PENDING);
+    }
+    edo_store(&scene->due, due, relaxed);
+    unsigned least = scene->timers < RINGS ? scene->timers : RINGS;
+    while (!all_rang(scene, least) && edo_now() < end)
+        ;
+    bool served = edo_now() < end;
+    for (unsigned i = 0; i < scene->timers; i++)
+        edo_future_drop(&scene->sleeps[mine][i].future_, &cx);
+    RETURN(served);
+    ASYNC_END;
+}
+
+/* Keeps the worker that has the watch from sleeping for long. Counts how often it slept while what is due waited. */
+struct ticks {
+    FUTURE(void);
+    struct scene *scene;
+    struct edo_sleep sleep;
+};
+
+ASYNC(ticks)
+{
+    ASYNC_BEGIN;
+    while (!all_rang(self->scene, 1)) {
+        AWAIT(self->sleep, edo_sleep(1));
+        uint64_t due = edo_load(&self->scene->due, relaxed);
+        self->scene->late += due != 0 && edo_now() >= due;
+    }
+    ASYNC_END;
+}
+
+struct plays_scene {
+    FUTURE(bool);
+    struct scene *scene;
+    bool ticks;
+    JOIN_HANDLE(void) bells[WORKERS_STUCK];
+    JOIN_HANDLE(bool) stuck[WORKERS_STUCK];
+    JOIN_HANDLE(void) ticker;
+    struct edo_join join;
+    unsigned i;
+    bool served;
+};
+
+ASYNC(plays_scene)
+{
+    ASYNC_BEGIN;
+    for (unsigned i = 0; i < self->scene->stuck; i++)
+        self->bells[i] = SPAWN(NEW(rings, .bell = &self->scene->bells[i]));
+    for (self->i = 0; self->i < self->scene->stuck; self->i++)
+        while (edo_load(&self->scene->bells[self->i].waker, acquire) == NULL)
+            YIELD_NOW();
+    for (unsigned i = 0; i < self->scene->stuck; i++)
+        self->stuck[i] = SPAWN(NEW(arms_and_spins, .scene = self->scene));
+    while (edo_load(&self->scene->begun, acquire) < self->scene->stuck)
+        YIELD_NOW();
+    if (self->ticks) {
+        self->ticker = SPAWN(NEW(ticks, .scene = self->scene));
+        AWAIT(self->join, edo_join(self->ticker, NULL));
+    }
+    self->output = true;
+    for (self->i = 0; self->i < self->scene->stuck; self->i++) {
+        AWAIT(self->join, edo_join(self->stuck[self->i], &self->served));
+        self->output &= self->served;
+    }
+    for (self->i = 0; self->i < self->scene->stuck; self->i++) {
+        edo_store(&self->scene->bells[self->i].stop, true, relaxed);
+        edo_wake(edo_load(&self->scene->bells[self->i].waker, relaxed));
+        AWAIT(self->join, edo_join(self->bells[self->i], NULL));
+    }
+    RETURN(self->output);
+    ASYNC_END;
+}
+
+static struct scene *scene_of(unsigned stuck, unsigned timers, bool ticks)
+{
+    static struct scene scene;
+    memset(&scene, 0, sizeof scene);
+    scene.stuck = stuck;
+    scene.timers = timers;
+    struct edo_runtime *runtime;
+    cr_assert_eq(edo_runtime_new(&runtime, .flavor = EDO_MULTI_THREAD, .worker_threads = stuck + 1),
+                 0);
+    struct plays_scene play = NEW(plays_scene, .scene = &scene, .ticks = ticks);
+    cr_assert_eq(edo_block_on(runtime, &play), 0);
+    cr_assert(play.output, "somebody was not served");
+    edo_runtime_drop(runtime);
+    return &scene;
+}
+
+/* Two are stuck, and the loop of each has something to do whenever it is looked at. */
+Test(worker_watch, all_that_are_stuck_are_served)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    scene_of(WORKERS_STUCK, TIMERS, false);
+    bench_end(&bench);
+}
+
+/* The only other worker has a timer every ms. */
+Test(worker_watch, one_that_never_sleeps_for_long_keeps_the_watch_too)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    for (int i = 0; i < ROUNDS; i++)
+        cr_assert_leq(scene_of(1, 1, true)->late, TICKS_MAX);
+    bench_end(&bench);
+}

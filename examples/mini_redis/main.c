@@ -5,6 +5,8 @@
  *     mini_redis --port 6379            until SIGINT or SIGTERM
  *     mini_redis --workers 4            the same on four threads, that share its tasks
  *     mini_redis --demo                 with a client in the same process; ends by itself
+ *
+ * SIGUSR1 has it print what each of its tasks waits for.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -183,32 +185,32 @@ static int signal_socket = -1;
 static void on_signal(int signum)
 {
     int saved = errno;
-    (void)signum;
-    (void)!write(signal_socket, "", 1);
+    unsigned char byte = (unsigned char)signum;
+    (void)!send(signal_socket, &byte, 1, MSG_NOSIGNAL); /* the task may be gone: a second signal */
     errno = saved;
 }
 
 /* The task's end of it, or a negative error. */
 static int watch_signals(void)
 {
-    static const int signals[] = {SIGINT, SIGTERM};
+    static const int signals[] = {SIGINT, SIGTERM, SIGUSR1};
     int ends[2];
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) < 0)
         return -errno;
     signal_socket = ends[0];
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < 3; i++)
         sigaction(signals[i], &(struct sigaction){.sa_handler = on_signal, .sa_flags = SA_RESTART},
                   NULL);
     return ends[1];
 }
 
-/* Stops the server when a signal has come. */
+/* Does what a signal has asked for: tells of the tasks, or stops the server. */
 struct stopper {
     FUTURE(int);
     int fd;
     struct edo_cancellation_token *stop;
     struct edo_tcp *conn;
-    char byte;
+    unsigned char signal;
     struct edo_read read;
 };
 
@@ -218,7 +220,11 @@ ASYNC(stopper)
     self->output = edo_tcp_from_fd(self->fd, &self->conn);
     if (self->output < 0)
         RETURN(self->output);
-    AWAIT(self->read, edo_read(self->conn, &self->byte, 1));
+    do {
+        AWAIT(self->read, edo_read(self->conn, &self->signal, 1));
+        if (self->read.output == 1 && self->signal == SIGUSR1)
+            edo_handle_dump(edo_handle_current(), stderr);
+    } while (self->read.output == 1 && self->signal == SIGUSR1);
     edo_cancellation_token_cancel(self->stop);
     RETURN(0);
 ASYNC_FINALLY:

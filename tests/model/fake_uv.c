@@ -12,6 +12,8 @@
 
 #include "checker.h"
 
+const struct model_descriptors *model_descriptors;
+
 enum { CLOSING = 1, CLOSED = 2, ACTIVE = 4, REF = 8 };
 
 /* Libuv's private fields, for our purposes: all handles of a loop, linked by handle_queue[0]. */
@@ -141,9 +143,27 @@ static void run_phase(uv_loop_t *loop, uv_handle_type type)
     }
 }
 
-/* Sleeps for a signal or the next timer; `sleep` false: looks only. */
+/* Level-triggered; `tell` false: is there anything to tell? */
+static bool descriptors(uv_loop_t *loop, bool tell)
+{
+    bool some = false;
+    for (uv_handle_t *h = first(loop), *after; h != NULL; h = after) {
+        after = next(h);
+        uv_poll_t *poll = (uv_poll_t *)h;
+        if (h->type != UV_POLL || !is(h, ACTIVE) || model_descriptors == NULL)
+            continue;
+        int events = model_descriptors->ready(poll->io_watcher.fd) & (int)poll->io_watcher.pevents;
+        some |= events != 0;
+        if (tell && events != 0)
+            poll->poll_cb(poll, 0, events);
+    }
+    return some;
+}
+
+/* Sleeps for a signal, a descriptor or the next timer; `sleep` false: looks only. */
 static void poll_phase(uv_loop_t *loop, bool sleep)
 {
+    sleep = sleep && !descriptors(loop, false);
     if (!any(loop, UV_ASYNC) && (!sleep || next_timer(loop) == NULL))
         return;
     uv_timer_t *timer = next_timer(loop);
@@ -167,6 +187,7 @@ static void poll_phase(uv_loop_t *loop, bool sleep)
         async->pending = 0;
         async->async_cb(async);
     }
+    descriptors(loop, true);
 }
 
 static void close_phase(uv_loop_t *loop)
@@ -333,26 +354,30 @@ PHASE(prepare, UV_PREPARE)
 PHASE(check, UV_CHECK)
 PHASE(idle, UV_IDLE)
 
-/* ---- Descriptors: a driver makes sure at its start that there are some ---- */
+/* ---- Descriptors: those of the model; and a driver makes sure at its start that there are some ---- */
 
 int uv_poll_init(uv_loop_t *loop, uv_poll_t *poll, int fd)
 {
-    (void)fd;
+    poll->io_watcher.fd = fd;
     handle_init(loop, poll, UV_POLL, 0);
     return 0;
 }
 
 int uv_poll_start(uv_poll_t *poll, int events, uv_poll_cb cb)
 {
-    (void)events;
-    (void)cb;
     USE(poll);
+    if (is(poll, CLOSING))
+        model_fail(__FILE__, __LINE__, "uv_poll_start: closing");
+    poll->io_watcher.pevents = (unsigned)events;
+    poll->poll_cb = cb;
+    poll->flags |= ACTIVE;
     return 0;
 }
 
 int uv_poll_stop(uv_poll_t *poll)
 {
     USE(poll);
+    poll->flags &= ~(unsigned)ACTIVE;
     return 0;
 }
 
@@ -381,7 +406,8 @@ int __wrap_fcntl(int fd, int command, ...)
 
 int __wrap_close(int fd)
 {
-    (void)fd;
+    if (model_descriptors != NULL)
+        model_descriptors->closed(fd);
     return 0;
 }
 

@@ -110,6 +110,14 @@ void model_wait(const void *event);
 /* The same, or until time runs out, which it may at any moment: false then. */
 bool model_wait_timed(const void *event);
 
+/* The descriptors that libuv may watch. `ready` says which events one is ready for, on the thread that turns the loop;
+ * who makes one ready signals the loop (model_signal) then. Set by the model's body; NULL: there are none. */
+struct model_descriptors {
+    int (*ready)(int fd);
+    void (*closed)(int fd); /* close(2) */
+};
+extern const struct model_descriptors *model_descriptors;
+
 /* Fails the execution. */
 #define model_assert(condition) \
     ((condition) ? (void)0 : model_fail(__FILE__, __LINE__, "assertion failed: " #condition))

@@ -12,7 +12,7 @@
 enum { MOST_THREADS = 16 };
 static const char AT_ITS_END[] = "at its end";
 
-/* One thread: alone with an actor, or a runtime with several. */
+/* One thread: alone with an actor, or in a runtime with several, which are on its workers if it has some. */
 struct seat {
     struct stress *stress;
     pthread_t thread;
@@ -210,9 +210,12 @@ void stress_run(struct stress *stress, struct stress_actor *const *actors, unsig
     edo_assert(count <= STRESS_ACTORS);
     for (unsigned i = 0; i < stress->runtimes; i++) {
         take_seat(&seats[i], stress);
-        int error =
-            edo_runtime_new(&seats[i].runtime, .event_interval = 1 + stress_random(stress, 61),
-                            .global_queue_interval = 1 + stress_random(stress, 31));
+        bool multi = stress_random(stress, 2) == 0;
+        int error = edo_runtime_new(&seats[i].runtime,
+                                    .flavor = multi ? EDO_MULTI_THREAD : EDO_CURRENT_THREAD,
+                                    .worker_threads = 1 + stress_random(stress, 3),
+                                    .event_interval = 1 + stress_random(stress, 61),
+                                    .global_queue_interval = 1 + stress_random(stress, 31));
         edo_assert(error == 0);
         stress->handles[i] = edo_handle_clone(edo_runtime_handle(seats[i].runtime));
     }

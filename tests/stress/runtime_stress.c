@@ -297,7 +297,8 @@ static void bear(struct actor *self)
         return;
     JOIN_HANDLE(uint64_t)
     child = SPAWN(new_actor(self->round, id, self->depth + 1, seed_of(self)));
-    EXPECT(self->round, edo_task_error(child) == 0, "a spawn failed with %d", edo_task_error(child));
+    EXPECT(self->round, edo_task_error(child) == 0, "a spawn failed with %d",
+           edo_task_error(child));
     if (stress_random(self, 8) == 0)
         exchange_target(self, id, edo_abort_handle(child));
     if (stress_random(self, 8) == 0)
@@ -319,11 +320,13 @@ static void check_join(struct round *round, uint32_t id, int error, uint64_t out
     if (error == 0)
         EXPECT(round, returned && output == output_of(id), "another's output");
     else if (error == UV_ECANCELED)
-        EXPECT(round, !returned && (edo_load(&life->aborted, seq_cst) || edo_load(&round->ending, seq_cst)),
+        EXPECT(round,
+               !returned &&
+                   (edo_load(&life->aborted, seq_cst) || edo_load(&round->ending, seq_cst)),
                "cancelled, and nobody asked for it");
     else
-        EXPECT(round, error == EDO_EPANIC && edo_load(&life->panics, relaxed), "a join ended with %d",
-               error);
+        EXPECT(round, error == EDO_EPANIC && edo_load(&life->panics, relaxed),
+               "a join ended with %d", error);
     edo_fetch_add(error == EDO_EPANIC ? &round->panicked : &round->cancelled, error != 0, relaxed);
 }
 
@@ -446,7 +449,8 @@ ASYNC(actor)
             self->work = NULL;
             AWAIT_REF(self->join);
             EXPECT(self->round,
-                   self->join.output == 0 ? self->got == 7 : edo_load(&self->round->ending, relaxed),
+                   self->join.output == 0 ? self->got == 7
+                                          : edo_load(&self->round->ending, relaxed),
                    "blocking work ended with %d", self->join.output);
         } else if (self->dice < 60) {
             step(self, "blocks in place");
@@ -611,7 +615,8 @@ static _Noreturn void hangs(struct round *round)
         if (edo_load(&((struct life *)(uintptr_t)life)->finally, relaxed) > 0)
             continue;
         said++;
-        fprintf(stderr, "  task %u: %s\n", i, edo_load(&((struct life *)(uintptr_t)life)->doing, relaxed));
+        fprintf(stderr, "  task %u: %s\n", i,
+                edo_load(&((struct life *)(uintptr_t)life)->doing, relaxed));
     }
     if (churn->complaint[0] != '\0')
         fprintf(stderr, "  %s\n", churn->complaint);
@@ -654,7 +659,8 @@ static int count_fds(void)
 
 static void pause_for(uint64_t ns)
 {
-    struct timespec time = {.tv_sec = (time_t)(ns / 1000000000), .tv_nsec = (long)(ns % 1000000000)};
+    struct timespec time = {.tv_sec = (time_t)(ns / 1000000000),
+                            .tv_nsec = (long)(ns % 1000000000)};
     nanosleep(&time, NULL);
 }
 
@@ -673,7 +679,8 @@ static void end_runtime(struct round *round, struct edo_runtime *runtime, uint64
 }
 
 /* For what ends by itself. */
-static void wait_until(struct round *round, bool (*is_so)(const struct edo_census *now, void *arg), void *arg)
+static void wait_until(struct round *round, bool (*is_so)(const struct edo_census *now, void *arg),
+                       void *arg)
 {
     uint64_t start = edo_clock_ns();
     struct edo_census now;
@@ -712,8 +719,8 @@ static void check_lives(struct round *round)
     uint64_t sent = edo_load(&round->sent, relaxed), received = edo_load(&round->received, relaxed),
              dropped = edo_load(&round->dropped, relaxed);
     EXPECT(round, sent == received + dropped,
-           "%" PRIu64 " parcels were sent, %" PRIu64 " received, %" PRIu64 " dropped", sent, received,
-           dropped);
+           "%" PRIu64 " parcels were sent, %" PRIu64 " received, %" PRIu64 " dropped", sent,
+           received, dropped);
 }
 
 static void check_census(struct round *round, const struct edo_census *before, int fds)
@@ -739,8 +746,9 @@ static struct edo_runtime *build(struct round *round, uint64_t *random)
         .event_interval = intervals[stress_random_(random, COUNT_OF(intervals))],
         .global_queue_interval = intervals[stress_random_(random, COUNT_OF(intervals))],
         .disable_lifo_slot = stress_random_(random, 4) == 0,
-        .max_blocking_threads = 1 + stress_random_(random, 8), .thread_keep_alive = 1 + stress_random_(random, 50),
-        .on_task_spawn = on_task_spawn, .on_task_terminate = on_task_terminate, .hook_arg = round);
+        .max_blocking_threads = 1 + stress_random_(random, 8),
+        .thread_keep_alive = 1 + stress_random_(random, 50), .on_task_spawn = on_task_spawn,
+        .on_task_terminate = on_task_terminate, .hook_arg = round);
     edo_assert(error == 0);
     return runtime;
 }

@@ -19,11 +19,11 @@
 struct churn {
     /* Given; zero is a default, or none. */
     uint64_t seed;
-    double seconds;         /* at most */
-    uint64_t limit;         /* rounds at most; neither: one */
-    double stall;           /* seconds without a step until it is said to hang; 60 */
-    uint32_t quota;         /* tasks of a round; 2,000 */
-    bool ends;              /* each runtime is ended at a random moment, in one of three ways */
+    double seconds;          /* at most */
+    uint64_t limit;          /* rounds at most; neither: one */
+    double stall;            /* seconds without a step until it is said to hang; 60 */
+    uint32_t quota;          /* tasks of a round; 2,000 */
+    bool ends;               /* each runtime is ended at a random moment, in one of three ways */
     enum stress_plant plant; /* a loss, a double, a leak: the checker must notice */
     /* Found. */
     uint64_t tasks, rounds, steps, connections, cancelled, panicked, blocked;

@@ -7,7 +7,7 @@
  *         puts(stress.complaint);
  *
  * A kind's round makes the thing anew, with another shape each time, and has its actors, which are
- * futures, run to their ends: as tasks of current-thread runtimes on several threads, and on plain
+ * futures, run to their ends: as tasks of runtimes of either flavor on several threads, and on plain
  * threads, there with edo_park_on, which is what blocking calls use, or with an executor whose wakers
  * are counted and not stable. An actor performs its operations as attempts: one in so many is cancelled
  * at a random point, in one of several ways, and tried again.

@@ -3,6 +3,7 @@
 
 #include <criterion/criterion.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -69,7 +70,14 @@ int test_block_on_(struct edo_runtime *runtime, struct edo_future *future)
         return edo_block_on_(runtime, future);
     JOIN_HANDLE(int)
     task = SPAWN_ON(edo_runtime_handle(runtime), NEW(test_root, .inner = future));
+    struct edo_abort_handle *abort = edo_abort_handle(task);
     struct edo_join join = edo_join(task, NULL);
     int error = edo_block_on(runtime, &join);
+    /* Without memory to wait it has not been waited for; the future is the caller's. */
+    if (error < 0)
+        edo_abort_handle_abort(abort);
+    while (!edo_abort_handle_is_finished(abort))
+        sched_yield();
+    edo_abort_handle_drop(abort);
     return error < 0 ? error : join.output;
 }

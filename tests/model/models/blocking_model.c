@@ -7,9 +7,9 @@
 
 static struct edo_handle *handle_new(uint32_t threads)
 {
-    struct edo_handle *handle = edo_handle_new(NULL);
-    handle->blocking =
-        edo_blocking_pool_new(&(const struct edo_builder){.max_blocking_threads = threads}, handle);
+    const struct edo_builder builder = {.max_blocking_threads = threads};
+    struct edo_handle *handle = edo_handle_new(&builder);
+    handle->blocking = edo_blocking_pool_new(&builder, handle);
     return handle;
 }
 
@@ -197,7 +197,7 @@ MODEL(blocking_no_thread, .bound = 2, .outcomes = "200 110 020 011")
     none_to_be_had(1);
 }
 
-MODEL(blocking_no_threads, .bound = 2, .outcomes = "200 110 020 011")
+MODEL(blocking_no_threads, .bound = 1, .outcomes = "200 110 020 011")
 {
     none_to_be_had(2);
 }
@@ -260,7 +260,7 @@ MODEL(blocking_woken, .bound = 3)
     end(handle);
 }
 
-MODEL(blocking_woken_by_itself_too, .bound = 3)
+MODEL(blocking_woken_by_itself_too, .bound = 2)
 {
     struct edo_handle *handle = handle_new(1);
     model_assert(join(handle, SPAWN_BLOCKING_ON(handle, EDO_NEW(until, .done = &done, .bits = 1,

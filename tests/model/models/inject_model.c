@@ -147,7 +147,7 @@ MODEL(spawn_on_in_order, .bound = 3, .old = 2)
 
 static struct edo_handle *handle_new(void)
 {
-    struct edo_handle *handle = edo_handle_new(NULL);
+    struct edo_handle *handle = edo_handle_new(&(const struct edo_builder){.name = NULL});
     return handle;
 }
 

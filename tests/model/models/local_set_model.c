@@ -158,7 +158,7 @@ static void begin_one_and_keep(struct edo_waker *waker, void *arg)
     begin_one(waker, arg);
 }
 
-MODEL(local_woken_here_and_elsewhere, .bound = 3)
+MODEL(local_woken_here_and_elsewhere, .bound = 2)
 {
     struct executor *executor = executor_new();
     set_make();
@@ -308,7 +308,7 @@ MODEL(local_spawned_elsewhere)
 }
 
 /* A spawn here, between two polls, against a wake elsewhere. */
-MODEL(local_spawned_here_while_woken, .bound = 3)
+MODEL(local_spawned_here_while_woken, .bound = 2)
 {
     struct executor *executor = executor_new();
     set_make();
