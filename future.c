@@ -129,8 +129,9 @@ static enum edo_next_ walk_all(struct edo_future *const *branches, size_t count,
     return EDO_NEXT_SUSPEND_;
 }
 
-size_t edo_join_start_(struct edo_future *const *branches, size_t count)
+size_t edo_join_marked_(struct edo_future *future, struct edo_future *const *branches, size_t count)
 {
+    future->pin &= ~EDO_PIN_MARKED_;
     for (size_t i = 0; i < count; i++) {
         if ((branches[i]->pin & EDO_PIN_FIRST_) != 0) {
             branches[i]->pin &= ~EDO_PIN_FIRST_;
@@ -140,21 +141,30 @@ size_t edo_join_start_(struct edo_future *const *branches, size_t count)
     return 0;
 }
 
-enum edo_next_ edo_join_(struct edo_future *const *branches, size_t count, struct edo_context *cx,
-                         const char *name, const char *file, int line)
+/* Polls those from `at` to `end` that are not done; how many wait. */
+static size_t join_poll(struct edo_future *future, struct edo_future *const *at,
+                        struct edo_future *const *end, struct edo_context *cx)
+{
+    size_t waiting = 0;
+    for (; at < end && cx->panic.name == NULL; at++) {
+        if (edo_future_done(*at))
+            continue;
+        edo_join_mark_(future, *at, cx);
+        waiting += edo_future_poll(*at, cx) == EDO_PENDING;
+    }
+    return waiting;
+}
+
+enum edo_next_ edo_join_(struct edo_future *future, struct edo_future *const *branches,
+                         size_t count, struct edo_context *cx, const char *name, const char *file,
+                         int line)
 {
     if (cx->walk != EDO_WALK_POLL)
         return walk_all(branches, count, cx, name, file, line);
-    size_t waiting = 0, at = edo_join_start_(branches, count);
-    bool marked = false;
-    for (size_t i = 0; i < count && cx->panic.name == NULL; i++, at++) {
-        struct edo_future *branch = branches[at < count ? at : at - count];
-        if (edo_future_done(branch))
-            continue;
-        edo_join_mark_(branch, cx, &marked);
-        if (edo_future_poll(branch, cx) == EDO_PENDING)
-            waiting++;
-    }
+    size_t start = edo_join_start_(future, branches, count);
+    size_t waiting = join_poll(future, branches + start, branches + count, cx);
+    if (start > 0)
+        waiting += join_poll(future, branches, branches + start, cx);
     return waiting != 0 || cx->panic.name != NULL ? EDO_NEXT_SUSPEND_ : EDO_NEXT_GO_;
 }
 
@@ -167,7 +177,7 @@ bool edo_joining_poll_(struct edo_joining_ *joining, struct edo_future *branch,
         return false;
     if (edo_future_done(branch))
         return true;
-    edo_join_mark_(branch, cx, &joining->marked);
+    edo_join_mark_(joining->future, branch, cx);
     if (edo_future_poll(branch, cx) == EDO_READY)
         return true;
     joining->waiting++;
@@ -258,36 +268,38 @@ bool edo_select_turn_(struct edo_select_ *s, struct edo_future *future, struct e
     return s->phase != EDO_SELECT_LEAVE_;
 }
 
-bool edo_select_act_(struct edo_select_ *s, struct edo_future *branch, bool borrowed,
+bool edo_select_poll_(struct edo_select_ *s, struct edo_future *branch, bool borrowed,
+                      struct edo_context *cx)
+{
+    if (cx->panic.name != NULL || !edo_select_on_(branch, borrowed))
+        return false;
+    if (edo_future_poll(branch, cx) == EDO_READY)
+        return true;
+    s->waiting++;
+    return false;
+}
+
+void edo_select_act_(struct edo_select_ *s, struct edo_future *branch, bool borrowed,
                      struct edo_context *cx)
 {
     switch ((enum edo_select_phase_)s->phase) {
     case EDO_SELECT_POLL_:
-        if (s->winner == 0) {
-            if (cx->panic.name != NULL || !edo_select_on_(branch, borrowed))
-                return false;
-            if (edo_future_poll(branch, cx) == EDO_READY)
-                return true;
-            s->waiting++;
-            return false;
-        }
-        __attribute__((fallthrough));
     case EDO_SELECT_RUN_:
         if (!borrowed)
             edo_future_drop(branch, cx);
         /* A loser's FINALLY may panic: then no handler runs. */
         if (cx->panic.name != NULL)
             s->winner = 0;
-        return false;
+        break;
     case EDO_SELECT_DROP_:
         edo_future_drop(branch, cx);
-        return false;
+        break;
     case EDO_SELECT_TRACE_:
         if (edo_select_on_(branch, borrowed))
             trace_child(branch, cx);
-        return false;
+        break;
     default:
-        return false;
+        break;
     }
 }
 

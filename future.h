@@ -174,15 +174,15 @@ edo_leave_:                                                                     
 /* JOIN(&self->a, &self->b, …); up to 64 futures made before; goes on when all are done. The outputs
  * stay in the futures. Those that are done already are not polled. The others are polled in their order,
  * each time; where the task's budget did not last for all, the next time from the one that got none. */
-#define EDO_JOIN(...)                                                                         \
-    do {                                                                                      \
-        self->future_.state = __LINE__;                                                       \
-        __attribute__((fallthrough));                                                         \
-    case EDO_RESUME_(__LINE__): {                                                             \
-        EDO_BRANCHES_(__VA_ARGS__);                                                           \
-        EDO_STEP_(edo_join_(branches_, sizeof branches_ / sizeof branches_[0], cx, edo_name_, \
-                            __FILE__, __LINE__));                                             \
-    }                                                                                         \
+#define EDO_JOIN(...)                                                                              \
+    do {                                                                                           \
+        self->future_.state = __LINE__;                                                            \
+        __attribute__((fallthrough));                                                              \
+    case EDO_RESUME_(__LINE__): {                                                                  \
+        EDO_BRANCHES_(__VA_ARGS__);                                                                \
+        EDO_STEP_(edo_join_(&self->future_, branches_, sizeof branches_ / sizeof branches_[0], cx, \
+                            edo_name_, __FILE__, __LINE__));                                       \
+    }                                                                                              \
     } while (0)
 
 /* TRY_JOIN(&self->a, &self->b, …); as JOIN, for integer outputs: the first negative one drops the

@@ -5,6 +5,13 @@
 
 enum { WAITING = 1 }; /* a future's state while its waker is kept */
 
+/* A sender waits: the places that came free are handed on. */
+__attribute__((noinline)) static void hand_on(struct edo_mpsc_ *channel)
+{
+    edo_lock(&channel->lock);
+    edo_mpsc_settle(channel);
+}
+
 /* n messages were taken out of their places. */
 static void count(struct edo_mpsc_ *channel, size_t n)
 {
@@ -15,10 +22,8 @@ static void count(struct edo_mpsc_ *channel, size_t n)
         return;
     }
     /* Release: to edo_mpsc_free. */
-    if (edo_fetch_add(&channel->popped, n * EDO_MPSC_ONE, release) & EDO_MPSC_WAITING) {
-        edo_lock(&channel->lock);
-        edo_mpsc_settle(channel);
-    }
+    if (edo_fetch_add(&channel->popped, n * EDO_MPSC_ONE, release) & EDO_MPSC_WAITING)
+        hand_on(channel);
 }
 
 /* Takes what there is, up to the limit; how many. */
@@ -37,9 +42,21 @@ static size_t take(struct edo_mpsc_ *channel, void *messages, size_t limit)
     return n;
 }
 
+/* Takes one, if there is one. */
+static inline bool take_one(struct edo_mpsc_ *channel, void *message)
+{
+    void *first = edo_mpsc_first(channel);
+    if (first == NULL)
+        return false;
+    edo_copy(message, first, channel->fifo.size);
+    edo_fifo_pop(&channel->fifo);
+    count(channel, 1);
+    return true;
+}
+
 /* The waker must not be left behind, whatever ends the future: a push may have been seen that has not
  * come to it yet. */
-static void forget(struct edo_mpsc_ *channel, struct edo_future *future)
+__attribute__((noinline)) static void forget(struct edo_mpsc_ *channel, struct edo_future *future)
 {
     if (future->state == EDO_STATE_FRESH)
         return;
@@ -89,18 +106,42 @@ static ptrdiff_t receive(struct edo_mpsc_ *channel, struct edo_future *future, v
     return (ptrdiff_t)n;
 }
 
+/* Nothing was there. True: now there is, and it is taken, or there will be none any more. */
+__attribute__((noinline)) static bool await_one(struct edo_mpsc_recv *self, struct edo_context *cx)
+{
+    do {
+        int result = wait(self->channel, &self->future_, cx->waker);
+        if (result == -EAGAIN)
+            return false;
+        self->output = result;
+    } while (self->output == 0 && !take_one(self->channel, self->message));
+    return true;
+}
+
+/* Every call but one that may receive. */
+__attribute__((noinline)) static enum edo_poll pass_by(struct edo_future *future,
+                                                       struct edo_context *cx)
+{
+    if (cx->walk == EDO_WALK_DROP)
+        forget(((struct edo_mpsc_recv *)future)->channel, future);
+    if (cx->walk != EDO_WALK_POLL)
+        return edo_walk_leaf(cx, "edo_mpsc_recv");
+    edo_budget_spent(cx);
+    return EDO_PENDING;
+}
+
+/* What is seldom needed is elsewhere: the usual way is short. */
 enum edo_poll edo_mpsc_recv_poll(struct edo_future *future, struct edo_context *cx)
 {
     struct edo_mpsc_recv *self = (struct edo_mpsc_recv *)future;
-    if (cx->walk == EDO_WALK_DROP)
-        forget(self->channel, future);
-    if (cx->walk != EDO_WALK_POLL)
-        return edo_walk_leaf(cx, "edo_mpsc_recv");
-    if (edo_budget_spent(cx))
+    if (edo_unlikely(cx->walk != EDO_WALK_POLL || cx->budget == 0))
+        return pass_by(future, cx);
+    if (!take_one(self->channel, self->message) && !await_one(self, cx))
         return EDO_PENDING;
-    ptrdiff_t n = receive(self->channel, future, self->message, 1, cx);
-    self->output = n == 0 ? EDO_ECLOSED : 0;
-    return n < 0 ? EDO_PENDING : EDO_READY;
+    if (future->state != EDO_STATE_FRESH)
+        forget(self->channel, future);
+    edo_budget_spend(cx);
+    return EDO_READY;
 }
 
 static enum edo_poll edo_mpsc_recv_many_poll(struct edo_future *future, struct edo_context *cx)
@@ -129,13 +170,13 @@ struct edo_mpsc_recv_many edo_mpsc_recv_many_(struct edo_mpsc_receiver *rx, void
 int edo_mpsc_try_recv_(struct edo_mpsc_receiver *rx, void *message)
 {
     struct edo_mpsc_ *channel = (struct edo_mpsc_ *)rx;
-    if (take(channel, message, 1) == 1)
+    if (take_one(channel, message))
         return 0;
     /* The end is looked for first: a message that came before it is then found. */
     edo_lock(&channel->lock);
     bool ended = edo_mpsc_ended(channel);
     edo_unlock(&channel->lock);
-    if (take(channel, message, 1) == 1)
+    if (take_one(channel, message))
         return 0;
     return ended ? EDO_ECLOSED : -EAGAIN;
 }

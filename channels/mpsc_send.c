@@ -124,7 +124,9 @@ static void give_up(struct edo_mpsc_ *channel, struct edo_mpsc_waiter *waiter)
     edo_waker_forget(forgotten);
 }
 
-enum edo_poll edo_mpsc_send_poll(struct edo_future *future, struct edo_context *cx)
+/* Whatever edo_mpsc_send_poll finds. */
+__attribute__((noinline)) static enum edo_poll send_poll(struct edo_future *future,
+                                                         struct edo_context *cx)
 {
     struct edo_mpsc_send *self = (struct edo_mpsc_send *)future;
     if (cx->walk == EDO_WALK_DROP)
@@ -137,6 +139,18 @@ enum edo_poll edo_mpsc_send_poll(struct edo_future *future, struct edo_context *
     if (self->output == -EAGAIN)
         return EDO_PENDING;
     edo_budget_spend(cx);
+    return EDO_READY;
+}
+
+/* The usual case first: it has not waited, and there is a place. */
+enum edo_poll edo_mpsc_send_poll(struct edo_future *future, struct edo_context *cx)
+{
+    struct edo_mpsc_send *self = (struct edo_mpsc_send *)future;
+    if (cx->walk != EDO_WALK_POLL || cx->budget == 0 || self->waiter.link.waker != NULL ||
+        edo_mpsc_try_send_((struct edo_mpsc_sender *)self->channel, self->message) < 0)
+        return send_poll(future, cx);
+    edo_budget_spend(cx);
+    self->output = 0;
     return EDO_READY;
 }
 

@@ -40,7 +40,8 @@ static struct edo_waker **kept(struct edo_oneshot_ *channel, enum edo_oneshot_si
 
 /* The other side is done, and the waker of this one still WAITS. Returns the word as it was before this
  * was over. */
-static uint32_t wake(struct edo_oneshot_ *channel, enum edo_oneshot_side side, uint32_t gone)
+__attribute__((noinline)) static uint32_t wake(struct edo_oneshot_ *channel,
+                                               enum edo_oneshot_side side, uint32_t gone)
 {
     struct edo_waker *waker = *kept(channel, side);
     struct edo_waker *claimed = edo_waker_claim(waker);
@@ -146,9 +147,8 @@ struct edo_oneshot_closed edo_oneshot_closed_(struct edo_oneshot_sender *tx)
     return EDO_NEW_RETURNED(edo_oneshot_closed, .channel = (struct edo_oneshot_ *)tx);
 }
 
-int edo_oneshot_try_recv_(struct edo_oneshot_receiver *rx, void *message)
+static inline int try_recv(struct edo_oneshot_ *channel, void *message)
 {
-    struct edo_oneshot_ *channel = (struct edo_oneshot_ *)rx;
     uint32_t now = edo_oneshot_state_look(&channel->state);
     if (!(now & (EDO_ONESHOT_TX_DONE | EDO_ONESHOT_RX_DONE)))
         return -EAGAIN;
@@ -159,7 +159,14 @@ int edo_oneshot_try_recv_(struct edo_oneshot_receiver *rx, void *message)
     return 0;
 }
 
-enum edo_poll edo_oneshot_recv_poll(struct edo_future *future, struct edo_context *cx)
+int edo_oneshot_try_recv_(struct edo_oneshot_receiver *rx, void *message)
+{
+    return try_recv((struct edo_oneshot_ *)rx, message);
+}
+
+/* Whatever edo_oneshot_recv_poll finds. */
+__attribute__((noinline)) static enum edo_poll recv_poll(struct edo_future *future,
+                                                         struct edo_context *cx)
 {
     struct edo_oneshot_recv *self = (struct edo_oneshot_recv *)future;
     if (cx->walk == EDO_WALK_DROP)
@@ -168,12 +175,25 @@ enum edo_poll edo_oneshot_recv_poll(struct edo_future *future, struct edo_contex
         return edo_walk_leaf(cx, "edo_oneshot_recv");
     if (edo_budget_spent(cx))
         return EDO_PENDING;
-    struct edo_oneshot_receiver *rx = (struct edo_oneshot_receiver *)self->channel;
-    while ((self->output = edo_oneshot_try_recv_(rx, self->message)) == -EAGAIN)
+    while ((self->output = try_recv(self->channel, self->message)) == -EAGAIN)
         if (wait(self->channel, EDO_ONESHOT_RX, future, cx->waker))
             return EDO_PENDING;
     leave(self->channel, EDO_ONESHOT_RX, future);
     edo_budget_spend(cx);
+    return EDO_READY;
+}
+
+/* The usual case first, and the rest elsewhere: it has not waited, and finds the message, or its end. */
+enum edo_poll edo_oneshot_recv_poll(struct edo_future *future, struct edo_context *cx)
+{
+    struct edo_oneshot_recv *self = (struct edo_oneshot_recv *)future;
+    if (cx->walk != EDO_WALK_POLL || cx->budget == 0 || future->state != EDO_STATE_FRESH)
+        return recv_poll(future, cx);
+    int result = try_recv(self->channel, self->message);
+    if (result == -EAGAIN)
+        return recv_poll(future, cx);
+    edo_budget_spend(cx);
+    self->output = result;
     return EDO_READY;
 }
 

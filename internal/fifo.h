@@ -50,7 +50,7 @@ static inline bool edo_fifo_needs_block(const struct edo_fifo *fifo)
 int edo_fifo_add_block(struct edo_fifo *fifo);
 
 /* Frees the block at the head, which is empty, or keeps it as the spare one. */
-void edo_fifo_next_block(struct edo_fifo *fifo);
+__attribute__((noinline)) void edo_fifo_next_block(struct edo_fifo *fifo);
 
 static inline void *edo_fifo_at(const struct edo_fifo *fifo, const struct edo_fifo_end *end)
 {

@@ -88,8 +88,12 @@ static inline void edo_select_borrow_(struct edo_select_ *s, struct edo_future *
     branch->pin = condition ? branch->pin & ~EDO_PIN_OFF_ : branch->pin | EDO_PIN_OFF_;
 }
 
-/* A visit in a pass that may have something to do with the branch. */
-bool edo_select_act_(struct edo_select_ *s, struct edo_future *branch, bool borrowed,
+/* Polls the branch, if it is on: true when it is ready. */
+bool edo_select_poll_(struct edo_select_ *s, struct edo_future *branch, bool borrowed,
+                      struct edo_context *cx);
+
+/* A visit in any other pass that may have something to do with the branch, or after the winner. */
+void edo_select_act_(struct edo_select_ *s, struct edo_future *branch, bool borrowed,
                      struct edo_context *cx);
 
 /* One visit in any pass but arming: true when the branch became ready just now. */
@@ -97,13 +101,13 @@ static inline bool edo_select_visit_(struct edo_select_ *s, struct edo_future *b
                                      bool borrowed, struct edo_context *cx)
 {
     uint16_t index = s->index++;
-    /* A branch of the other half. */
-    if (s->phase == EDO_SELECT_POLL_ && s->winner == 0 && s->second != (index < s->start))
-        return false;
-    /* The winner, and those below it, which were dropped when it had been polled. */
-    if (s->phase == EDO_SELECT_RUN_ && index + 1 >= s->winner)
-        return false;
-    return edo_select_act_(s, branch, borrowed, cx);
+    /* Not a branch of the other half. */
+    if (s->phase == EDO_SELECT_POLL_ && s->winner == 0)
+        return s->second == (index < s->start) && edo_select_poll_(s, branch, borrowed, cx);
+    /* Not the winner, nor those below it, which were dropped when it had been polled. */
+    if (s->phase != EDO_SELECT_RUN_ || index + 1 < s->winner)
+        edo_select_act_(s, branch, borrowed, cx);
+    return false;
 }
 
 static inline void edo_select_ready_(struct edo_select_ *s, bool match)

@@ -20,10 +20,12 @@ struct edo_step_ {
 #define EDO_RESUME_(state) (0x100000000ULL | (state))
 
 /* In a future's `pin`: a hash of its address at the first poll, and two bits of who polls it: set while
- * a borrowed branch of a SELECT is off; the first to be polled of a JOIN's branches. */
-#define EDO_PIN_OFF_   0x80000000u
-#define EDO_PIN_FIRST_ 0x40000000u
-#define EDO_PIN_BITS_  (EDO_PIN_OFF_ | EDO_PIN_FIRST_)
+ * a borrowed branch of a SELECT is off; the first to be polled of a JOIN's branches. The third is of the
+ * future that JOINs: one of its branches is to be the first. */
+#define EDO_PIN_OFF_    0x80000000u
+#define EDO_PIN_FIRST_  0x40000000u
+#define EDO_PIN_MARKED_ 0x20000000u
+#define EDO_PIN_BITS_   (EDO_PIN_OFF_ | EDO_PIN_FIRST_ | EDO_PIN_MARKED_)
 
 /* The output of FUTURE(void). */
 __extension__ struct edo_void {
@@ -94,39 +96,51 @@ void edo_panic_here_(struct edo_future *future, struct edo_context *cx, const ch
                      const char *file, int line, const char *format, ...)
     __attribute__((format(printf, 6, 7)));
 
-enum edo_next_ edo_join_(struct edo_future *const *branches, size_t count, struct edo_context *cx,
-                         const char *name, const char *file, int line);
+enum edo_next_ edo_join_(struct edo_future *future, struct edo_future *const *branches,
+                         size_t count, struct edo_context *cx, const char *name, const char *file,
+                         int line);
 
 /* A JOIN polls its branches from the first to the last, unless the budget was spent before: then it
  * begins with the one that got none, so that it is not always the same ones that get some. Takes the
  * mark off; where to begin. */
-size_t edo_join_start_(struct edo_future *const *branches, size_t count);
+size_t edo_join_marked_(struct edo_future *future, struct edo_future *const *branches,
+                        size_t count);
+
+static inline size_t edo_join_start_(struct edo_future *future, struct edo_future *const *branches,
+                                     size_t count)
+{
+    return __builtin_expect((future->pin & EDO_PIN_MARKED_) != 0, 0)
+               ? edo_join_marked_(future, branches, count)
+               : 0;
+}
 
 /* Before a branch is polled: with nothing left, it is the first next time, unless another is. */
-static inline void edo_join_mark_(struct edo_future *branch, const struct edo_context *cx,
-                                  bool *marked)
+static inline void edo_join_mark_(struct edo_future *future, struct edo_future *branch,
+                                  const struct edo_context *cx)
 {
-    if (__builtin_expect(cx->budget == 0, 0) && !*marked) {
+    if (__builtin_expect(cx->budget == 0, 0) && !(future->pin & EDO_PIN_MARKED_)) {
         branch->pin |= EDO_PIN_FIRST_;
-        *marked = true;
+        future->pin |= EDO_PIN_MARKED_;
     }
 }
 
 /* TRY_JOIN: passes over the branches, from `start` to the last, then from the first to `start`; then the
  * end of it. */
 struct edo_joining_ {
+    struct edo_future *future;
     size_t waiting;
     long long error; /* the first negative output */
     size_t start, index;
     uint8_t pass;
-    bool marked;
 };
 
-static inline struct edo_joining_ edo_joining_begin_(struct edo_future *const *branches,
+static inline struct edo_joining_ edo_joining_begin_(struct edo_future *future,
+                                                     struct edo_future *const *branches,
                                                      size_t count, const struct edo_context *cx)
 {
     return (struct edo_joining_){
-        .start = cx->walk == EDO_WALK_POLL ? edo_join_start_(branches, count) : 0};
+        .future = future,
+        .start = cx->walk == EDO_WALK_POLL ? edo_join_start_(future, branches, count) : 0};
 }
 
 /* Whether there is another pass. */
@@ -172,8 +186,8 @@ enum edo_next_ edo_race_(struct edo_future *const *branches, size_t count, size_
     __attribute__((fallthrough));                                                                \
     case EDO_RESUME_(__LINE__): {                                                                \
         EDO_BRANCHES_(__VA_ARGS__);                                                              \
-        struct edo_joining_ joining_ =                                                           \
-            edo_joining_begin_(branches_, sizeof branches_ / sizeof branches_[0], cx);           \
+        struct edo_joining_ joining_ = edo_joining_begin_(                                       \
+            &self->future_, branches_, sizeof branches_ / sizeof branches_[0], cx);              \
         while (edo_joining_turn_(&joining_)) {                                                   \
             EDO_MAP_(EDO_TRY_JOIN_ONE_, __VA_ARGS__);                                            \
         }                                                                                        \
