@@ -133,15 +133,15 @@ bool edo_driver_gone(struct edo_driver *driver)
 
 void edo_driver_look(struct edo_driver *driver)
 {
-    if (!take_turn(driver, false))
-        return;
-    take_notes(driver);
-    /* As in edo_driver_turn: with nothing there, there is nothing to look at. */
-    if (driver->watched > 0 || edo_load(&driver->requests, relaxed) > 0) {
-        driver->io_events = 0;
-        uv_run(driver->loop, UV_RUN_NOWAIT);
+    if (take_turn(driver, false)) {
+        take_notes(driver);
+        /* As in edo_driver_turn: with nothing there, there is nothing to look at. */
+        if (driver->watched > 0 || edo_load(&driver->requests, relaxed) > 0) {
+            driver->io_events = 0;
+            uv_run(driver->loop, UV_RUN_NOWAIT);
+        }
+        leave_turn(driver);
     }
-    leave_turn(driver);
     edo_driver_fire(driver);
 }
 

@@ -51,7 +51,8 @@ struct uv_loop_s;
  * current-thread runtime's tasks, timers and I/O do not go on by it: somebody else is to be in edo_block_on. */
 #define edo_handle_block_on(handle, future) edo_handle_block_on_((handle), &(future)->future_)
 
-/* Drops every task where it is suspended, waits for blocking work that has begun and for requests under way,
+/* Drops every task where it is suspended (and what these spawn in their FINALLY: one that always spawns has no end),
+ * waits for blocking work that has begun and for requests under way,
  * and frees the runtime. What has not begun is never run. Handles, wakers and join handles stay valid: they
  * report that it is gone. For an attached runtime see runtime/embed.h. Not from within its own tasks, nor
  * while edo_block_on runs. NULL is fine. */

@@ -23,9 +23,9 @@
 #include "pool.h"
 #include "runtime_internal.h"
 
-/* A second. In models a moment, and then whether or not somebody is awake: they do not sleep for ever. */
+/* A tenth of a second. In models a moment, and then whether or not somebody is awake: they do not sleep for ever. */
 #ifndef EDO_WATCH_ROUNDS
-#define EDO_WATCH_ROUNDS 250
+#define EDO_WATCH_ROUNDS 25
 #endif
 
 enum {

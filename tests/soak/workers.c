@@ -58,7 +58,7 @@ static bool idles(double seconds)
         return false;
     struct edo_yield_now once = edo_yield_now();
     error = edo_block_on(runtime, &once);
-    /* They look after each other for a second, or somewhat more, before they sleep. */
+    /* They look after each other for a moment before they sleep. */
     usleep(3000000);
     uint64_t used = cpu_us();
     usleep((useconds_t)(seconds * 1e6));
