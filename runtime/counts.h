@@ -7,7 +7,9 @@
 #include "builder.h"
 
 struct edo_counts {
-    _Atomic(uint64_t) spawned, ended, polls, budget_yields, parks, busy_ns;
+    _Atomic(uint64_t) spawned, ended; /* multi-thread: under the lock of the worker's list */
+    _Atomic(uint64_t) remote;         /* tasks that others woke or spawned. Current-thread */
+    _Atomic(uint64_t) polls, budget_yields, parks, busy_ns;
     _Atomic(uint64_t) local_schedules, steals, steal_operations, overflows; /* multi-thread */
     _Atomic(uint64_t) poll_time[EDO_HISTOGRAM_BUCKETS];
 };

@@ -79,7 +79,6 @@ void edo_handle_drop(struct edo_handle *handle)
 bool edo_handle_inject(struct edo_handle *handle, struct edo_task *task)
 {
     struct edo_task *head = edo_load(&handle->inject, relaxed);
-    edo_fetch_add(&handle->remote_schedules, 1, relaxed);
     do {
         /* Acquire: the owner may have looked at a task of which the caller now frees the last. */
         if (head == INJECT_CLOSED)

@@ -9,6 +9,7 @@ void edo_inject_init(struct edo_inject *inject)
     inject->head = inject->tail = NULL;
     inject->closed = false;
     edo_init(&inject->length, 0);
+    edo_init(&inject->remote, 0);
 }
 
 void edo_inject_destroy(struct edo_inject *inject)
@@ -23,7 +24,7 @@ static void set_length(struct edo_inject *inject, uint32_t length)
 }
 
 bool edo_inject_push(struct edo_inject *inject, struct edo_task *first, struct edo_task *last,
-                     uint32_t count)
+                     uint32_t count, bool remote)
 {
     last->next = NULL;
     edo_lock(&inject->lock);
@@ -34,6 +35,8 @@ bool edo_inject_push(struct edo_inject *inject, struct edo_task *first, struct e
         else
             inject->tail->next = first;
         inject->tail = last;
+        if (remote)
+            edo_count_up(&inject->remote, count);
         set_length(inject, edo_load(&inject->length, relaxed) + count);
     }
     edo_unlock(&inject->lock);

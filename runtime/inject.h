@@ -16,15 +16,17 @@ struct edo_inject {
      * awake: who pushes writes this, then looks at that; a worker that goes to sleep writes that, then looks
      * at this; one of them sees the other (idle.h). */
     _Atomic(uint32_t) length;
+    _Atomic(uint64_t)
+        remote; /* how many tasks came from threads that are no workers. Under the lock */
 };
 
 void edo_inject_init(struct edo_inject *inject);
 void edo_inject_destroy(struct edo_inject *inject);
 
 /* Puts tasks at the end that are linked by next, from first to last. False: it is closed, and they are the
- * caller's. Any thread. */
+ * caller's. `remote`: this thread is no worker. Any thread. */
 bool edo_inject_push(struct edo_inject *inject, struct edo_task *first, struct edo_task *last,
-                     uint32_t count);
+                     uint32_t count, bool remote);
 
 /* Takes at most `most` tasks from its beginning, linked by next up to NULL; NULL: it is empty. Any thread. */
 struct edo_task *edo_inject_take(struct edo_inject *inject, uint32_t most);

@@ -52,14 +52,15 @@ void edo_handle_metrics(struct edo_handle *handle, struct edo_metrics *metrics)
     memset(metrics, 0, sizeof *metrics);
     metrics->workers = pool != NULL ? pool->count : 1;
     /* Ended first: what ends meanwhile was spawned before. */
-    uint64_t ended = value(&handle->own.counts.ended) + value(&handle->remote_ended);
+    uint64_t ended = value(&handle->own.counts.ended);
     for (uint32_t i = 0; pool != NULL && i < pool->count; i++)
         ended += value(&pool->workers[i].own.counts.ended);
-    metrics->spawned_tasks = value(&handle->own.counts.spawned) + value(&handle->remote_spawned);
+    metrics->spawned_tasks = value(&handle->own.counts.spawned);
     for (uint32_t i = 0; pool != NULL && i < pool->count; i++)
         metrics->spawned_tasks += value(&pool->workers[i].own.counts.spawned);
     metrics->alive_tasks = metrics->spawned_tasks > ended ? metrics->spawned_tasks - ended : 0;
-    metrics->remote_schedules = value(&handle->remote_schedules);
+    metrics->remote_schedules =
+        value(pool != NULL ? &pool->inject.remote : &handle->own.counts.remote);
     add(&metrics->total, &handle->own.counts);
     if (pool != NULL) {
         metrics->injected = edo_load(&pool->inject.length, relaxed);

@@ -53,8 +53,10 @@ bool edo_pool_adopt(struct edo_pool *pool, struct edo_task *task)
     edo_lock(&list->lock);
     /* Whoever ends the pool takes this lock after `closing` was set, so it finds the task, or it is seen. */
     bool open = worker != NULL || !edo_load(&pool->closing, relaxed);
-    if (open)
+    if (open) {
         edo_list_push_back(&list->tasks, &task->owned);
+        edo_count_up(&list->own.counts.spawned, 1);
+    }
     edo_unlock(&list->lock);
     if (open)
         edo_worker_schedule(pool, task, false);

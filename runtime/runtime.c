@@ -161,7 +161,6 @@ static int refuse(struct edo_future *future, int error)
 static int run(struct edo_runtime *runtime, struct edo_task *task, struct edo_future *future)
 {
     *(struct root *)edo_task_future(task) = EDO_NEW(root, .inner = future);
-    edo_count_up(&runtime->handle->own.counts.spawned, 1);
     edo_adopt(runtime, task);
     runtime->busy_since = edo_clock_ns();
     for (;;) {

@@ -76,9 +76,7 @@ struct edo_handle {
     struct edo_builder hooks; /* as built; names aside */
     bool observed;            /* each poll of a task is timed, or some hook wants it */
     char thread_name[EDO_THREAD_NAME];
-    /* For runtime/metrics.h. By the owner; by other threads. */
-    struct edo_own own;
-    _Atomic(uint64_t) remote_spawned, remote_ended, remote_schedules;
+    struct edo_own own; /* the owner's */
 };
 
 struct edo_driver; /* driver.h */

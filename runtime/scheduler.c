@@ -38,6 +38,7 @@ static struct edo_task *pop(struct edo_runtime *runtime)
 void edo_adopt(struct edo_runtime *runtime, struct edo_task *task)
 {
     edo_list_push_back(&runtime->tasks, &task->owned);
+    edo_count_up(&runtime->handle->own.counts.spawned, 1);
     if (runtime->live++ == 0)
         edo_driver_keep_alive(runtime->driver, true);
     edo_schedule(runtime, task);
@@ -49,6 +50,7 @@ static void take_injected(struct edo_runtime *runtime, bool close)
     struct edo_task *task = edo_handle_take(runtime->handle, close);
     while (task != NULL) {
         struct edo_task *next = task->remote_next;
+        edo_count_up(&runtime->handle->own.counts.remote, 1);
         /* From here on a foreign wake may link it again. */
         uint32_t old = edo_task_state_unlink(&task->state);
         if (old & EDO_TASK_COMPLETE) {

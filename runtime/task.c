@@ -157,24 +157,15 @@ static void leave_list(struct edo_task *task)
             return;
         edo_lock(&task->born->lock);
         edo_list_remove(&task->owned);
+        edo_count_up(&task->born->own.counts.ended, 1);
         edo_unlock(&task->born->lock);
     } else if (edo_list_linked(&task->owned)) {
         struct edo_runtime *runtime = task->home->runtime;
         edo_list_remove(&task->owned);
+        edo_count_up(&runtime->handle->own.counts.ended, 1);
         if (--runtime->live == 0)
             edo_driver_keep_alive(runtime->driver, false);
     }
-}
-
-static void count_end(struct edo_task *task)
-{
-    struct edo_own *own = edo_handle_own(task->home);
-    if (edo_task_is_blocking(task))
-        return;
-    if (own != NULL)
-        edo_count_up(&own->counts.ended, 1);
-    else
-        edo_fetch_add(&task->home->remote_ended, 1, relaxed);
 }
 
 static void wake_joiner(struct edo_task *task)
@@ -202,7 +193,6 @@ void edo_task_finish(struct edo_task *task, uint32_t kind, char *report)
         memcpy(edo_task_future(task), &(struct edo_outcome){report, kind},
                sizeof(struct edo_outcome));
     leave_list(task);
-    count_end(task);
     const struct edo_builder *hooks = &task->home->hooks;
     if (edo_unlikely(hooks->on_task_terminate != NULL))
         hooks->on_task_terminate(hooks->hook_arg, edo_task_id_(task));
@@ -400,11 +390,6 @@ void edo_task_start_(struct edo_task *task, struct edo_future *future)
         return;
     }
     struct edo_handle *home = task->home;
-    struct edo_own *own = edo_handle_own(home);
-    if (own != NULL)
-        edo_count_up(&own->counts.spawned, 1);
-    else
-        edo_fetch_add(&home->remote_spawned, 1, relaxed);
     if (edo_unlikely(home->hooks.on_task_spawn != NULL))
         home->hooks.on_task_spawn(home->hooks.hook_arg, edo_task_id_(task));
     if (home->pool != NULL) {

@@ -49,7 +49,7 @@ static uint32_t next_random(struct edo_worker *worker)
 static void inject(struct edo_pool *pool, struct edo_task *first, struct edo_task *last, uint32_t n)
 {
     /* Closed: the task is in its list, and is dropped from there (edo_pool_leave). */
-    if (edo_inject_push(&pool->inject, first, last, n))
+    if (edo_inject_push(&pool->inject, first, last, n, !edo_worker_mine(pool)))
         edo_pool_notify(pool);
 }
 
@@ -121,7 +121,6 @@ void edo_worker_schedule(struct edo_pool *pool, struct edo_task *task, bool behi
 {
     struct edo_worker *worker = edo_thread.worker;
     if (worker == NULL || worker->pool != pool) {
-        edo_fetch_add(&pool->handle->remote_schedules, 1, relaxed);
         inject(pool, task, task, 1);
         return;
     }
