@@ -15,26 +15,22 @@ uint32_t edo_queue_shed(struct edo_queue *queue, struct edo_task *tasks[EDO_QUEU
 
 struct edo_task *edo_queue_steal(struct edo_queue *from, struct edo_queue *to, uint32_t *taken)
 {
-    uint32_t head = edo_load(&from->head, acquire), at = edo_load(&to->tail, relaxed), n;
+    uint32_t head = edo_load(&from->head, relaxed), at = edo_load(&to->tail, relaxed), n;
     struct edo_task *first = NULL;
     edo_assert(edo_load(&to->head, relaxed) == at);
     *taken = 0;
     do {
         n = edo_load(&from->tail, acquire) - head;
         n -= n / 2;
-        if (n == 0)
+        /* Too many: head and tail are not of one moment. Somebody is at it, and this is a moment's matter. */
+        if (n == 0 || n > HALF)
             return NULL;
-        if (n > HALF) {
-            /* The head was an old one. */
-            head = edo_load(&from->head, acquire);
-            continue;
-        }
         /* Nobody looks at our slots behind our tail. */
         first = edo_load(&from->slots[head % EDO_QUEUE_SIZE], relaxed);
         for (uint32_t i = 1; i < n; i++)
             edo_store(&to->slots[(at + i - 1) % EDO_QUEUE_SIZE],
                       edo_load(&from->slots[(head + i) % EDO_QUEUE_SIZE], relaxed), relaxed);
-    } while (n > HALF || !edo_cas_weak(&from->head, &head, head + n, acq_rel, acquire));
+    } while (!edo_cas_weak(&from->head, &head, head + n, release, relaxed));
     if (n > 1)
         edo_store(&to->tail, at + n - 1, release);
     *taken = n;

@@ -9,9 +9,11 @@
  * would have to go round all of 2^32 in between to deceive it.
  *
  * Orders. tail: the owner's store releases the slot, and what the task was woken for, to thieves, who acquire.
- * head: a thief's exchange releases its reading of the slots to the owner, who acquires before it writes
- * there again. And whoever moves the head on releases the tail that he saw, so that a thief who sees the one
- * sees no older other.
+ * head: whoever moves it on releases his reading of the slots to the owner, who acquires before he writes there
+ * again. (A thief's exchange is the last that he has to do with them. Without that order a slot could be read
+ * as it is after it was given away: load buffering, which the checker does not explore; argued in
+ * tests/model/argued.c.) A thief may see a head that is old, or a tail that is older than it: then the two make
+ * no sense, and he goes on, or the exchange fails, and he looks again.
  */
 #ifndef EDO_RUNTIME_QUEUE_H
 #define EDO_RUNTIME_QUEUE_H

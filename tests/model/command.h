@@ -38,7 +38,7 @@ bool command_is_library(const struct model_site *site);
 void command_weaken(uint32_t place, bool fail, int order);
 
 /* mutants.c */
-int mutants_run(const struct model **models, int count);
+int mutants_run(const struct model **models, int count, bool named);
 /* random.c */
 int random_run(uint64_t first, uint64_t count);
 

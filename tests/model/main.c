@@ -422,5 +422,5 @@ int main(int argc, char **argv)
     }
     if (command.random > 0)
         return random_run(command.search.seed, command.random);
-    return command.mutants ? mutants_run(models, count) : run_all(models, count);
+    return command.mutants ? mutants_run(models, count, command.named) : run_all(models, count);
 }

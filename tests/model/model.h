@@ -72,6 +72,8 @@ struct model {
     bool tries;
     /* Only run when it is named. */
     bool manual;
+    /* It takes long: not run to find out who notices a weakened order, unless it is named. */
+    bool slow;
 };
 
 /* MODEL(name, .setting = …) { body } */

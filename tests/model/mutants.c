@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "argued.h"
 #include "command.h"
 
 struct mutant {
@@ -106,17 +107,29 @@ static void sort_by_time(struct table *table)
         }
 }
 
-int mutants_run(const struct model **models, int count)
+static const char *argument(const struct model_site *site, bool fail, const char *change)
+{
+    for (const struct argued *a = argued_orders; a->file != NULL; a++) {
+        size_t at = strlen(site->file), size = strlen(a->file);
+        if (at >= size && strcmp(site->file + at - size, a->file) == 0 &&
+            strcmp(site->text, a->text) == 0 && a->op == site->op && a->fail == fail &&
+            strcmp(a->change, change) == 0)
+            return a->why;
+    }
+    return NULL;
+}
+
+int mutants_run(const struct model **models, int count, bool named)
 {
     struct table table = {models, 0, NULL, NULL};
     for (int i = 0; i < count; i++)
-        if (models[i]->fails == NULL)
+        if (models[i]->fails == NULL && (named || !models[i]->slow))
             models[table.model_count++] = models[i];
     table.results = command_results(table.model_count);
     command_parallel(table.model_count, run_base, &table);
     sort_by_time(&table);
 
-    int place_count, total = 0, killed = 0;
+    int place_count, total = 0, killed = 0, argued = 0;
     struct model_site *const *places = command_places(&place_count);
     table.mutants = command_share((size_t)place_count * 4 * sizeof *table.mutants + 1);
     for (int i = 0; i < place_count; i++) {
@@ -140,10 +153,18 @@ int mutants_run(const struct model **models, int count)
                  op_name(site->op), site->text, mutant->fail ? ", failing" : "");
         snprintf(change, sizeof change, "%s to %s", order_name(mutant->from),
                  order_name(mutant->to));
-        printf("%-72s %-20s %s%s\n", operation, change, mutant->killed ? "killed by " : "SURVIVED",
-               mutant->killed ? mutant->killer->name : "");
+        const char *why = mutant->killed ? NULL : argument(site, mutant->fail, change);
+        printf("%-72s %-20s %s%s\n", operation, change,
+               mutant->killed ? "killed by "
+               : why != NULL  ? "argued: "
+                              : "SURVIVED",
+               mutant->killed ? mutant->killer->name
+               : why != NULL  ? why
+                              : "");
         killed += mutant->killed;
+        argued += why != NULL;
     }
-    printf("%d mutants, %d killed, %d survived\n", total, killed, total - killed);
-    return killed == total && total > 0 ? 0 : 1;
+    printf("%d mutants, %d killed, %d argued, %d survived\n", total, killed, argued,
+           total - killed - argued);
+    return killed + argued == total && total > 0 ? 0 : 1;
 }

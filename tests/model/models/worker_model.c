@@ -46,14 +46,14 @@ static void joins(JOIN_HANDLE(int) task, int want)
 }
 
 /* It is asleep, or about to be; no wake-up is lost, else this waits for ever. */
-MODEL(worker_spawned_on, .bound = 3)
+MODEL(worker_spawned_on, .bound = 3, .slow = true)
 {
     struct edo_handle *handle = start(1);
     joins(SPAWN_ON(handle, EDO_NEW(sets, .bits = 1)), 1);
     edo_runtime_drop(runtime);
 }
 
-MODEL(worker_spawned_on_twice, .bound = 3)
+MODEL(worker_spawned_on_twice, .bound = 3, .slow = true)
 {
     struct edo_handle *handle = start(1);
     JOIN_HANDLE(int) first = SPAWN_ON(handle, EDO_NEW(sets, .bits = 1));
@@ -78,7 +78,7 @@ static void spawns_and_joins(void *arg)
 }
 
 /* The end meets a spawn: it runs, or is dropped, by the worker, or by who spawned it. */
-MODEL(worker_ended_while_spawned_on, .bound = 3, .outcomes = "0 1")
+MODEL(worker_ended_while_spawned_on, .bound = 3, .slow = true, .outcomes = "0 1")
 {
     struct edo_handle *handle = start(1);
     model_thread(spawns_and_joins, edo_handle_clone(handle));
@@ -101,14 +101,14 @@ static void begin_wakes(struct edo_waker *waker, void *arg)
 }
 
 /* While it is polled, as its poll ends, when it waits. */
-MODEL(worker_task_woken, .bound = 2)
+MODEL(worker_task_woken, .bound = 2, .slow = true)
 {
     struct edo_handle *handle = start(1);
     joins(SPAWN_ON(handle, EDO_NEW(until, .done = &done, .bits = 1, .begin = begin_wakes)), 1);
     edo_runtime_drop(runtime);
 }
 
-MODEL(worker_task_woken_as_it_gives_way, .bound = 2)
+MODEL(worker_task_woken_as_it_gives_way, .bound = 2, .slow = true)
 {
     struct edo_handle *handle = start(1);
     joins(SPAWN_ON(handle,
@@ -118,7 +118,7 @@ MODEL(worker_task_woken_as_it_gives_way, .bound = 2)
 }
 
 /* The end meets a wake, and the last reference. */
-MODEL(worker_ended_while_woken, .bound = 2)
+MODEL(worker_ended_while_woken, .bound = 2, .slow = true)
 {
     struct edo_handle *handle = start(1);
     edo_task_detach(
@@ -132,7 +132,7 @@ static void aborts(void *arg)
     edo_abort_handle_drop(arg);
 }
 
-MODEL(worker_task_aborted, .bound = 2)
+MODEL(worker_task_aborted, .bound = 2, .slow = true)
 {
     struct edo_handle *handle = start(1);
     JOIN_HANDLE(int) task = SPAWN_ON(handle, EDO_NEW(until, .done = &done, .bits = 1));
@@ -167,7 +167,7 @@ ASYNC(spawner)
 }
 
 /* What one spawns the other may steal; the join may complete on either. */
-MODEL(workers_steal, .bound = 1, .tries = true)
+MODEL(workers_steal, .bound = 1, .slow = true, .tries = true)
 {
     struct edo_handle *handle = start(2);
     joins(SPAWN_ON(handle, NEW(spawner)), 2);
@@ -175,13 +175,13 @@ MODEL(workers_steal, .bound = 1, .tries = true)
     edo_runtime_drop(runtime);
 }
 
-MODEL(workers_end, .bound = 2, .tries = true)
+MODEL(workers_end, .bound = 2, .slow = true, .tries = true)
 {
     start(2);
     edo_runtime_drop(runtime);
 }
 
-MODEL(workers_woken, .bound = 1, .tries = true)
+MODEL(workers_woken, .bound = 1, .slow = true, .tries = true)
 {
     struct edo_handle *handle = start(2);
     joins(SPAWN_ON(handle, EDO_NEW(until, .done = &done, .bits = 1, .begin = begin_wakes)), 1);
@@ -210,7 +210,7 @@ ASYNC(many)
     ASYNC_END;
 }
 
-MODEL(worker_overflows, .bound = 1, .tries = true)
+MODEL(worker_overflows, .bound = 1, .slow = true, .tries = true)
 {
     struct edo_handle *handle = start(1);
     joins(SPAWN_ON(handle, NEW(many)), 7);
@@ -243,7 +243,7 @@ ASYNC(blocker)
     ASYNC_END;
 }
 
-MODEL(worker_blocks_in_place, .bound = 2)
+MODEL(worker_blocks_in_place, .bound = 2, .slow = true)
 {
     struct edo_handle *handle = start(1);
     joins(SPAWN_ON(handle, NEW(blocker)), 1);
@@ -266,14 +266,14 @@ static void sleeps(void *arg)
 }
 
 /* Armed on a worker's wheel by another thread: the worker, asleep, is woken for it. */
-MODEL(worker_timer_from_elsewhere, .bound = 2)
+MODEL(worker_timer_from_elsewhere, .bound = 2, .slow = true)
 {
     struct edo_handle *handle = start(1);
     sleeps(edo_handle_clone(handle));
     edo_runtime_drop(runtime);
 }
 
-MODEL(worker_timer_orphaned, .bound = 2)
+MODEL(worker_timer_orphaned, .bound = 2, .slow = true)
 {
     struct edo_handle *handle = start(1);
     model_thread(sleeps, edo_handle_clone(handle));
@@ -292,7 +292,7 @@ static void begins_to_sleep(void *arg)
     edo_handle_drop(handle);
 }
 
-MODEL(worker_timer_dropped, .bound = 2)
+MODEL(worker_timer_dropped, .bound = 2, .slow = true)
 {
     struct edo_handle *handle = start(1);
     begins_to_sleep(edo_handle_clone(handle));
@@ -327,7 +327,7 @@ static void notes(void *arg)
     edo_handle_drop(handle);
 }
 
-MODEL(worker_notes, .bound = 3, .tries = true)
+MODEL(worker_notes, .bound = 3, .slow = true, .tries = true)
 {
     struct edo_handle *handle = start(1);
     model_thread(notes, edo_handle_clone(handle));
