@@ -316,7 +316,8 @@ check-clang: $(call test-binary,clang) examples
 WORKERS_IN := test asan tsan
 check-workers: $(foreach f,$(WORKERS_IN),$(call test-binary,$f))
 	$(call heading,what holds on any runtime holds on multi-thread ones)
-	$(Q)tests/support/run_workers.sh $(WORKERS_IN)
+	$(Q)RUNS='1/thread 8/task' tests/support/run_workers.sh test
+	$(Q)RUNS='2/task 8/thread' tests/support/run_workers.sh asan tsan
 
 check-examples: examples $(EXAMPLES:%=build/asan/%)
 	$(call heading,the scripts of tests/ on the examples; then with AddressSanitizer)

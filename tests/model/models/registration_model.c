@@ -103,7 +103,7 @@ static int joins(JOIN_HANDLE(int) task)
 }
 
 /* It becomes readable before the task asks, as it waits, or when it sleeps. */
-MODEL(registration_becomes_ready, .bound = 2, .tries = true)
+MODEL(registration_becomes_ready, .slow = true, .bound = 2, .tries = true)
 {
     struct edo_registration *r = start();
     JOIN_HANDLE(int)
@@ -116,7 +116,7 @@ MODEL(registration_becomes_ready, .bound = 2, .tries = true)
 }
 
 /* Of another executor, so that the loop is somebody else's: a note arms it. */
-MODEL(registration_waited_for_elsewhere, .bound = 2, .tries = true)
+MODEL(registration_waited_for_elsewhere, .slow = true, .bound = 2, .tries = true)
 {
     struct edo_registration *r = start();
     struct reads read = EDO_NEW(reads, .r = r);
@@ -135,7 +135,7 @@ static void closes(void *arg)
 }
 
 /* Closed by another owner, before, during and after: no system call meets the closing, nothing is closed twice. */
-MODEL(registration_closed_under_a_read, .bound = 2, .tries = true, .outcomes = "0 1")
+MODEL(registration_closed_under_a_read, .slow = true, .bound = 2, .tries = true, .outcomes = "0 1")
 {
     struct edo_registration *r = start();
     edo_registration_keep(r);
@@ -152,7 +152,7 @@ MODEL(registration_closed_under_a_read, .bound = 2, .tries = true, .outcomes = "
 }
 
 /* Dropped while the event comes. */
-MODEL(registration_read_is_dropped, .bound = 2, .tries = true)
+MODEL(registration_read_is_dropped, .slow = true, .bound = 2, .tries = true)
 {
     struct edo_registration *r = start();
     struct reads read = EDO_NEW(reads, .r = r);
@@ -178,7 +178,7 @@ static void reads_to_the_end(void *arg)
     edo_registration_close(r);
 }
 
-MODEL(registration_outlives_its_runtime, .bound = 2, .tries = true)
+MODEL(registration_outlives_its_runtime, .slow = true, .bound = 2, .tries = true)
 {
     model_thread(reads_to_the_end, start());
     edo_runtime_drop(runtime);
@@ -188,7 +188,7 @@ MODEL(registration_outlives_its_runtime, .bound = 2, .tries = true)
 }
 
 /* Given back while it is watched by a worker that sleeps: its duplicate is, and it is closed. */
-MODEL(registration_is_given_back, .bound = 2, .tries = true, .outcomes = "0 1")
+MODEL(registration_is_given_back, .slow = true, .bound = 2, .tries = true, .outcomes = "0 1")
 {
     struct edo_registration *r = start();
     struct reads read = EDO_NEW(reads, .r = r);
