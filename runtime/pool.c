@@ -130,7 +130,8 @@ static void end(struct edo_pool *pool)
         for (struct edo_task *task; (task = edo_queue_pop(&other->queue)) != NULL;)
             keep(pool, task);
     }
-    for (struct edo_task *task = edo_inject_close(&pool->inject), *next; task != NULL; task = next) {
+    for (struct edo_task *task = edo_inject_close(&pool->inject), *next; task != NULL;
+         task = next) {
         next = task->next;
         keep(pool, task);
     }
@@ -186,6 +187,7 @@ void edo_pool_free(struct edo_pool *pool)
     for (uint32_t i = 0; i < pool->count; i++) {
         struct edo_worker *worker = &pool->workers[i];
         edo_driver_free(worker->driver);
+        edo_cache_clear(&worker->own.cache);
         edo_lock_destroy(&worker->lock);
     }
     edo_event_destroy(&pool->ended);

@@ -23,7 +23,8 @@
 struct edo_task {
     struct edo_waker waker; /* first: a waker is a task */
     edo_task_state state;   /* task_state.h */
-    uint32_t serial;        /* half of the id */
+    uint32_t size : 4;      /* of its block: task_cache.h */
+    uint32_t serial : 28;   /* half of the id */
     struct edo_task *next;  /* run queue; NULL: not in it. Owner's thread; else who has taken it */
     union {
         struct edo_task *remote_next; /* inject list. Whoever set LINKED, until it is pushed */
@@ -167,7 +168,7 @@ void edo_drop_all(struct edo_runtime *runtime);
 
 /* task.c */
 struct edo_task *edo_task_new(struct edo_handle *handle, const char *name, size_t frame_size);
-void edo_task_cancel(struct edo_task *task); /* drops its future */
+void edo_task_cancel(struct edo_task *task);                  /* drops its future */
 void edo_task_release(struct edo_task *task, uint32_t given); /* references and bits; any thread */
 /* Multi-thread: traces a task that waits, as who polls it does, between edo_pool_enter and leave. False: it does not
  * wait. */

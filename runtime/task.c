@@ -119,15 +119,18 @@ struct edo_task *edo_task_new(struct edo_handle *handle, const char *name, size_
     size_t before = name != NULL ? EDO_TASK_NAME : 0;
     if (frame_size > SIZE_MAX - sizeof(struct edo_task) - EDO_TASK_NAME)
         return NULL;
-    char *block = edo_malloc(before + sizeof(struct edo_task) + frame_size);
-    if (block == NULL)
+    struct edo_own *own = edo_handle_own(handle);
+    size_t bytes = before + sizeof(struct edo_task) + frame_size;
+    uint32_t size = edo_cache_size(bytes);
+    char *block = edo_cache_take(own != NULL ? &own->cache : NULL, size, bytes);
+    if (edo_unlikely(block == NULL))
         return NULL;
     struct edo_task *task = (struct edo_task *)(block + before);
     EDO_COUNT(TASKS, 1);
     bool pooled = handle->pool != NULL;
     task->waker.ops = pooled ? &pooled_waker : &task_waker;
-    edo_task_state_init(&task->state, pooled || !edo_handle_mine(handle), name != NULL);
-    if (name != NULL)
+    edo_task_state_init(&task->state, pooled || own == NULL, name != NULL);
+    if (edo_unlikely(name != NULL))
         snprintf(block, EDO_TASK_NAME, "%s", name);
     task->next = NULL;
     task->remote_next = NULL; /* and keeper */
@@ -136,8 +139,8 @@ struct edo_task *edo_task_new(struct edo_handle *handle, const char *name, size_
     task->joiner = NULL;
     /* The serial tells tasks apart that follow each other at one address. */
     static _Atomic(uint32_t) foreign;
-    struct edo_own *own = edo_handle_own(handle);
-    task->serial = own != NULL ? ++own->serial : edo_fetch_add(&foreign, 1, relaxed);
+    task->size = size & 0xf;
+    task->serial = (own != NULL ? ++own->serial : edo_fetch_add(&foreign, 1, relaxed)) & 0xfffffff;
     edo_handle_give(handle, own);
     return task;
 }
@@ -151,8 +154,10 @@ static void free_task(struct edo_task *task)
         edo_free(outcome->report);
     EDO_COUNT(TASKS, -1);
     bool named = edo_task_state_peek(&task->state) & EDO_TASK_NAMED;
-    edo_free((char *)task - (named ? EDO_TASK_NAME : 0));
-    edo_handle_take_back(home, edo_handle_own(home));
+    struct edo_own *own = edo_handle_own(home);
+    edo_cache_give(own != NULL ? &own->cache : NULL, task->size,
+                   (char *)task - (named ? EDO_TASK_NAME : 0));
+    edo_handle_take_back(home, own);
 }
 
 void edo_task_release(struct edo_task *task, uint32_t given)
