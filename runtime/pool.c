@@ -66,8 +66,9 @@ bool edo_pool_spawn(struct edo_pool *pool, struct edo_task *task)
 
 void edo_pool_adopt(struct edo_pool *pool, struct edo_task *task)
 {
-    struct edo_worker *worker =
-        edo_worker_mine(pool) ? edo_thread.worker : &pool->workers[task->serial % pool->count];
+    struct edo_worker *worker = edo_worker_mine(pool)
+                                    ? edo_thread.worker
+                                    : &pool->workers[task->serial / EDO_CACHE_SIZES % pool->count];
     task->keeper = worker;
     edo_lock(&worker->lock);
     edo_list_push_back(&worker->tasks, &task->owned);

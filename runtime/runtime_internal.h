@@ -23,9 +23,8 @@
 struct edo_task {
     struct edo_waker waker; /* first: a waker is a task */
     edo_task_state state;   /* task_state.h */
-    uint32_t size : 4;      /* of its block: task_cache.h */
-    uint32_t serial : 28;   /* half of the id */
-    struct edo_task *next;  /* run queue; NULL: not in it. Owner's thread; else who has taken it */
+    uint32_t serial; /* half of the id; its lowest bits are the size of its block (task_cache.h) */
+    struct edo_task *next; /* run queue; NULL: not in it. Owner's thread; else who has taken it */
     union {
         struct edo_task *remote_next; /* inject list. Whoever set LINKED, until it is pushed */
         struct edo_worker *keeper;    /* multi-thread: in whose list it is; NULL: in none as yet */

@@ -139,8 +139,8 @@ struct edo_task *edo_task_new(struct edo_handle *handle, const char *name, size_
     task->joiner = NULL;
     /* The serial tells tasks apart that follow each other at one address. */
     static _Atomic(uint32_t) foreign;
-    task->size = size & 0xf;
-    task->serial = (own != NULL ? ++own->serial : edo_fetch_add(&foreign, 1, relaxed)) & 0xfffffff;
+    uint32_t n = own != NULL ? ++own->serial : edo_fetch_add(&foreign, 1, relaxed);
+    task->serial = n * EDO_CACHE_SIZES | size;
     edo_handle_give(handle, own);
     return task;
 }
@@ -155,7 +155,7 @@ static void free_task(struct edo_task *task)
     EDO_COUNT(TASKS, -1);
     bool named = edo_task_state_peek(&task->state) & EDO_TASK_NAMED;
     struct edo_own *own = edo_handle_own(home);
-    edo_cache_give(own != NULL ? &own->cache : NULL, task->size,
+    edo_cache_give(own != NULL ? &own->cache : NULL, task->serial % EDO_CACHE_SIZES,
                    (char *)task - (named ? EDO_TASK_NAME : 0));
     edo_handle_take_back(home, own);
 }
