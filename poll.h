@@ -80,8 +80,8 @@ struct edo_future {
 /* Wakers. One is a single pointer, to a header that the woken thing embeds. */
 struct edo_waker_ops {
     /* Has the future polled soon. From any thread, at any time, also when the task has ended or its
-     * runtime is gone; must not fail and not run the future itself. The waker stays the caller's.
-     */
+     * runtime is gone; must not fail, not block and not run the future itself. The waker stays the
+     * caller's. */
     void (*wake)(struct edo_waker *waker);
     /* Returns a waker that the caller owns and drops, alive as long as it is kept. Any thread. */
     struct edo_waker *(*clone)(struct edo_waker *waker);
@@ -92,7 +92,8 @@ struct edo_waker_ops {
      * it, for as long as the future is linked. It is woken in two halves. claim() while the future
      * is linked, or a clone is kept, perhaps under a lock: it takes no lock, waits for nobody, and
      * runs nobody's code. It returns NULL when nothing is left to do, or what is to be given to
-     * finish(), without the lock, when the future and its task may be gone. Any thread. */
+     * finish(), without the lock, when the future and its task may be gone. Neither blocks, also not
+     * by way of edo_block_in_place: others may have been claimed before it. Any thread. */
     struct edo_waker *(*claim)(struct edo_waker *waker);
     void (*finish)(struct edo_waker *claimed);
 };
