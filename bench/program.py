@@ -24,8 +24,7 @@ class Program:
         self.name, self.path = name, path
         self.workloads = output_of(path, "--list").split()
         beside = path.parent / "version"
-        self.version = output_of(path, "--version") or \
-            (beside.read_text().strip() if beside.exists() else "")
+        self.version = beside.read_text().strip() if beside.exists() else output_of(path, "--version")
 
     def run(self, workload, flavor, n, limit):
         """One process; {"ns": …, "cpu ns": …} of an operation, of the workloads of memory {"B": …}, and its
@@ -55,13 +54,13 @@ def edo(path=EDO):
 
 
 def peers(folder=PEERS):
-    """Those that were built, by name, Tokio first."""
+    """Those that were built, by name, Tokio first: each is the program `peer` in a folder of its own."""
     found = {}
-    for name in sorted(os.listdir(folder) if folder.is_dir() else [], key=lambda name: (name != "tokio", name)):
-        for path in folder / name, folder / name / "peer", folder / name / name:
-            if path.is_file() and os.access(path, os.X_OK):
-                found[name] = Program(name, path)
-                break
+    names = os.listdir(folder) if folder.is_dir() else []
+    for name in sorted(names, key=lambda name: (name != "tokio", name)):
+        path = folder / name / "peer"
+        if os.access(path, os.X_OK):
+            found[name] = Program(name, path)
     return found
 
 

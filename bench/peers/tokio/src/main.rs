@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //! Tokio's side of bench/compare.py: `peer WORKLOAD FLAVOR [N]` runs one of edo-bench's workloads, with the
 //! same sizes, and prints the same line. A file here has its counterpart in bench/.
+mod among;
 mod echo;
 mod join;
 mod memory;
@@ -142,6 +143,8 @@ const WORKLOADS: &[(&str, Workload)] = &[
     ("semaphore", |on, n| on.root(turns::semaphore(n.or(200_000)))),
     ("notify", |on, n| on.root(turns::notify(n.or(1_000_000)))),
     ("echo_inproc", |on, n| on.root(echo::clients(n.or(5_000)))),
+    ("yield_among", |on, n| on.task(among::yields(n.or(1000)))),
+    ("timeout_among", |on, n| on.task(among::timeouts(n.or(1000)))),
     ("echo_server", |on, n| on.root(echo::server(n.port(7777)))),
 ];
 
