@@ -52,6 +52,7 @@ compare | servers)
     need_crate tokio librust-tokio-dev
     need_crate tokio-stream librust-tokio-stream-dev
     need_crate futures-util librust-futures-util-dev
+    need_command "${GO:-go}" golang-go
     [ "$1" = compare ] || need_command redis-benchmark redis-tools
     ;;
 instructions)
