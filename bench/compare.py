@@ -87,11 +87,16 @@ class Row:
                 self.runs[name].append(said)
         if self.floor_program is not None:
             try:
-                said = self.floor_program.run(self.floor, "ct", workloads.FLOORS[self.floor], self.limit)
-                self.floor_runs.append(said["ns"])
+                said = self.floor_program.run(self.floor, workloads.floor_flavor(self.floor, self.flavor),
+                                              workloads.FLOORS[self.floor], self.limit)
+                self.floor_runs.append(said[self.floor_unit()])
             except Failed as why:
                 self.floor_program = None
                 self.failed["floor"] = str(why)
+
+    def floor_unit(self):
+        """The processor's time, which several workers' operations take too; of wakes, how long they take."""
+        return "ns" if self.floor == "futex_wake" else "cpu ns"
 
     def measure(self, rounds, share, short):
         """share: the seconds that it may take, or None."""
@@ -115,8 +120,8 @@ class Row:
                "measured": [self.summary(unit) for unit in units]}
         if self.floor_runs and units:
             ns, times = statistics.median(self.floor_runs), workloads.of(self.workload).times
-            ours = row["measured"][0]["median"]["Edo"]
-            row["floor"] = {"what": self.floor, "times": times, "ns": ns,
+            ours = next(of["median"]["Edo"] for of in row["measured"] if of["unit"] == self.floor_unit())
+            row["floor"] = {"what": self.floor, "times": times, "unit": self.floor_unit(), "ns": ns,
                             "distance": ours / (ns * times) if ours and ns else None}
         return row
 
@@ -151,7 +156,9 @@ def lines_of(row, report):
         for name in report["columns"]:
             line += [figure(of["median"].get(name))] + ratio_cells(of["ratio"].get(name))
         if report["floors"]:
-            floor = row.get("floor") if of is measured[0] else None
+            floor = row.get("floor")
+            if floor and of["unit"] != floor["unit"] and len(shown) > 1:
+                floor = None
             line += [figure(floor["ns"]), figure(floor["distance"]),
                      ("%d " % floor["times"] if floor["times"] > 1 else "") + floor["what"]] if floor \
                 else ["", "", ""]

@@ -21,7 +21,7 @@ mkdir -p "$out"
 out=$(cd "$out" && pwd)
 cd "$here"
 # Nothing of the user's: neither settings nor a workspace, nor another toolchain from the network.
-export GOENV=off GOFLAGS= GOWORK=off GOPROXY=off GOTOOLCHAIN=local GOCACHE="$out/cache"
+export GOENV=off GOFLAGS='' GOWORK=off GOPROXY=off GOTOOLCHAIN=local GOCACHE="$out/cache"
 # The library's own resolver and no libc, as nothing here asks for names.
 export CGO_ENABLED=0
 if ! "$go" vet . || ! "$go" build -trimpath -buildvcs=false -o "$out/peer" .; then
