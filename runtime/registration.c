@@ -288,15 +288,30 @@ TWICE void tell(struct edo_registration *r, int status, int events, const bool s
     wake(r, &woken);
 }
 
+/* With the loop: an event that nobody is told of. Where it is known already, and nobody waits, the interest is taken
+ * back: libuv asks epoll again and again, within a turn, as long as it gets 1,024 events at once, and where so many
+ * sockets wait to be read it would get the same each time. */
+static void pass_over(struct edo_registration *r)
+{
+    lock(r);
+    if ((r->ready & r->armed & EDO_READABLE) && !r->closed && edo_list_empty(&r->waiters)) {
+        r->wanted &= ~(uint8_t)EDO_READABLE;
+        arm(r);
+    }
+    unlock(r);
+}
+
 static void on_event(uv_poll_t *poll, int status, int events)
 {
     struct edo_registration *r = (struct edo_registration *)poll;
     struct edo_driver *driver = r->driver;
     /* More than this turn is to have: the next is told again. libuv passes the sockets on in the order in which
      * they became ready, and one that has been read since is behind the others then; one that has not is disarmed
-     * after UNUSED_MAX events. So nobody's turn fails to come. */
-    if (status >= 0 && driver->io_events >= driver->io_events_max)
+     * by pass_over, or after UNUSED_MAX events. So nobody's turn fails to come. */
+    if (status >= 0 && driver->io_events >= driver->io_events_max) {
+        pass_over(r);
         return;
+    }
     driver->io_events++;
     if (r->shared)
         tell(r, status, events, true);
