@@ -10,7 +10,7 @@
  *
  * where a request is a message, and the times are those of DEPTH messages there and back. With the
  * PID of the server there is also server_cpu_s=2.912, what its threads took of the processor in that time:
- * connections are made before it, and closed after. Status 1 when anything failed. There is nothing
+ * connections are made and accepted before it, and closed after. Status 1 when anything failed. There is nothing
  * of Edo in here: it is the same to every server.
  */
 #include <arpa/inet.h>
@@ -142,6 +142,16 @@ static bool receive(struct worker *worker, struct connection *conn)
     return send_batch(worker, conn);
 }
 
+/* A byte there and back: the server has accepted it, which is no part of the load. */
+static bool first_echo(struct worker *worker, struct connection *conn)
+{
+    char byte = 1;
+    if (send(conn->fd, &byte, 1, MSG_NOSIGNAL) != 1)
+        return fail(worker, "send", errno);
+    ssize_t got = recv(conn->fd, &byte, 1, 0);
+    return got == 1 || fail(worker, "recv", got < 0 ? errno : ECONNRESET);
+}
+
 static bool open_connection(struct worker *worker, struct connection *conn)
 {
     struct sockaddr_in addr = {.sin_family = AF_INET,
@@ -154,7 +164,7 @@ static bool open_connection(struct worker *worker, struct connection *conn)
     setsockopt(conn->fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
     if (epoll_ctl(worker->epoll, EPOLL_CTL_ADD, conn->fd, &event) != 0)
         return fail(worker, "epoll_ctl", errno);
-    return true;
+    return first_echo(worker, conn);
 }
 
 static bool open_all(struct worker *worker)

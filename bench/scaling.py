@@ -34,6 +34,7 @@ BEND = 2.0
 DECADES = [10 ** e for e in range(2, 7)]
 # Files that a process has besides its connections.
 FILES_BESIDE = 64
+ECHO_SECONDS = 2
 PEER = "tokio"
 
 
@@ -81,7 +82,7 @@ def connections(arguments):
 
     def run(p, size):
         with Server([p.path, "echo_server", "ct", 0]) as server:
-            return load_echo(arguments.loadgen, server, size, 1)["cpu_s_per_million"] * 1000
+            return load_echo(arguments.loadgen, server, size, ECHO_SECONDS)["cpu_s_per_million"] * 1000
     return Curve("connections", "echo", "cpu ns", sizes, run, stopped)
 
 
