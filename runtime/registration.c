@@ -288,29 +288,33 @@ TWICE void tell(struct edo_registration *r, int status, int events, const bool s
     wake(r, &woken);
 }
 
-/* With the loop: an event that nobody is told of. Where it is known already, and nobody waits, the interest is taken
- * back: libuv asks epoll again and again, within a turn, as long as it gets 1,024 events at once, and where so many
- * sockets wait to be read it would get the same each time. */
-static void pass_over(struct edo_registration *r)
+/* With the loop: whether this is known already, and nobody waits. Then the interest is taken back. */
+static bool pass_over(struct edo_registration *r)
 {
     lock(r);
-    if ((r->ready & r->armed & EDO_READABLE) && !r->closed && edo_list_empty(&r->waiters)) {
+    bool known = (r->ready & r->armed & EDO_READABLE) && !r->closed && edo_list_empty(&r->waiters);
+    if (known) {
         r->wanted &= ~(uint8_t)EDO_READABLE;
         arm(r);
     }
     unlock(r);
+    return known;
 }
 
 static void on_event(uv_poll_t *poll, int status, int events)
 {
     struct edo_registration *r = (struct edo_registration *)poll;
     struct edo_driver *driver = r->driver;
-    /* More than this turn is to have: the next is told again. libuv passes the sockets on in the order in which
-     * they became ready, and one that has been read since is behind the others then; one that has not is disarmed
-     * by pass_over, or after UNUSED_MAX events. So nobody's turn fails to come. */
-    if (status >= 0 && driver->io_events >= driver->io_events_max) {
-        pass_over(r);
-        return;
+    if (status >= 0 && edo_unlikely(driver->io_events >= driver->io_events_full)) {
+        /* libuv asks epoll again and again within a turn, as long as it gets so many events at once. Where many
+         * sockets wait to be read it would get the same each time: those that have been told leave. */
+        if (pass_over(r))
+            return;
+        /* More than this turn is to have: the next is told again. libuv passes the sockets on in the order in
+         * which they became ready, and one that has been read since is behind the others then; one that has not
+         * is disarmed above, or after UNUSED_MAX events. So nobody's turn fails to come. */
+        if (driver->io_events >= driver->io_events_max)
+            return;
     }
     driver->io_events++;
     if (r->shared)
