@@ -99,7 +99,7 @@ def curves(arguments):
             Curve("timers", "timeout_among", "cpu ns", DECADES, among("timeout_among")),
             connections(arguments),
             Curve("workers", "yield", "ns", workers, on_workers("yield", 2000), few),
-            Curve("workers", "skynet", "ns", workers, on_workers("skynet", 100000), few)]
+            Curve("workers", "skynet", "ns", workers, on_workers("skynet", 100000))]
 
 
 def head(report, file):
