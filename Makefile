@@ -59,10 +59,10 @@ FUZZERS := $(basename $(wildcard tests/fuzz/*_fuzz.c))
 # loadgen is a program of its own: a load for servers, without Edo.
 BENCH := $(filter-out bench/loadgen.c,$(wildcard bench/*.c))
 
-SOURCES := $(LIB) $(wildcard docs/*.c examples/*.c examples/*/*.c) $(wildcard bench/*.c) \
+SOURCES := $(LIB) $(wildcard docs/*.c examples/*.c examples/*/*.c) $(wildcard bench/*.c bench/peers/*.c bench/peers/*/*.c) \
 	$(TESTS) $(STRESS) $(wildcard tests/support/*.c tests/soak/*.c tests/fuzz/*.c tests/model/*.c tests/model/models/*.c)
 # Not tests/compile_fail: two awaits on one line are meant there.
-FORMATTED := $(SOURCES) $(HEADERS) $(wildcard examples/*.h examples/*/*.h bench/*.h tests/*.h tests/support/*.h tests/stress/*.h tests/fuzz/*.h tests/model/*.h)
+FORMATTED := $(SOURCES) $(HEADERS) $(wildcard examples/*.h examples/*/*.h bench/*.h bench/peers/*.h bench/peers/*/*.h tests/*.h tests/support/*.h tests/stress/*.h tests/fuzz/*.h tests/model/*.h)
 
 # ---- Warnings ------------------------------------------------------------------------------------
 
@@ -148,8 +148,6 @@ objects = $(patsubst %.c,build/obj/$1/%.o,$2)
 # These install what is missing before they compile; the others take the machine as it is.
 NEEDS := $(if $(filter test,$(MAKECMDGOALS)),install-deps-test) \
 	$(if $(filter run,$(MAKECMDGOALS)),install-deps-run) \
-	$(if $(filter bench-compare,$(MAKECMDGOALS)),install-deps-compare) \
-	$(if $(filter bench-servers,$(MAKECMDGOALS)),install-deps-servers) \
 	$(if $(filter check-instructions instructions-baseline,$(MAKECMDGOALS)),install-deps-instructions) \
 	$(if $(filter fuzz,$(MAKECMDGOALS)),install-deps-fuzz) \
 	$(if $(filter format,$(MAKECMDGOALS)),install-deps-format) \
@@ -207,7 +205,7 @@ $(foreach e,$(EXAMPLES),$(eval $(call program-rule,asan,build/asan/$e,$(call exa
 $(eval $(call program-rule,bench,build/bench/edo-bench,$(BENCH) $(LIB)))
 $(eval $(call program-rule,bench,build/bench/loadgen,bench/loadgen.c))
 
-.PHONY: all examples run bench bench-compare bench-servers check-instructions instructions-baseline
+.PHONY: all examples run bench bench-full bench-servers bench-scaling bench-plot bench-deps check-instructions instructions-baseline
 all: build/libedo.a build/libedo.so  ## the library: build/libedo.a and build/libedo.so (the default)
 
 examples: $(EXAMPLES:%=build/%)  ## build/examples/*
@@ -215,17 +213,37 @@ examples: $(EXAMPLES:%=build/%)  ## build/examples/*
 run: all examples  ## install libuv if it is missing, build all of the above, run mini-redis' demo
 	timeout 120 build/examples/mini_redis --demo
 
-bench: build/bench/edo-bench  ## build/bench/edo-bench WORKLOAD FLAVOR [N]
-	@echo "build/bench/edo-bench --list names the workloads"
+# A peer that cannot be built here is a line that says what to get, and a column less.
+PEERS := $(patsubst bench/peers/%/build.sh,%,$(wildcard bench/peers/*/build.sh))
+.PHONY: $(PEERS:%=bench-peer-%)
+$(PEERS:%=bench-peer-%):
+	$(Q)bench/peers/$(@:bench-peer-%=%)/build.sh build/bench/peers/$(@:bench-peer-%=%) || true
 
-# Without the peer there are Edo's numbers alone, and a line of what to get.
-bench-compare: build/bench/edo-bench  ## the same beside Tokio's, in turn; COMPARE='--flavor ct,mt2 select2'
-	$(Q)bench/peers/tokio/build.sh build/bench/peers/tokio || true
-	$(Q)bench/compare.py $(COMPARE)
+BENCH_BUILDS := build/bench/edo-bench build/bench/loadgen $(PEERS:%=bench-peer-%)
+bench-compare = bench/compare.py --json build/bench/compare.json
+bench-servers = bench/servers.py --json build/bench/servers.json
+bench-scaling = bench/scaling.py --json build/bench/scaling.json
 
-bench-servers: build/bench/edo-bench build/bench/loadgen build/examples/mini_redis  ## servers under a load, beside others; COMPARE='--flavor ct,mt2 echo'
-	$(Q)bench/peers/tokio/build.sh build/bench/peers/tokio || true
-	$(Q)bench/servers.py $(COMPARE)
+# What is asked for by COMPARE is all that is run.
+bench: $(BENCH_BUILDS)  ## beside Tokio and others, in turn, under three minutes; COMPARE='--flavor ct,mt2 select2'
+	$(Q)$(bench-compare) --budget 140 $(COMPARE)
+	$(Q)$(if $(COMPARE),,$(bench-servers) --budget 20 echo)
+
+bench-full: $(BENCH_BUILDS) build/examples/mini_redis  ## the same at length, with servers and scaling: half an hour
+	$(Q)status=0; $(bench-compare) $(COMPARE) || status=1; \
+	$(if $(COMPARE),,$(bench-servers) || status=1; $(bench-scaling) || status=1; bench/plot.py || status=1;) \
+	exit $$status
+
+bench-servers: $(BENCH_BUILDS) build/examples/mini_redis  ## servers under a load, beside others; COMPARE='--flavor ct,mt2 echo'
+	$(Q)$(bench-servers) $(COMPARE)
+
+bench-scaling: $(BENCH_BUILDS)  ## what an operation costs among more tasks, timers, connections, workers
+	$(Q)$(bench-scaling) $(COMPARE)
+
+bench-plot:  ## draw what was measured last: build/bench/*.svg
+	$(Q)bench/plot.py
+
+bench-deps: install-deps-bench  ## install what the others are made of: cargo and Tokio's crates, Go, Redis
 
 check-instructions: build/bench/edo-bench  ## do operations take more instructions than bench/instructions.baseline says?
 	$(Q)bench/instructions.py
@@ -433,7 +451,7 @@ check-install: all
 	$(call install-recipe,,$(CURDIR)/build/stage)
 	$(Q)scripts/check-install.sh build/stage
 
-INSTALL_DEPS := $(addprefix install-deps-,run compare servers instructions test check model fuzz format)
+INSTALL_DEPS := $(addprefix install-deps-,run bench instructions test check model fuzz format)
 .PHONY: $(INSTALL_DEPS)
 $(INSTALL_DEPS):
 	$(Q)scripts/install-deps.sh $(@:install-deps-%=%)

@@ -59,6 +59,8 @@
     X(semaphore, 200000, "16 tasks, 4 permits, a yield while held; one turn")        \
     X(notify, 1000000, "two tasks wake each other by Notify; one round")             \
     X(echo_inproc, 5000, "64 clients in this process, N times 64 B there and back")  \
+    X(yield_among, 1000, "N tasks yield, 2,000,000 times together; one yield")       \
+    X(timeout_among, 1000, "a timeout around a yield, while N tasks sleep")          \
     X(echo_server, 7777, "an echo server alone, on port N; ends by SIGINT, SIGTERM")
 
 struct bench {

@@ -1,63 +1,33 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Runs workloads of edo-bench and of a peer in turn, and prints what each operation cost, side by side.
+"""Runs workloads of edo-bench and of its peers in turn, and prints what each operation cost, side by side.
 
     bench/compare.py [OPTION…] [WORKLOAD…]
 
-`make bench-compare` builds both first. A machine's mood moves both programs: hence pairs, Edo then its
-peer, again and again; the ratio is the median of the pairs' ratios, with the least and the most beside
-it. Wall time and the processor's are both measured, by the programs themselves. Python 3.7 and its
+`make bench` and `make bench-full` build all of them first. A machine's mood moves all programs: hence
+rounds, Edo and then each peer, again and again; a ratio is the median of the rounds' ratios, with the least
+and the most beside it. Wall time and the processor's are both measured, by the programs themselves. All
+programs of a row have the same N, which is reckoned from the time that is there. Python 3.7 and its
 standard library; Linux.
 """
 import argparse
 import json
 import os
 import pathlib
-import platform
-import re
 import statistics
-import subprocess
 import sys
 import time
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
+import machine
+import program
+import workloads
+from program import Failed, Lacking
+from table import Table, figure, ratio_cells, said_of
 
-
-def output_of(*command):
-    """What a command prints, or nothing where there is no such command, or it fails."""
-    try:
-        return subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                              universal_newlines=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return ""
-
-
-def processor():
-    for line in open("/proc/cpuinfo"):
-        if line.startswith("model name"):
-            return line.split(":", 1)[1].strip()
-    return platform.machine()
-
-
-class Failed(Exception):
-    pass
-
-
-def run(program, workload, flavor, limit):
-    """One process; what it says of an operation: ns, and ns of the processor; or for the workloads of
-    memory, bytes."""
-    try:
-        done = subprocess.run([program, workload, flavor], stdout=subprocess.PIPE,
-                              stderr=subprocess.PIPE, universal_newlines=True, timeout=limit)
-    except subprocess.TimeoutExpired:
-        raise Failed("not done in %g s" % limit)
-    if done.returncode != 0:
-        why = done.stderr.strip().splitlines()
-        raise Failed(why[0] if why else "status %d" % done.returncode)
-    said = dict(word.split("=", 1) for word in done.stdout.split() if "=" in word)
-    if "bytes_per_task" in said:
-        return {"B": float(said["bytes_per_task"])}
-    return {"ns": float(said["ns_per_op"]), "cpu ns": float(said["cpu_ns_per_op"])}
+NAMES = {"tokio": "Tokio", "go": "Go"}
+ROUNDS, SHORT_ROUNDS = 5, 3
+# Seconds: what a run takes where time is not short, what it takes at most and at least.
+RUN, LONGEST, CALIBRATION = 0.5, 1.0, 0.02
 
 
 def ratio(ours, theirs):
@@ -65,140 +35,242 @@ def ratio(ours, theirs):
     return {"median": statistics.median(ratios), "min": min(ratios), "max": max(ratios)} if ratios else None
 
 
-def summary(unit, runs, failed):
-    """Of what was measured in one unit: {name: values}."""
-    measured = {"unit": unit, "runs": runs,
-                "median": {name: statistics.median(values) if values and name not in failed else None
-                           for name, values in runs.items()}}
-    if len(runs) == 2 and None not in measured["median"].values():
-        measured["ratio"] = ratio(*runs.values())
-    return measured
+def rounded(n):
+    """To two digits: N is also to be read."""
+    step = 10 ** max(0, len(str(int(n))) - 2)
+    return max(1, int(n) // step * step)
 
 
-def measure(workload, flavor, programs, arguments):
-    """Runs the pairs of one workload. A program that fails is not run again."""
-    said, failed = {name: [] for name in programs}, {}
-    began = time.monotonic()
-    for _ in range(arguments.pairs):
-        for name, program in programs.items():
-            if name in failed:
-                continue
+class Row:
+    """A workload on a runtime, by all programs that have it."""
+
+    def __init__(self, workload, flavor, programs, limit):
+        self.workload, self.flavor, self.limit = workload, flavor, limit
+        self.programs = {name: p for name, p in programs.items()
+                         if name != "floor" and (not p.workloads or workload in p.workloads)}
+        self.floor = workloads.of(workload).floor
+        self.floor_program = programs.get("floor") if self.floor else None
+        self.runs, self.floor_runs, self.failed = {name: [] for name in self.programs}, [], {}
+
+    def run(self, name, n):
+        """Its seconds; none when it fails, which it does once."""
+        if name in self.failed or name not in self.programs:
+            return 0, None
+        try:
+            said = self.programs[name].run(self.workload, self.flavor, n, self.limit)
+        except Lacking as why:
+            if name == "Edo":
+                self.failed[name] = str(why)
+            else:
+                del self.programs[name]
+            return 0, None
+        except Failed as why:
+            self.failed[name] = str(why)
+            return 0, None
+        return said.pop("s"), said
+
+    def calibrate(self, seconds):
+        """The N with which a round takes so long."""
+        n = workloads.of(self.workload).first
+        while True:
+            took, said = self.run("Edo", n)
+            if took >= CALIBRATION or said is None:
+                break
+            n *= 8
+        took += sum(self.run(name, n)[0] for name in list(self.programs) if name != "Edo")
+        return rounded(n * seconds / took) if took > 0 else n
+
+    def round(self, n):
+        for name in list(self.programs):
+            _, said = self.run(name, n)
+            if said is not None:
+                self.runs[name].append(said)
+        if self.floor_program is not None:
             try:
-                said[name].append(run(program, workload, flavor, arguments.limit))
+                said = self.floor_program.run(self.floor, workloads.floor_flavor(self.floor, self.flavor),
+                                              workloads.FLOORS[self.floor], self.limit)
+                self.floor_runs.append(said[self.floor_unit()])
             except Failed as why:
-                failed[name] = str(why)
-        if time.monotonic() - began > arguments.limit:
-            break
-    units = next((list(values[0]) for values in said.values() if values), [])
-    return {"workload": workload, "flavor": flavor, "failed": failed,
-            "measured": [summary(unit, {name: [value[unit] for value in values]
-                                        for name, values in said.items()}, failed) for unit in units]}
+                self.floor_program = None
+                self.failed["floor"] = str(why)
+
+    def floor_unit(self):
+        """The processor's time, which several workers' operations take too; of wakes, how long they take."""
+        return "ns" if self.floor == "futex_wake" else "cpu ns"
+
+    def measure(self, rounds, share, short):
+        """share: the seconds that it may take, or None."""
+        began = time.monotonic()
+        shape = workloads.of(self.workload).shape
+        if shape is not None:
+            self.n = shape[0 if short else 1]
+        else:
+            each = RUN if share is None else min(LONGEST, 0.9 * share / rounds / max(1, len(self.programs)))
+            self.n = self.calibrate(each * len(self.programs))
+        for _ in range(rounds):
+            self.round(self.n)
+            spent = time.monotonic() - began
+            if spent > (self.limit if share is None else share):
+                break
+        return self.report()
+
+    def report(self):
+        units = next((list(runs[0]) for runs in self.runs.values() if runs), [])
+        row = {"workload": self.workload, "flavor": self.flavor, "n": self.n, "failed": self.failed,
+               "measured": [self.summary(unit) for unit in units]}
+        if self.floor_runs and units:
+            ns, times = statistics.median(self.floor_runs), workloads.of(self.workload).times
+            ours = next(of["median"]["Edo"] for of in row["measured"] if of["unit"] == self.floor_unit())
+            row["floor"] = {"what": self.floor, "times": times, "unit": self.floor_unit(), "ns": ns,
+                            "distance": ours / (ns * times) if ours and ns else None}
+        return row
+
+    def summary(self, unit):
+        values = {name: [said[unit] for said in runs] if name not in self.failed else []
+                  for name, runs in self.runs.items() if name in self.programs}
+        return {"unit": unit, "runs": values,
+                "median": {name: statistics.median(of) if of else None for name, of in values.items()},
+                "ratio": {name: ratio(values["Edo"], of) for name, of in values.items() if name != "Edo"}}
 
 
-def cells(measured, names):
-    """The medians, and the ratio if there is one."""
-    line = ""
-    for name in names:
-        median = measured["median"].get(name)
-        line += " %9s" % ("%.1f" % median if median is not None else "–")
-    if measured.get("ratio"):
-        line += " %6.2f  %11s" % (measured["ratio"]["median"],
-                                  "%(min).2f–%(max).2f" % measured["ratio"])
-    elif len(names) > 1:
-        line += " %6s  %11s" % ("", "")
-    return line
+def columns_of(report):
+    columns = [("an operation of", -16), ("on", -4), ("", -6), ("Edo", 8)]
+    for name in report["columns"]:
+        columns += [(NAMES.get(name, name), 8), ("ratio", 6), ("least–most", 10)]
+    if report["floors"]:
+        columns += [("floor", 7), ("Edo by it", 9), ("which is", -16)]
+    return columns + ([("others", -1)] if report["beside"] else [])
 
 
-def line_of(row, names):
-    line = "%-16s %-5s" % (row["workload"], row["flavor"])
-    if not row["measured"]:
-        return line + " " * 4 + " %9s" % "–"
-    line += " %-2s" % row["measured"][0]["unit"]
-    return line + "  |".join(cells(measured, names) for measured in row["measured"])
+def lines_of(row, report):
+    """One of wall time; one of the processor's, where that is another."""
+    measured = row["measured"]
+    if not measured:
+        return [[row["workload"], row["flavor"], "–"]]
+    shown = measured[:1] + [of for of in measured[1:] if row["flavor"] != "ct" or any(
+        abs(a - b) > 0.1 * a for a, b in zip(measured[0]["median"].values(), of["median"].values())
+        if a and b is not None)]
+    lines = []
+    for of in shown:
+        line = [row["workload"], row["flavor"], of["unit"], figure(of["median"].get("Edo"))]
+        for name in report["columns"]:
+            line += [figure(of["median"].get(name))] + ratio_cells(of["ratio"].get(name))
+        if report["floors"]:
+            floor = row.get("floor")
+            if floor and of["unit"] != floor["unit"] and len(shown) > 1:
+                floor = None
+            line += [figure(floor["ns"]), figure(floor["distance"]),
+                     ("%d " % floor["times"] if floor["times"] > 1 else "") + floor["what"]] if floor \
+                else ["", "", ""]
+        if report["beside"]:
+            line.append(", ".join("%s %s (%.2f)" % (NAMES.get(name, name), figure(of["median"][name]),
+                                                    of["ratio"][name]["median"])
+                                  for name in report["beside"] if of["ratio"].get(name)))
+        lines.append(line)
+    return lines
 
 
-def heading(names):
-    columns = "".join(" %9s" % name for name in names) + (" %6s  %11s" % ("ratio", "least–most")
-                                                          if len(names) > 1 else "")
-    width = len(columns)
-    return ("%-25s%-*s  |%s\n" % ("", width, "  wall time" if len(names) > 1 else "  wall", "  processor's time")
-            + "%-25s%s  |%s" % ("an operation of", columns, columns))
+def head(report, file):
+    print(machine.headline(report), file=file)
+    for name, text in report["versions"].items():
+        print("%s: %s" % (NAMES.get(name, name), text), file=file)
+    for name in report["missing"]:
+        print("no %s: bench/peers/%s/build.sh %s says what to get" %
+              (NAMES.get(name, name), name, program.PEERS.relative_to(machine.ROOT) / name), file=file)
+    print("medians of up to %(rounds)d rounds; ct on core %(core)d\n" % report, file=file)
 
 
-def flavors(text):
-    names = text.split(",")
-    for name in names:
-        if not re.fullmatch("ct|mt[1-9][0-9]*", name):
-            raise argparse.ArgumentTypeError("ct, or mtK for K workers, not " + name)
-    return names
+def foot(report, file):
+    for line in said_of(report):
+        print(line, file=file)
+    if report["left_out"]:
+        print("no time was left for: " + ", ".join(report["left_out"]), file=file)
+
+
+def show(report, markdown, file):
+    """A report that was written."""
+    head(report, file)
+    table = Table(columns_of(report), markdown, file)
+    for row in report["rows"]:
+        for line in lines_of(row, report):
+            table.line(line)
+    print(file=file)
+    foot(report, file)
+
+
+def programs_for(arguments, parser):
+    edo = program.edo(arguments.edo)
+    if edo is None:
+        parser.error("%s: no such program; `make build/bench/edo-bench` builds it" % arguments.edo)
+    return dict({"Edo": edo}, **program.peers(arguments.peers))
+
+
+def peers_beside(programs, chosen):
+    """Those that have a third of the workloads get columns, the others a place at the end of the line."""
+    has = {name: sum(not p.workloads or w in p.workloads for w in chosen)
+           for name, p in programs.items() if name not in ("Edo", "floor")}
+    columns = [name for name, count in has.items() if count * 3 >= len(chosen)]
+    return columns, [name for name, count in has.items() if count and name not in columns]
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("workloads", metavar="WORKLOAD", nargs="*", help="default: all")
-    parser.add_argument("--pairs", type=int, default=5, help="of runs of a workload (5)")
-    parser.add_argument("--flavor", type=flavors, action="append", metavar="ct|mtK,…",
-                        help="the runtime, or several: mtK is the multi-thread one with K workers (ct)")
+    parser.add_argument("--flavor", type=machine.flavors, action="append", metavar="ct|mtK,…",
+                        help="the runtime, or several: mtK is the multi-thread one with K workers (ct, and mtK "
+                             "for the cores that are there, at most 4)")
+    parser.add_argument("--budget", type=float, metavar="SECONDS",
+                        help="for all; each row has its share, and small Ns (without: what it takes)")
+    parser.add_argument("--rounds", "--pairs", type=int, help="of runs of a workload (%d, with a budget %d)" %
+                        (ROUNDS, SHORT_ROUNDS))
     parser.add_argument("--core", type=int, help="the core that ct runs on (the last one); mtK has all")
     parser.add_argument("--limit", type=float, default=60, metavar="SECONDS",
-                        help="after which a process is ended, and a workload gets no further pair (60)")
+                        help="after which a process is ended, and a workload gets no further round (60)")
     parser.add_argument("--json", metavar="FILE", help="write all runs there too; - prints them alone")
-    parser.add_argument("--edo", default=ROOT / "build/bench/edo-bench", type=pathlib.Path)
-    parser.add_argument("--peer", default=ROOT / "build/bench/peers/tokio", type=pathlib.Path,
-                        help="a folder with the program `peer`, and its `version`")
+    parser.add_argument("--edo", default=program.EDO, type=pathlib.Path)
+    parser.add_argument("--peers", default=program.PEERS, type=pathlib.Path,
+                        help="a folder with the peers' programs")
     arguments = parser.parse_args()
-    if arguments.pairs < 1:
-        parser.error("--pairs: at least 1")
-
-    programs = {"Edo": str(arguments.edo)}
-    versions = {"Edo": output_of(arguments.edo, "--version")}
-    known = output_of(arguments.edo, "--list").split()
-    if not known:
-        parser.error("%s: no such program; `make bench` builds it" % arguments.edo)
-    peer, version = arguments.peer / "peer", arguments.peer / "version"
-    if os.access(peer, os.X_OK):
-        name = arguments.peer.resolve().name.capitalize()
-        programs[name] = str(peer)
-        versions[name] = version.read_text().strip() if version.exists() else ""
+    rounds = arguments.rounds or (SHORT_ROUNDS if arguments.budget else ROUNDS)
+    programs = programs_for(arguments, parser)
+    known = programs["Edo"].workloads
     for workload in arguments.workloads:
         if workload not in known:
             parser.error("no such workload: " + workload)
+    chosen = arguments.workloads or [w for w in known if w not in workloads.APART]
+    flavors = [f for names in arguments.flavor or [machine.default_flavors()] for f in names]
+    columns, beside = peers_beside(programs, chosen)
+    report = dict(machine.description(), kind="compare", rounds=rounds, flavors=flavors,
+                  core=arguments.core if arguments.core is not None else machine.CORES[-1],
+                  versions={name: p.version for name, p in programs.items()},
+                  missing=[name for name in program.known_peers() if name not in programs],
+                  columns=columns, beside=beside, left_out=[], rows=[],
+                  floors="floor" in programs and any(workloads.of(w).floor for w in chosen))
 
-    cores = os.sched_getaffinity(0)
-    core = arguments.core if arguments.core is not None else max(cores)
-    revision = output_of("git", "describe", "--always", "--dirty")
-    if revision:
-        versions["Edo"] += ", revision " + revision
-    chosen = [flavor for names in arguments.flavor or [["ct"]] for flavor in names]
-    report = {"processor": processor(), "cores": len(cores), "core": core, "load": os.getloadavg()[0],
-              "system": "%s %s" % (platform.system(), platform.release()),
-              "flavors": chosen, "pairs": arguments.pairs, "versions": versions, "rows": []}
-
-    table = sys.stderr if arguments.json == "-" else sys.stdout
-    print("%(processor)s, %(cores)d cores, ct on core %(core)d; %(system)s; load %(load).1f" % report,
-          file=table)
-    for name, text in versions.items():
-        print("%s: %s" % (name, text), file=table)
-    if len(programs) == 1:
-        print("no peer: bench/peers/tokio/build.sh %s says why" % arguments.peer, file=table)
-    print("medians of %d pairs\n\n%s" % (arguments.pairs, heading(programs)), file=table)
-    for workload in arguments.workloads or [w for w in known if w != "echo_server"]:
-        for flavor in chosen:
-            os.sched_setaffinity(0, {core} if flavor == "ct" else cores)  # which a process inherits
-            row = measure(workload, flavor, programs, arguments)
-            report["rows"].append(row)
-            print(line_of(row, programs), file=table, flush=True)
-    failed = [(row["workload"], row["flavor"], name, why)
-              for row in report["rows"] for name, why in row["failed"].items()]
-    for what in failed:
-        print("%s %s: %s: %s" % what, file=table)
+    file = sys.stderr if arguments.json == "-" else sys.stdout
+    head(report, file)
+    table = Table(columns_of(report), file=file)
+    end = time.monotonic() + arguments.budget if arguments.budget else None
+    rows = [(workload, flavor) for workload in chosen for flavor in flavors]
+    for i, (workload, flavor) in enumerate(rows):
+        left = end - time.monotonic() if end else None
+        if left is not None and left <= 0:
+            report["left_out"].append("%s %s" % (workload, flavor))
+            continue
+        machine.bind(flavor, report["core"])
+        limit = arguments.limit if left is None else min(arguments.limit, max(5, left))
+        row = Row(workload, flavor, programs, limit).measure(
+            rounds, None if left is None else left / (len(rows) - i), left is not None)
+        report["rows"].append(row)
+        for line in lines_of(row, report):
+            table.line(line)
+    foot(report, file)
     if arguments.json == "-":
         json.dump(report, sys.stdout, indent=1)
         print()
     elif arguments.json:
-        with open(arguments.json, "w") as file:
-            json.dump(report, file, indent=1)
-    return 1 if any(name == "Edo" for _, _, name, _ in failed) else 0
+        pathlib.Path(arguments.json).write_text(json.dumps(report, indent=1) + "\n")
+    return 1 if any("Edo" in row["failed"] for row in report["rows"]) else 0
 
 
 if __name__ == "__main__":

@@ -8,19 +8,18 @@
 `make check-instructions` and `make instructions-baseline` build edo-bench first. Each workload runs under
 callgrind twice, on the current-thread runtime; the difference of the two, by that of their operations, is
 what one takes, without the beginning and the end of the process. Unlike time it is the same in each run
-and under any load, so 5 % are a change of the code. It is not the same for another compiler or libuv: the
-baseline says for which it was made, and elsewhere nothing is compared. Needs valgrind; Python 3.7.
+and under any load, so 5 % are a change of the code. It is not the same for another compiler, C library or
+libuv: the baseline says for which it was made, and elsewhere nothing is compared. Needs valgrind; Python 3.7.
 """
 import argparse
 import concurrent.futures
-import os
 import pathlib
 import platform
 import re
 import subprocess
 import sys
 
-from compare import ROOT, output_of
+from machine import CORES, ROOT, output_of
 
 # The workload, the N of its first run, of which the second has twice as many, and the operations in one N.
 WORKLOADS = [("spawn_join", 10000, 1), ("yield", 10, 1000), ("timeout_cancel", 10000, 1),
@@ -50,7 +49,7 @@ def count(edo, workload, n):
 
 def per_operation(edo):
     """{workload: instructions}, counted on all cores."""
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+    with concurrent.futures.ThreadPoolExecutor(len(CORES)) as pool:
         counts = {(workload, times): pool.submit(count, edo, workload, n * times)
                   for workload, n, _ in WORKLOADS for times in (1, 2)}
         return {workload: (counts[workload, 2].result() - counts[workload, 1].result()) / (n * per)
@@ -96,11 +95,14 @@ def main():
     parser.add_argument("--baseline", default=ROOT / "bench/instructions.baseline", type=pathlib.Path)
     parser.add_argument("--edo", default=ROOT / "build/bench/edo-bench", type=pathlib.Path)
     arguments = parser.parse_args()
-    here = "%s, %s" % (output_of(arguments.edo, "--version"), platform.machine())
+    here = "%s, %s %s, %s" % ((output_of(arguments.edo, "--version"),) + platform.libc_ver() +
+                              (platform.machine(),))
     if not arguments.renew:
         made_with, was = read(arguments.baseline)
         if made_with != here:
-            print("nothing compared: the baseline is of %s; this is %s" % (made_with, here))
+            print("nothing compared: the baseline is of %s,\nand this is %s.\nTo compare here: `make "
+                  "instructions-baseline` before the change, `make check-instructions` after it."
+                  % (made_with, here))
             return 0
     try:
         now = per_operation(arguments.edo)

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* A load for TCP echo servers: connections that send, wait for the echo, and send again.
  *
- *     loadgen PORT CONNECTIONS BYTES SECONDS [THREADS [DEPTH]]
+ *     loadgen PORT CONNECTIONS BYTES SECONDS [THREADS [DEPTH [PID]]]
  *
  * Each connection sends DEPTH messages of so many bytes at once, and the next when all of them are
  * back; they are compared with what was sent. The threads share the connections out. It prints
  *
  *     requests=605952 requests_per_s=201984 p50_us=312.3 p99_us=451.6 p999_us=917.5
  *
- * where a request is a message, and the times are those of DEPTH messages there and back. Status 1
- * when anything failed. There is nothing of Edo in here: it is the same to every server.
+ * where a request is a message, and the times are those of DEPTH messages there and back. With the
+ * PID of the server there is also server_cpu_s=2.912, what its threads took of the processor in that time:
+ * connections are made and accepted before it, and closed after. Status 1 when anything failed. There is nothing
+ * of Edo in here: it is the same to every server.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -29,9 +31,11 @@
 enum { BATCH_MAX = 1 << 16, EVENTS = 256, THREADS_MAX = 64, CONNECTIONS_MAX = 10000 };
 
 static struct {
-    uint64_t port, connections, bytes, seconds, threads, depth;
-    size_t batch;        /* bytes of what a connection sends at once */
-    uint64_t begin, end; /* ns */
+    uint64_t port, connections, bytes, seconds, threads, depth, server;
+    size_t batch;          /* bytes of what a connection sends at once */
+    uint64_t begin, end;   /* ns */
+    clockid_t server_time; /* when there is a server's PID */
+    uint64_t server_begin;
 } load;
 
 /* All that is sent is a piece of this. */
@@ -91,11 +95,16 @@ struct worker {
     int error;
 };
 
+static uint64_t read_clock(clockid_t clock)
+{
+    struct timespec time = {0};
+    clock_gettime(clock, &time);
+    return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
+}
+
 static uint64_t now(void)
 {
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
+    return read_clock(CLOCK_MONOTONIC);
 }
 
 static bool fail(struct worker *worker, const char *what, int error)
@@ -133,6 +142,16 @@ static bool receive(struct worker *worker, struct connection *conn)
     return send_batch(worker, conn);
 }
 
+/* A byte there and back: the server has accepted it, which is no part of the load. */
+static bool first_echo(struct worker *worker, struct connection *conn)
+{
+    char byte = 1;
+    if (send(conn->fd, &byte, 1, MSG_NOSIGNAL) != 1)
+        return fail(worker, "send", errno);
+    ssize_t got = recv(conn->fd, &byte, 1, 0);
+    return got == 1 || fail(worker, "recv", got < 0 ? errno : ECONNRESET);
+}
+
 static bool open_connection(struct worker *worker, struct connection *conn)
 {
     struct sockaddr_in addr = {.sin_family = AF_INET,
@@ -145,7 +164,7 @@ static bool open_connection(struct worker *worker, struct connection *conn)
     setsockopt(conn->fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
     if (epoll_ctl(worker->epoll, EPOLL_CTL_ADD, conn->fd, &event) != 0)
         return fail(worker, "epoll_ctl", errno);
-    return true;
+    return first_echo(worker, conn);
 }
 
 static bool open_all(struct worker *worker)
@@ -186,17 +205,18 @@ static bool number(const char *text, uint64_t most, uint64_t *value)
 static bool parse(int argc, char **argv)
 {
     load.threads = load.depth = 1;
-    if (argc < 5 || argc > 7 || !number(argv[1], UINT16_MAX, &load.port) ||
+    if (argc < 5 || argc > 8 || !number(argv[1], UINT16_MAX, &load.port) ||
         !number(argv[2], CONNECTIONS_MAX, &load.connections) ||
         !number(argv[3], BATCH_MAX, &load.bytes) || !number(argv[4], 3600, &load.seconds) ||
         (argc > 5 && !number(argv[5], THREADS_MAX, &load.threads)) ||
-        (argc > 6 && !number(argv[6], BATCH_MAX, &load.depth)))
+        (argc > 6 && !number(argv[6], BATCH_MAX, &load.depth)) ||
+        (argc > 7 && !number(argv[7], INT32_MAX, &load.server)))
         return false;
     load.batch = load.bytes * load.depth;
     return load.batch <= BATCH_MAX;
 }
 
-static void report(struct worker *workers)
+static void report(struct worker *workers, uint64_t server_took)
 {
     static struct histogram all;
     for (size_t t = 0; t < load.threads; t++) {
@@ -206,9 +226,12 @@ static void report(struct worker *workers)
     }
     uint64_t requests = all.total * load.depth;
     double seconds = (double)(now() - load.begin) / 1e9;
-    printf("requests=%" PRIu64 " requests_per_s=%.0f p50_us=%.1f p99_us=%.1f p999_us=%.1f\n",
+    printf("requests=%" PRIu64 " requests_per_s=%.0f p50_us=%.1f p99_us=%.1f p999_us=%.1f",
            requests, (double)requests / seconds, percentile_us(&all, 0.5),
            percentile_us(&all, 0.99), percentile_us(&all, 0.999));
+    if (load.server != 0)
+        printf(" server_cpu_s=%.3f", (double)server_took / 1e9);
+    printf("\n");
 }
 
 int main(int argc, char **argv)
@@ -216,7 +239,7 @@ int main(int argc, char **argv)
     static struct worker workers[THREADS_MAX];
     if (!parse(argc, argv)) {
         fprintf(stderr,
-                "usage: loadgen PORT CONNECTIONS BYTES SECONDS [THREADS [DEPTH]]\n"
+                "usage: loadgen PORT CONNECTIONS BYTES SECONDS [THREADS [DEPTH [PID]]]\n"
                 "BYTES times DEPTH: at most %d\n",
                 BATCH_MAX);
         return 2;
@@ -230,6 +253,14 @@ int main(int argc, char **argv)
         workers[t].count = load.connections / load.threads + (t < load.connections % load.threads);
         open_all(&workers[t]);
     }
+    if (load.server != 0) {
+        int error = clock_getcpuclockid((pid_t)load.server, &load.server_time);
+        if (error != 0) {
+            fprintf(stderr, "loadgen: the server's clock: %s\n", strerror(error));
+            return 1;
+        }
+        load.server_begin = read_clock(load.server_time);
+    }
     load.begin = now();
     load.end = load.begin + load.seconds * 1000000000u;
     for (size_t t = 0; t < load.threads; t++)
@@ -238,15 +269,17 @@ int main(int argc, char **argv)
             workers[t].started = error == 0 || fail(&workers[t], "pthread_create", error);
         }
     int status = 0;
-    for (size_t t = 0; t < load.threads; t++) {
+    for (size_t t = 0; t < load.threads; t++)
         if (workers[t].started)
             pthread_join(workers[t].thread, NULL);
+    uint64_t server_took = load.server != 0 ? read_clock(load.server_time) - load.server_begin : 0;
+    for (size_t t = 0; t < load.threads; t++) {
         if (workers[t].failed != NULL) {
             fprintf(stderr, "loadgen: %s: %s\n", workers[t].failed, strerror(workers[t].error));
             status = 1;
         }
     }
     if (status == 0)
-        report(workers);
+        report(workers, server_took);
     return status;
 }

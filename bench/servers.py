@@ -1,17 +1,17 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Servers under a load from outside: Edo's and another, in turn, each driven by the same generator.
+"""Servers under a load from outside: Edo's and others, in turn, each driven by the same generator.
 
     bench/servers.py [OPTION…] [echo] [redis]
 
-echo is edo-bench's echo_server beside Tokio's, under build/bench/loadgen: 64 connections, 64 B there and
-back. redis is examples/mini_redis beside redis-server as it comes, which has one thread, under
+echo is edo-bench's echo_server beside those of its peers, under build/bench/loadgen: 64 connections, 64 B
+there and back. redis is examples/mini_redis beside redis-server as it comes, which has one thread, under
 redis-benchmark: 50 connections, SET and GET, one by one and 16 in a pipeline. `make bench-servers` builds
 what it needs.
 
-A server's processor time is what the kernel says of its process, from before the load to after it. The
-generator runs on the same machine: where there are few cores, it takes them from the server. Python 3.7
-and its standard library; Linux.
+A server's processor time is what the kernel says of its process, while the load lasts. The generator runs
+on the same machine: where there are few cores, it takes them from the server. Python 3.7 and its standard
+library; Linux.
 """
 import argparse
 import json
@@ -25,7 +25,12 @@ import subprocess
 import sys
 import time
 
-from compare import ROOT, Failed, flavors, output_of, processor
+import machine
+import program
+from compare import NAMES, ratio
+from machine import BUILD, ROOT, output_of
+from program import Failed, Lacking
+from table import Table, figure, ratio_cells, said_of
 
 CONNECTIONS, MESSAGE, REDIS_CONNECTIONS, PATIENCE = 64, 64, 50, 10
 FIGURES = ("requests_per_s", "cpu_s_per_million", "p50_us", "p99_us", "p999_us")
@@ -54,7 +59,8 @@ class Server:
         line = self.process.stdout.readline()
         said = re.search(r"listening on .*:(\d+)", line)
         if said is None:
-            raise Failed((line + self.process.stderr.read()).strip() or "it said nothing")
+            why = (line + self.process.stderr.read()).strip() or "it said nothing"
+            raise (Lacking if self.process.wait() == 2 else Failed)(why)
         return int(said.group(1))
 
     def wait_for_port(self):
@@ -69,9 +75,8 @@ class Server:
                 time.sleep(0.02)
 
     def cpu(self):
-        """Of all its threads so far, in seconds."""
-        fields = open("/proc/%d/stat" % self.process.pid).read().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        """Of all its threads so far, in seconds: CLOCK_PROCESS_CPUTIME_ID of another process."""
+        return time.clock_gettime((~self.process.pid << 3) | 2)
 
     def __exit__(self, *_):
         self.process.send_signal(signal.SIGTERM)
@@ -99,19 +104,28 @@ def output(command, seconds):
     return done.stdout
 
 
+def load_echo(loadgen, server, connections, seconds, threads=1):
+    """The requests, and what they were like; the processor's time is read by the generator itself."""
+    said = output([loadgen, server.port, connections, MESSAGE, seconds, threads, 1, server.process.pid],
+                  seconds + 60)
+    figures = {key: float(value) for key, value in (word.split("=") for word in said.split())}
+    requests = figures.pop("requests")
+    if requests == 0:
+        raise Failed("nothing came back")
+    figures["cpu_s_per_million"] = figures.pop("server_cpu_s") / requests * 1e6
+    return figures
+
+
 def echo_load(arguments):
-    def drive(port):
-        said = output([arguments.loadgen, port, CONNECTIONS, MESSAGE, arguments.seconds, arguments.threads],
-                      arguments.seconds + 60)
-        figures = {key: float(value) for key, value in (word.split("=") for word in said.split())}
-        return figures.pop("requests"), figures
-    return drive
+    return lambda server: load_echo(arguments.loadgen, server, CONNECTIONS, arguments.seconds,
+                                    arguments.threads)
 
 
 def redis_load(command, pipeline, requests):
     """Its 99.9th percentile is the one of its list that comes next above."""
-    def drive(port):
-        said = output(["redis-benchmark", "-p", port, "-t", command, "-n", requests, "-P", pipeline,
+    def drive(server):
+        before = server.cpu()
+        said = output(["redis-benchmark", "-p", server.port, "-t", command, "-n", requests, "-P", pipeline,
                        "-c", REDIS_CONNECTIONS, "--precision", 3], 300)
         rate = re.search(r"throughput summary: ([\d.]+)", said)
         summary = re.search(r"latency summary.*\n.*\n((?:\s+[\d.]+){6})", said)
@@ -120,17 +134,17 @@ def redis_load(command, pipeline, requests):
         _, _, p50, _, p99, _ = map(float, summary.group(1).split())
         p999 = next(float(ms) for share, ms in re.findall(r"([\d.]+)% <= ([\d.]+) milli", said)
                     if float(share) >= 99.9)
-        return requests, {"requests_per_s": float(rate.group(1)), "p50_us": p50 * 1000,
-                          "p99_us": p99 * 1000, "p999_us": p999 * 1000}
+        return {"requests_per_s": float(rate.group(1)), "p50_us": p50 * 1000, "p99_us": p99 * 1000,
+                "p999_us": p999 * 1000, "cpu_s_per_million": (server.cpu() - before) / requests * 1e6}
     return drive
 
 
-def echo_servers(flavor, arguments):
-    servers = {"Edo": lambda: Server([arguments.edo, "echo_server", flavor, 0])}
-    if os.access(arguments.peer / "peer", os.X_OK):
-        servers[arguments.peer.resolve().name.capitalize()] = \
-            lambda: Server([arguments.peer / "peer", "echo_server", flavor, 0])
-    return servers
+def echo_servers(flavor, programs):
+    """How to start each. libuv has two: by its streams, and by polling."""
+    def start(path, workload):
+        return lambda: Server([path, workload, flavor, 0])
+    return {name + workload[len("echo_server"):].replace("_", " "): start(p.path, workload)
+            for name, p in programs.items() for workload in p.workloads if workload.startswith("echo_server")}
 
 
 def redis_servers(flavor, arguments):
@@ -145,18 +159,20 @@ def redis_servers(flavor, arguments):
     return servers
 
 
-def measure(what, flavor, servers, drive, rounds):
-    row = {"load": what, "flavor": flavor, "runs": {name: [] for name in servers}, "failed": {}}
-    for _ in range(rounds):
+def measure(what, flavor, servers, drive, rounds, end):
+    """end: when no further round is begun, or None."""
+    row = {"workload": what, "flavor": flavor, "runs": {name: [] for name in servers}, "failed": {}}
+    for i in range(rounds):
+        if i > 0 and end is not None and time.monotonic() > end:
+            break
         for name, start in servers.items():
-            if name in row["failed"]:
+            if name in row["failed"] or name not in row["runs"]:
                 continue
             try:
                 with start() as server:
-                    before = server.cpu()
-                    requests, figures = drive(server.port)
-                    figures["cpu_s_per_million"] = (server.cpu() - before) / requests * 1e6
-                row["runs"][name].append(figures)
+                    row["runs"][name].append(drive(server))
+            except Lacking:
+                del row["runs"][name]
             except (Failed, OSError) as why:
                 row["failed"][name] = str(why).splitlines()[0]
     row["median"] = {name: {figure: statistics.median(run[figure] for run in runs) for figure in FIGURES}
@@ -164,48 +180,49 @@ def measure(what, flavor, servers, drive, rounds):
     return row
 
 
-def print_row(row, names, file):
-    for name in names:
-        line = "%-14s %-5s %-6s" % (row["load"], row["flavor"], name)
-        if name not in row["median"]:
-            print(line + " %11s" % "–", file=file)
-            continue
-        line += " %11.0f %9.2f %8.0f %8.0f %8.0f" % tuple(row["median"][name][f] for f in FIGURES)
-        if name == "Edo" and len(row["median"]) == 2:
-            ours, theirs = row["runs"].values()
-            for figure in FIGURES[:2]:
-                line += " %9.2f" % statistics.median(a[figure] / b[figure] if b[figure] else 0
-                                                     for a, b in zip(ours, theirs))
-        print(line, file=file, flush=True)
+COLUMNS = [("load", -13), ("on", -4), ("", -10), ("requests/s", 11), ("CPU s per 10^6", 14), ("p50 µs", 8),
+           ("p99 µs", 8), ("p99.9 µs", 8), ("Edo's requests by its", 21), ("Edo's CPU by its", 16)]
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("loads", metavar="echo|redis", nargs="*", help="default: both")
-    parser.add_argument("--flavor", type=flavors, action="append", metavar="ct|mtK,…",
-                        help="the servers' runtimes (ct,mt1,mt2,mt4)")
-    parser.add_argument("--rounds", type=int, default=3, help="of each server, in turn (3)")
-    parser.add_argument("--seconds", type=int, default=3, help="that the load on echo takes (3)")
-    parser.add_argument("--threads", type=int, default=1, help="of the load on echo (1)")
-    parser.add_argument("--requests", type=int, default=150000,
-                        help="to redis, one by one; in a pipeline ten times as many (150000)")
-    parser.add_argument("--json", metavar="FILE", help="write all runs there too")
-    parser.add_argument("--edo", default=ROOT / "build/bench/edo-bench", type=pathlib.Path)
-    parser.add_argument("--loadgen", default=ROOT / "build/bench/loadgen", type=pathlib.Path)
-    parser.add_argument("--mini-redis", default=ROOT / "build/examples/mini_redis", type=pathlib.Path)
-    parser.add_argument("--peer", default=ROOT / "build/bench/peers/tokio", type=pathlib.Path,
-                        help="a folder with the program `peer`, and its `version`")
-    arguments = parser.parse_args()
-    for load in arguments.loads:
-        if load not in ("echo", "redis"):
-            parser.error("no such load: " + load)
-    loads = arguments.loads or ["echo", "redis"]
-    chosen = [flavor for names in arguments.flavor or [["ct", "mt1", "mt2", "mt4"]] for flavor in names]
+def lines_of(row):
+    """In the others' rows, what Edo's are by theirs."""
+    lines = []
+    for name, median in row["median"].items():
+        line = [row["workload"], row["flavor"], NAMES.get(name, name)]
+        line += [figure(median[f], 2 if f == "cpu_s_per_million" else 0) for f in FIGURES]
+        for f in FIGURES[:2]:
+            by = ratio([run[f] for run in row["runs"]["Edo"]], [run[f] for run in row["runs"][name]]) \
+                if name != "Edo" and "Edo" in row["median"] else None
+            line.append("  ".join(ratio_cells(by)).strip())
+        lines.append(line)
+    return lines
 
+
+def head(report, file):
+    print(machine.headline(report), file=file)
+    if report["redis"]:
+        print(report["redis"], file=file)
+    print("medians of up to %(rounds)d rounds; the load runs on the same cores\n" % report, file=file)
+
+
+def show(report, markdown, file):
+    """A report that was written."""
+    head(report, file)
+    table = Table(COLUMNS, markdown, file)
+    for row in report["rows"]:
+        for line in lines_of(row):
+            table.line(line)
+    print(file=file)
+    for line in said_of(report):
+        print(line, file=file)
+
+
+def rows_of(loads, chosen, arguments):
+    """What is to be measured: (load, flavor, servers, how to drive one)."""
     rows = []
     if "echo" in loads:
-        rows += [("echo", flavor, echo_servers(flavor, arguments), echo_load(arguments))
-                 for flavor in chosen]
+        programs = dict({"Edo": program.Program("Edo", arguments.edo)}, **program.peers(arguments.peers))
+        rows += [("echo", flavor, echo_servers(flavor, programs), echo_load(arguments)) for flavor in chosen]
     if "redis" in loads and output_of("redis-benchmark", "--version"):
         rows += [("redis %s%s" % (command, " P16" if pipeline > 1 else ""), flavor,
                   redis_servers(flavor, arguments),
@@ -213,29 +230,58 @@ def main():
                  for pipeline in (1, 16) for command in ("SET", "GET") for flavor in chosen]
     elif "redis" in loads:
         print("no redis-benchmark: in Debian, apt-get install redis-tools redis-server", file=sys.stderr)
+    return rows
 
-    report = {"processor": processor(), "cores": len(os.sched_getaffinity(0)), "load": os.getloadavg()[0],
-              "rounds": arguments.rounds, "revision": output_of("git", "describe", "--always", "--dirty"),
-              "redis": output_of("redis-server", "--version"), "rows": []}
-    print("%(processor)s, %(cores)d cores, the load among them; load %(load).1f; Edo %(revision)s; "
-          "medians of %(rounds)d rounds" % report)
-    if report["redis"]:
-        print(report["redis"])
-    print("\n%-27s %11s %9s %8s %8s %8s %19s\n%-27s %11s %9s %8s %8s %8s %9s %9s" %
-          ("", "", "CPU s", "p50", "p99", "p99.9", "Edo's by the other's",
-           "", "requests/s", "per 10^6", "µs", "µs", "µs", "requests", "CPU"))
-    for what, flavor, servers, drive in rows:
-        row = measure(what, flavor, servers, drive, arguments.rounds)
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("loads", metavar="echo|redis", nargs="*", help="default: both")
+    parser.add_argument("--flavor", type=machine.flavors, action="append", metavar="ct|mtK,…",
+                        help="the servers' runtimes (ct, and mt1, mt2, mt4 as far as there are cores)")
+    parser.add_argument("--budget", type=float, metavar="SECONDS",
+                        help="for all: loads of a second, on ct and one mtK, in as many rounds as fit")
+    parser.add_argument("--rounds", type=int, default=3, help="of each server, in turn (3)")
+    parser.add_argument("--seconds", type=int, default=3, help="that the load on echo takes (3)")
+    parser.add_argument("--threads", type=int, default=1, help="of the load on echo (1)")
+    parser.add_argument("--requests", type=int, default=150000,
+                        help="to redis, one by one; in a pipeline ten times as many (150000)")
+    parser.add_argument("--json", metavar="FILE", help="write all runs there too")
+    parser.add_argument("--edo", default=program.EDO, type=pathlib.Path)
+    parser.add_argument("--peers", default=program.PEERS, type=pathlib.Path,
+                        help="a folder with the peers' programs")
+    parser.add_argument("--loadgen", default=BUILD / "loadgen", type=pathlib.Path)
+    parser.add_argument("--mini-redis", default=ROOT / "build/examples/mini_redis", type=pathlib.Path)
+    arguments = parser.parse_args()
+    for load in arguments.loads:
+        if load not in ("echo", "redis"):
+            parser.error("no such load: " + load)
+    chosen = [f for names in arguments.flavor or [machine.default_flavors()] for f in names]
+    if arguments.budget:
+        arguments.seconds = 1
+    elif not arguments.flavor:
+        chosen = ["ct"] + ["mt%d" % k for k in (1, 2, 4) if k <= len(machine.CORES)]
+    rows = rows_of(arguments.loads or ["echo", "redis"], chosen, arguments)
+
+    report = dict(machine.description(), kind="servers", rounds=arguments.rounds,
+                  rows=[],
+                  redis=output_of("redis-server", "--version") if rows and rows[-1][0] != "echo" else "")
+    print()
+    head(report, sys.stdout)
+    table = Table(COLUMNS)
+    end = time.monotonic() + arguments.budget if arguments.budget else None
+    for i, (what, flavor, servers, drive) in enumerate(rows):
+        # A row's last round may begin when half of its share is used: it takes the other.
+        left = end - time.monotonic() if end else None
+        until = time.monotonic() + left / (len(rows) - i) / 2 if end else None
+        row = measure(what, flavor, servers, drive, arguments.rounds, until)
         report["rows"].append(row)
-        print_row(row, servers, sys.stdout)
-    failed = [(row["load"], row["flavor"], name, why)
-              for row in report["rows"] for name, why in row["failed"].items()]
-    for what in failed:
-        print("%s %s: %s: %s" % what)
+        for line in lines_of(row):
+            table.line(line)
+    for line in said_of(report):
+        print(line)
     if arguments.json:
-        with open(arguments.json, "w") as file:
-            json.dump(report, file, indent=1)
-    return 1 if any(name == "Edo" for _, _, name, _ in failed) else 0
+        pathlib.Path(arguments.json).write_text(json.dumps(report, indent=1) + "\n")
+    return 1 if any("Edo" in row["failed"] for row in report["rows"]) else 0
 
 
 if __name__ == "__main__":

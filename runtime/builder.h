@@ -64,7 +64,7 @@ struct edo_builder {
 
     uint32_t event_interval;         /* polls of tasks between looks at I/O and timers; 61 */
     uint32_t global_queue_interval;  /* polls between looks at foreign wakes and spawns; 31 */
-    uint32_t max_io_events_per_tick; /* of one look; the others wait for the next; 1,024 */
+    uint32_t max_io_events_per_tick; /* of one look; the others wait for the next; 0: all */
     uint32_t rng_seed;               /* of the fair choices; from the kernel */
     enum edo_unhandled_panic unhandled_panic;
     bool start_paused; /* the clock stands still: runtime/time.h. Current-thread */

@@ -11,7 +11,8 @@
 #include "registration_internal.h"
 #include "time_internal.h"
 
-enum { NS_PER_MS = 1000000, IO_EVENTS_MAX = 1024 };
+/* LIBUV_EVENTS: what libuv gets from epoll at once. */
+enum { NS_PER_MS = 1000000, LIBUV_EVENTS = 1024 };
 
 /* libuv aborts when its table of descriptors cannot grow. So it is grown here, once, where a failure
  * can still be told, to hold every descriptor we may get. */
@@ -148,7 +149,9 @@ static int make(struct edo_handle *handle, struct edo_runtime *runtime, uv_loop_
     driver->shared = runtime == NULL;
     driver->io_events_max = handle->hooks.max_io_events_per_tick > 0
                                 ? handle->hooks.max_io_events_per_tick
-                                : IO_EVENTS_MAX;
+                                : UINT32_MAX;
+    driver->io_events_full =
+        driver->io_events_max < LIBUV_EVENTS ? driver->io_events_max : LIBUV_EVENTS;
     edo_lock_init(&driver->turn);
     edo_lock_init(&driver->wheel_lock);
     edo_lock_init(&driver->signal);

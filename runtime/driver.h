@@ -55,6 +55,7 @@ struct edo_driver {
     uint32_t watched;           /* registrations that libuv knows, those being closed included */
     bool lent;                  /* somebody has the loop and may have handles on it */
     uint32_t io_events, io_events_max; /* readiness told in this turn, and at most */
+    uint32_t io_events_full; /* from when on what is told twice in a turn is not asked for */
     struct edo_list registrations;
     struct edo_wheel wheel;
     bool paused;

@@ -288,15 +288,34 @@ TWICE void tell(struct edo_registration *r, int status, int events, const bool s
     wake(r, &woken);
 }
 
+/* With the loop: whether this is known already, and nobody waits. Then the interest is taken back. */
+static bool pass_over(struct edo_registration *r)
+{
+    lock(r);
+    bool known = (r->ready & r->armed & EDO_READABLE) && !r->closed && edo_list_empty(&r->waiters);
+    if (known) {
+        r->wanted &= ~(uint8_t)EDO_READABLE;
+        arm(r);
+    }
+    unlock(r);
+    return known;
+}
+
 static void on_event(uv_poll_t *poll, int status, int events)
 {
     struct edo_registration *r = (struct edo_registration *)poll;
     struct edo_driver *driver = r->driver;
-    /* More than this turn is to have: the next is told again. libuv passes the sockets on in the order in which
-     * they became ready, and one that has been read since is behind the others then; one that has not is disarmed
-     * after UNUSED_MAX events. So nobody's turn fails to come. */
-    if (status >= 0 && driver->io_events >= driver->io_events_max)
-        return;
+    if (status >= 0 && edo_unlikely(driver->io_events >= driver->io_events_full)) {
+        /* libuv asks epoll again and again within a turn, as long as it gets so many events at once. Where many
+         * sockets wait to be read it would get the same each time: those that have been told leave. */
+        if (pass_over(r))
+            return;
+        /* More than this turn is to have: the next is told again. libuv passes the sockets on in the order in
+         * which they became ready, and one that has been read since is behind the others then; one that has not
+         * is disarmed above, or after UNUSED_MAX events. So nobody's turn fails to come. */
+        if (driver->io_events >= driver->io_events_max)
+            return;
+    }
     driver->io_events++;
     if (r->shared)
         tell(r, status, events, true);

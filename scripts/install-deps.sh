@@ -3,10 +3,9 @@
 # Installs what a job of the Makefile needs and this machine lacks, through apt; says so first.
 # Looks for the headers and commands themselves, so that what came from elsewhere counts too.
 #
-#     scripts/install-deps.sh run|compare|servers|instructions|test|check|model|fuzz|format
+#     scripts/install-deps.sh run|bench|instructions|test|check|model|fuzz|format
 #
-# `compare` and `servers` go on, status 0, without what they cannot have: there is less to
-# compare with then.
+# `bench` goes on, status 0, without what it cannot have: there is less to compare with then.
 set -euo pipefail
 shopt -s extglob
 
@@ -43,16 +42,18 @@ need_crate() { # crate, package
 }
 
 need_header uv.h libuv1-dev
-case ${1:?run, compare, servers, instructions, test, check, model, fuzz or format} in
+case ${1:?run, bench, instructions, test, check, model, fuzz or format} in
 run) ;;
-compare | servers)
+bench)
     trap 'exit 0' EXIT
     need_command python3 python3
     need_command "${CARGO:-cargo}" cargo
     need_crate tokio librust-tokio-dev
     need_crate tokio-stream librust-tokio-stream-dev
     need_crate futures-util librust-futures-util-dev
-    [ "$1" = compare ] || need_command redis-benchmark redis-tools
+    need_command "${GO:-go}" golang-go
+    need_command redis-server redis-server
+    need_command redis-benchmark redis-tools
     ;;
 instructions)
     need_command python3 python3

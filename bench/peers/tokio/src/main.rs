@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //! Tokio's side of bench/compare.py: `peer WORKLOAD FLAVOR [N]` runs one of edo-bench's workloads, with the
 //! same sizes, and prints the same line. A file here has its counterpart in bench/.
+mod among;
 mod echo;
 mod join;
 mod memory;
@@ -95,59 +96,89 @@ impl Runner {
     }
 }
 
+/// N, if the command line has it.
+#[derive(Clone, Copy)]
+struct Given(Option<usize>);
+
+impl Given {
+    /// 0 is the default as well.
+    fn or(self, default: usize) -> usize {
+        self.0.filter(|&n| n > 0).unwrap_or(default)
+    }
+
+    /// Of a server: 0 is one of its own choice.
+    fn port(self, default: usize) -> usize {
+        self.0.unwrap_or(default)
+    }
+}
+
+type Workload = fn(&Runner, Given) -> Cost;
+
+const WORKLOADS: &[(&str, Workload)] = &[
+    ("spawn_join", |on, n| on.task(spawn::join(n.or(2_000_000)))),
+    ("spawn_batch", |on, n| on.task(spawn::batch(n.or(1_000_000)))),
+    ("yield", |on, n| on.task(turns::yields(n.or(2000)))),
+    ("chain", |on, n| on.root(spawn::chain(n.or(1_000_000)))),
+    ("skynet", |on, n| on.task(spawn::skynet(n.or(1_000_000)))),
+    ("timers", |on, n| on.root(time::timers(n.or(500_000)))),
+    ("timeout_cancel", |on, n| on.task(time::timeout_cancel(n.or(2_000_000)))),
+    ("memory", |on, n| on.root(memory::waiting(n.or(1_000_000)))),
+    ("memory_sleep", |on, n| on.root(memory::sleeping(n.or(1_000_000)))),
+    ("remote_spawn", |on, n| on.root(spawn::remote(n.or(500_000)))),
+    ("blocking", |on, n| on.task(spawn::blocking(n.or(200_000)))),
+    ("oneshot", |on, n| on.task(messages::oneshot(n.or(2_000_000)))),
+    ("mpsc_1_1", |on, n| on.root(messages::bounded(n.or(5_000_000), 1))),
+    ("mpsc_8_1", |on, n| on.root(messages::bounded(n.or(4_000_000), 8))),
+    ("mpsc_unbounded", |on, n| on.root(messages::unbounded(n.or(4_000_000), 8))),
+    ("broadcast_1_8", |on, n| on.root(messages::broadcast(n.or(500_000)))),
+    ("watch_1_8", |on, n| on.root(messages::watch(n.or(1_000_000)))),
+    ("ping_pong", |on, n| on.root(messages::ping_pong(n.or(1_000_000)))),
+    ("ring", |on, n| on.root(messages::ring(n.or(2_000_000)))),
+    ("select2", |on, n| on.task(messages::select(n.or(2_000_000)))),
+    ("join8", |on, n| on.task(join::join8(n.or(5_000_000)))),
+    ("stream_filter", |on, n| on.task(stream::filter(n.or(20)))),
+    ("unordered_10", |on, n| on.task(unordered::unordered(10, n.or(2_000_000)))),
+    ("unordered_100000", |on, n| on.task(unordered::unordered(100_000, n.or(2_000_000)))),
+    ("mutex", |on, n| on.root(turns::mutex(n.or(200_000)))),
+    ("semaphore", |on, n| on.root(turns::semaphore(n.or(200_000)))),
+    ("notify", |on, n| on.root(turns::notify(n.or(1_000_000)))),
+    ("echo_inproc", |on, n| on.root(echo::clients(n.or(5_000)))),
+    ("yield_among", |on, n| on.task(among::yields(n.or(1000)))),
+    ("timeout_among", |on, n| on.task(among::timeouts(n.or(1000)))),
+    ("echo_server", |on, n| on.root(echo::server(n.port(7777)))),
+];
+
 fn usage(why: &str) -> ! {
-    eprintln!("peer: {why}\nusage: peer WORKLOAD ct|mtK [N]");
+    eprintln!("peer: {why}\nusage: peer WORKLOAD ct|mtK [N]\n       peer --list");
     std::process::exit(2)
 }
 
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
+    if arguments[1..] == ["--list"] {
+        for (name, _) in WORKLOADS {
+            println!("{name}");
+        }
+        return;
+    }
     if arguments.len() < 3 || arguments.len() > 4 {
         usage("which workload, on which runtime?");
     }
     let (workload, flavor) = (arguments[1].as_str(), arguments[2].as_str());
-    let given: Option<usize> = match arguments.get(3).map(|n| n.parse()) {
-        None => None,
-        Some(Ok(n)) => Some(n),
+    let given = match arguments.get(3).map(|n| n.parse()) {
+        None => Given(None),
+        Some(Ok(n)) => Given(Some(n)),
         Some(Err(_)) => usage("N is no number"),
     };
-    let n = |default| given.filter(|&n| n > 0).unwrap_or(default);
+    let run = match WORKLOADS.iter().find(|(name, _)| *name == workload) {
+        Some((_, run)) => run,
+        None => usage("there is no such workload"),
+    };
     let on = match runtime(flavor) {
         Some(runtime) => Runner(runtime),
         None => usage("there is no such runtime"),
     };
-    let cost = match workload {
-        "spawn_join" => on.task(spawn::join(n(2_000_000))),
-        "spawn_batch" => on.task(spawn::batch(n(1_000_000))),
-        "chain" => on.root(spawn::chain(n(1_000_000))),
-        "skynet" => on.task(spawn::skynet(n(1_000_000))),
-        "remote_spawn" => on.root(spawn::remote(n(500_000))),
-        "blocking" => on.task(spawn::blocking(n(200_000))),
-        "timers" => on.root(time::timers(n(500_000))),
-        "timeout_cancel" => on.task(time::timeout_cancel(n(2_000_000))),
-        "memory" => on.root(memory::waiting(n(1_000_000))),
-        "memory_sleep" => on.root(memory::sleeping(n(1_000_000))),
-        "oneshot" => on.task(messages::oneshot(n(2_000_000))),
-        "mpsc_1_1" => on.root(messages::bounded(n(5_000_000), 1)),
-        "mpsc_8_1" => on.root(messages::bounded(n(4_000_000), 8)),
-        "mpsc_unbounded" => on.root(messages::unbounded(n(4_000_000), 8)),
-        "broadcast_1_8" => on.root(messages::broadcast(n(500_000))),
-        "watch_1_8" => on.root(messages::watch(n(1_000_000))),
-        "ping_pong" => on.root(messages::ping_pong(n(1_000_000))),
-        "ring" => on.root(messages::ring(n(2_000_000))),
-        "select2" => on.task(messages::select(n(2_000_000))),
-        "join8" => on.task(join::join8(n(5_000_000))),
-        "stream_filter" => on.task(stream::filter(n(20))),
-        "unordered_10" => on.task(unordered::unordered(10, n(2_000_000))),
-        "unordered_100000" => on.task(unordered::unordered(100_000, n(2_000_000))),
-        "yield" => on.task(turns::yields(n(2000))),
-        "mutex" => on.root(turns::mutex(n(200_000))),
-        "semaphore" => on.root(turns::semaphore(n(200_000))),
-        "notify" => on.root(turns::notify(n(1_000_000))),
-        "echo_inproc" => on.root(echo::clients(n(5_000))),
-        "echo_server" => on.root(echo::server(given.unwrap_or(7777))),
-        _ => usage("there is no such workload"),
-    };
+    let cost = run(&on, given);
     let (ops, ns) = (cost.ops as f64, cost.ns as f64);
     println!(
         "{workload} {flavor} ns_per_op={:.2} cpu_ns_per_op={:.2} ops_per_s={:.0} rss={} {}",
