@@ -43,6 +43,8 @@ var workloads = []workload{
 	{"semaphore", 200000, semaphore},
 	{"notify", 1000000, notify},
 	{"echo_inproc", 5000, echoInproc},
+	{"yield_among", 1000, yieldAmong},
+	{"timeout_among", 1000, timeoutAmong},
 	{"echo_server", 7777, echoServer},
 }
 
