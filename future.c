@@ -141,17 +141,13 @@ size_t edo_join_marked_(struct edo_future *future, struct edo_future *const *bra
     return 0;
 }
 
-/* Polls those from `at` to `end` that are not done; how many wait. */
+/* Polls those from `at` to `end`; how many wait. */
 static size_t join_poll(struct edo_future *future, struct edo_future *const *at,
                         struct edo_future *const *end, struct edo_context *cx)
 {
     size_t waiting = 0;
-    for (; at < end && cx->panic.name == NULL; at++) {
-        if (edo_future_done(*at))
-            continue;
-        edo_join_mark_(future, *at, cx);
-        waiting += edo_future_poll(*at, cx) == EDO_PENDING;
-    }
+    for (; at < end; at++)
+        waiting += edo_join_one_(future, *at, (*at)->poll, cx);
     return waiting;
 }
 
@@ -163,9 +159,8 @@ enum edo_next_ edo_join_(struct edo_future *future, struct edo_future *const *br
         return walk_all(branches, count, cx, name, file, line);
     size_t start = edo_join_start_(future, branches, count);
     size_t waiting = join_poll(future, branches + start, branches + count, cx);
-    if (start > 0)
-        waiting += join_poll(future, branches, branches + start, cx);
-    return waiting != 0 || cx->panic.name != NULL ? EDO_NEXT_SUSPEND_ : EDO_NEXT_GO_;
+    waiting += join_poll(future, branches, branches + start, cx);
+    return edo_join_goes_on_(waiting, cx) ? EDO_NEXT_GO_ : EDO_NEXT_SUSPEND_;
 }
 
 bool edo_joining_poll_(struct edo_joining_ *joining, struct edo_future *branch,
