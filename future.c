@@ -213,88 +213,32 @@ enum edo_next_ edo_race_(struct edo_future *const *branches, size_t count, size_
     return EDO_NEXT_SUSPEND_;
 }
 
-/* What follows a pass that was made. */
-static uint8_t select_next(struct edo_select_ *s, struct edo_future *future, struct edo_context *cx,
-                           const char *name, const char *file, int line)
+void edo_select_none_(struct edo_future *future, struct edo_context *cx, const char *name,
+                      const char *file, int line)
 {
-    switch ((enum edo_select_phase_)s->phase) {
-    case EDO_SELECT_ARM_:
-    case EDO_SELECT_COUNT_:
-        s->count = s->index;
-        if (!s->biased && s->count > 1)
-            s->start = (uint16_t)(edo_context_random(cx) % s->count);
-        return EDO_SELECT_POLL_;
-    case EDO_SELECT_POLL_:
-        if (cx->panic.name != NULL)
-            return EDO_SELECT_SUSPEND_;
-        if (s->winner != 0)
-            return EDO_SELECT_RUN_;
-        if (!s->second && s->start > 0) {
-            s->second = true;
-            return EDO_SELECT_POLL_;
-        }
-        if (s->waiting > 0)
-            return EDO_SELECT_SUSPEND_;
-        if (s->otherwise)
-            return EDO_SELECT_OTHERWISE_;
-        edo_panic_here_(future, cx, name, file, line,
-                        "every branch of a SELECT is off and it has no OTHERWISE");
-        return EDO_SELECT_SUSPEND_;
-    case EDO_SELECT_RUN_:
-        return s->winner != 0 ? EDO_SELECT_LEAVE_ : EDO_SELECT_SUSPEND_;
-    case EDO_SELECT_DROP_:
-        return EDO_SELECT_DROPPED_;
-    case EDO_SELECT_TRACE_:
-        return EDO_SELECT_SUSPEND_;
-    default:
-        return EDO_SELECT_LEAVE_;
-    }
+    edo_panic_here_(future, cx, name, file, line,
+                    "every branch of a SELECT is off and it has no OTHERWISE");
 }
 
-bool edo_select_turn_(struct edo_select_ *s, struct edo_future *future, struct edo_context *cx,
-                      const char *name, const char *file, int line)
-{
-    if (s->begun)
-        s->phase = select_next(s, future, cx, name, file, line);
-    else if (s->phase == EDO_SELECT_TRACE_)
-        edo_trace(cx, name, file, line);
-    s->begun = true;
-    s->index = 0;
-    return s->phase != EDO_SELECT_LEAVE_;
-}
-
-bool edo_select_poll_(struct edo_select_ *s, struct edo_future *branch, bool borrowed,
-                      struct edo_context *cx)
-{
-    if (cx->panic.name != NULL || !edo_select_on_(branch, borrowed))
-        return false;
-    if (edo_future_poll(branch, cx) == EDO_READY)
-        return true;
-    s->waiting++;
-    return false;
-}
-
-void edo_select_act_(struct edo_select_ *s, struct edo_future *branch, bool borrowed,
+bool edo_select_act_(uint8_t phase, struct edo_future *branch, bool borrowed,
                      struct edo_context *cx)
 {
-    switch ((enum edo_select_phase_)s->phase) {
+    switch ((enum edo_select_phase_)phase) {
     case EDO_SELECT_POLL_:
     case EDO_SELECT_RUN_:
         if (!borrowed)
             edo_future_drop(branch, cx);
-        /* A loser's FINALLY may panic: then no handler runs. */
-        if (cx->panic.name != NULL)
-            s->winner = 0;
-        break;
+        /* A loser's FINALLY may panic. */
+        return cx->panic.name == NULL;
     case EDO_SELECT_DROP_:
         edo_future_drop(branch, cx);
-        break;
+        return true;
     case EDO_SELECT_TRACE_:
         if (edo_select_on_(branch, borrowed))
             trace_child(branch, cx);
-        break;
+        return true;
     default:
-        break;
+        return true;
     }
 }
 
