@@ -140,17 +140,22 @@ __attribute__((noinline)) static enum edo_poll receive_one(struct edo_mpsc_recv 
     return received(self, cx);
 }
 
-/* Whatever edo_mpsc_recv_poll finds. */
+/* Whatever edo_mpsc_recv_poll finds in a poll. */
 __attribute__((noinline)) static enum edo_poll recv_poll(struct edo_mpsc_recv *self,
                                                          struct edo_context *cx)
 {
-    if (cx->walk == EDO_WALK_DROP)
-        forget(self->channel, &self->future_);
-    if (cx->walk != EDO_WALK_POLL)
-        return edo_walk_leaf(cx, "edo_mpsc_recv");
     if (edo_budget_spent(cx))
         return EDO_PENDING;
     return take_one(self->channel, self->message) ? received(self, cx) : await_one(self, cx);
+}
+
+/* The other walks: one that lost a SELECT as soon as it was made comes here as well. */
+__attribute__((noinline)) static enum edo_poll recv_walk(struct edo_mpsc_recv *self,
+                                                         struct edo_context *cx)
+{
+    if (cx->walk == EDO_WALK_DROP && self->future_.state != EDO_STATE_FRESH)
+        forget(self->channel, &self->future_);
+    return edo_walk_leaf(cx, "edo_mpsc_recv");
 }
 
 /* The usual case first, without a call, and the rest elsewhere: it has not waited, and finds a message. */
@@ -158,8 +163,9 @@ enum edo_poll edo_mpsc_recv_poll(struct edo_future *future, struct edo_context *
 {
     struct edo_mpsc_recv *self = (struct edo_mpsc_recv *)future;
     struct edo_mpsc_ *channel = self->channel;
-    if (edo_unlikely(cx->walk != EDO_WALK_POLL || cx->budget == 0 ||
-                     future->state != EDO_STATE_FRESH))
+    if (edo_unlikely(cx->walk != EDO_WALK_POLL))
+        return recv_walk(self, cx);
+    if (edo_unlikely(cx->budget == 0 || future->state != EDO_STATE_FRESH))
         return recv_poll(self, cx);
     if (!edo_mpsc_ready(channel))
         return await_one(self, cx);
