@@ -141,17 +141,13 @@ size_t edo_join_marked_(struct edo_future *future, struct edo_future *const *bra
     return 0;
 }
 
-/* Polls those from `at` to `end` that are not done; how many wait. */
+/* Polls those from `at` to `end`; how many wait. */
 static size_t join_poll(struct edo_future *future, struct edo_future *const *at,
                         struct edo_future *const *end, struct edo_context *cx)
 {
     size_t waiting = 0;
-    for (; at < end && cx->panic.name == NULL; at++) {
-        if (edo_future_done(*at))
-            continue;
-        edo_join_mark_(future, *at, cx);
-        waiting += edo_future_poll(*at, cx) == EDO_PENDING;
-    }
+    for (; at < end; at++)
+        waiting += edo_join_one_(future, *at, (*at)->poll, cx);
     return waiting;
 }
 
@@ -163,9 +159,8 @@ enum edo_next_ edo_join_(struct edo_future *future, struct edo_future *const *br
         return walk_all(branches, count, cx, name, file, line);
     size_t start = edo_join_start_(future, branches, count);
     size_t waiting = join_poll(future, branches + start, branches + count, cx);
-    if (start > 0)
-        waiting += join_poll(future, branches, branches + start, cx);
-    return waiting != 0 || cx->panic.name != NULL ? EDO_NEXT_SUSPEND_ : EDO_NEXT_GO_;
+    waiting += join_poll(future, branches, branches + start, cx);
+    return edo_join_goes_on_(waiting, cx) ? EDO_NEXT_GO_ : EDO_NEXT_SUSPEND_;
 }
 
 bool edo_joining_poll_(struct edo_joining_ *joining, struct edo_future *branch,
@@ -218,88 +213,32 @@ enum edo_next_ edo_race_(struct edo_future *const *branches, size_t count, size_
     return EDO_NEXT_SUSPEND_;
 }
 
-/* What follows a pass that was made. */
-static uint8_t select_next(struct edo_select_ *s, struct edo_future *future, struct edo_context *cx,
-                           const char *name, const char *file, int line)
+void edo_select_none_(struct edo_future *future, struct edo_context *cx, const char *name,
+                      const char *file, int line)
 {
-    switch ((enum edo_select_phase_)s->phase) {
-    case EDO_SELECT_ARM_:
-    case EDO_SELECT_COUNT_:
-        s->count = s->index;
-        if (!s->biased && s->count > 1)
-            s->start = (uint16_t)(edo_context_random(cx) % s->count);
-        return EDO_SELECT_POLL_;
-    case EDO_SELECT_POLL_:
-        if (cx->panic.name != NULL)
-            return EDO_SELECT_SUSPEND_;
-        if (s->winner != 0)
-            return EDO_SELECT_RUN_;
-        if (!s->second && s->start > 0) {
-            s->second = true;
-            return EDO_SELECT_POLL_;
-        }
-        if (s->waiting > 0)
-            return EDO_SELECT_SUSPEND_;
-        if (s->otherwise)
-            return EDO_SELECT_OTHERWISE_;
-        edo_panic_here_(future, cx, name, file, line,
-                        "every branch of a SELECT is off and it has no OTHERWISE");
-        return EDO_SELECT_SUSPEND_;
-    case EDO_SELECT_RUN_:
-        return s->winner != 0 ? EDO_SELECT_LEAVE_ : EDO_SELECT_SUSPEND_;
-    case EDO_SELECT_DROP_:
-        return EDO_SELECT_DROPPED_;
-    case EDO_SELECT_TRACE_:
-        return EDO_SELECT_SUSPEND_;
-    default:
-        return EDO_SELECT_LEAVE_;
-    }
+    edo_panic_here_(future, cx, name, file, line,
+                    "every branch of a SELECT is off and it has no OTHERWISE");
 }
 
-bool edo_select_turn_(struct edo_select_ *s, struct edo_future *future, struct edo_context *cx,
-                      const char *name, const char *file, int line)
-{
-    if (s->begun)
-        s->phase = select_next(s, future, cx, name, file, line);
-    else if (s->phase == EDO_SELECT_TRACE_)
-        edo_trace(cx, name, file, line);
-    s->begun = true;
-    s->index = 0;
-    return s->phase != EDO_SELECT_LEAVE_;
-}
-
-bool edo_select_poll_(struct edo_select_ *s, struct edo_future *branch, bool borrowed,
-                      struct edo_context *cx)
-{
-    if (cx->panic.name != NULL || !edo_select_on_(branch, borrowed))
-        return false;
-    if (edo_future_poll(branch, cx) == EDO_READY)
-        return true;
-    s->waiting++;
-    return false;
-}
-
-void edo_select_act_(struct edo_select_ *s, struct edo_future *branch, bool borrowed,
+bool edo_select_act_(uint8_t phase, struct edo_future *branch, bool borrowed,
                      struct edo_context *cx)
 {
-    switch ((enum edo_select_phase_)s->phase) {
+    switch ((enum edo_select_phase_)phase) {
     case EDO_SELECT_POLL_:
     case EDO_SELECT_RUN_:
         if (!borrowed)
             edo_future_drop(branch, cx);
-        /* A loser's FINALLY may panic: then no handler runs. */
-        if (cx->panic.name != NULL)
-            s->winner = 0;
-        break;
+        /* A loser's FINALLY may panic. */
+        return cx->panic.name == NULL;
     case EDO_SELECT_DROP_:
         edo_future_drop(branch, cx);
-        break;
+        return true;
     case EDO_SELECT_TRACE_:
         if (edo_select_on_(branch, borrowed))
             trace_child(branch, cx);
-        break;
+        return true;
     default:
-        break;
+        return true;
     }
 }
 

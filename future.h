@@ -117,7 +117,7 @@ edo_leave_:                                                                     
 #define EDO_AWAIT(place, ...)              \
     do {                                   \
         (place) = (__VA_ARGS__);           \
-        EDO_AWAIT_HERE_(&(place).future_); \
+        EDO_AWAIT_MADE_(&(place).future_); \
     } while (0)
 
 /* AWAIT_REF(place); the same for a future that was made in `place` before, and may have been polled
@@ -140,7 +140,7 @@ edo_leave_:                                                                     
 #define EDO_TRY_AWAIT(place, ...)                                    \
     do {                                                             \
         (place) = (__VA_ARGS__);                                     \
-        EDO_AWAIT_HERE_(&(place).future_);                           \
+        EDO_AWAIT_MADE_(&(place).future_);                           \
         if ((place).output < 0) {                                    \
             self->output = (__typeof__(self->output))(place).output; \
             EDO_LEAVE_;                                              \
@@ -177,7 +177,14 @@ edo_leave_:                                                                     
 #define EDO_JOIN(...)                                                                              \
     do {                                                                                           \
         self->future_.state = __LINE__;                                                            \
-        __attribute__((fallthrough));                                                              \
+        {                                                                                          \
+            edo_poll_fn *const polls_[] = {EDO_MAP_(EDO_POLL_OF_, __VA_ARGS__)};                   \
+            size_t at_ = 0, waiting_ = edo_join_begin_(&self->future_);                            \
+            EDO_MAP_(EDO_JOIN_ONE_, __VA_ARGS__);                                                  \
+            if (edo_join_goes_on_(waiting_, cx))                                                   \
+                break;                                                                             \
+            return edo_pending_;                                                                   \
+        }                                                                                          \
     case EDO_RESUME_(__LINE__): {                                                                  \
         EDO_BRANCHES_(__VA_ARGS__);                                                                \
         EDO_STEP_(edo_join_(&self->future_, branches_, sizeof branches_ / sizeof branches_[0], cx, \

@@ -252,16 +252,23 @@ static inline void edo_future_ended(struct edo_future *future)
 #endif
 }
 
-/* Polls a future: what every executor and combinator calls. A build with EDO_DEBUG checks the
- * rules above first. Not for a future that is done. */
-static inline enum edo_poll edo_future_poll(struct edo_future *future, struct edo_context *cx)
+/* As edo_future_poll, for who has looked up the future's function before. */
+static inline enum edo_poll edo_future_poll_by_(struct edo_future *future, edo_poll_fn *poll,
+                                                struct edo_context *cx)
 {
     edo_future_check(future, cx);
-    if (future->poll(future, cx) == EDO_PENDING)
+    if (poll(future, cx) == EDO_PENDING)
         return EDO_PENDING;
     future->state = EDO_STATE_DONE;
     edo_future_ended(future);
     return EDO_READY;
+}
+
+/* Polls a future: what every executor and combinator calls. A build with EDO_DEBUG checks the
+ * rules above first. Not for a future that is done. */
+static inline enum edo_poll edo_future_poll(struct edo_future *future, struct edo_context *cx)
+{
+    return edo_future_poll_by_(future, future->poll, cx);
 }
 
 /* Drops a future that has not completed; does nothing for one that is done, or zero. */

@@ -74,14 +74,18 @@ static inline struct edo_waker *edo_mpsc_claim_receiver(struct edo_mpsc_ *channe
  * tells the receiver of the end; and frees the channel when nobody has it any more. */
 void edo_mpsc_settle(struct edo_mpsc_ *channel);
 
-/* The receiver: where the next message is. NULL: none has been pushed. */
-static inline void *edo_mpsc_first(struct edo_mpsc_ *channel)
+/* The receiver: whether a message has been pushed that it has not taken. */
+static inline bool edo_mpsc_ready(struct edo_mpsc_ *channel)
 {
     /* Relaxed: the receiver's own count. Acquire: the message. */
     uint64_t popped = edo_load(&channel->popped, relaxed) / EDO_MPSC_ONE;
-    if (edo_load(&channel->pushed, acquire) == popped)
-        return NULL;
-    return edo_fifo_first(&channel->fifo);
+    return edo_load(&channel->pushed, acquire) != popped;
+}
+
+/* The receiver: where the next message is. NULL: none has been pushed. */
+static inline void *edo_mpsc_first(struct edo_mpsc_ *channel)
+{
+    return edo_mpsc_ready(channel) ? edo_fifo_first(&channel->fifo) : NULL;
 }
 
 #endif

@@ -13,7 +13,7 @@ __attribute__((noinline)) static void hand_on(struct edo_mpsc_ *channel)
 }
 
 /* n messages were taken out of their places. */
-static void count(struct edo_mpsc_ *channel, size_t n)
+static inline void count(struct edo_mpsc_ *channel, size_t n)
 {
     if (!channel->bounded) {
         /* Nobody waits for places. Release: to edo_mpsc_len. */
@@ -42,15 +42,20 @@ static size_t take(struct edo_mpsc_ *channel, void *messages, size_t limit)
     return n;
 }
 
+/* Takes the one that there is. */
+static inline void take_first(struct edo_mpsc_ *channel, void *message)
+{
+    edo_copy(message, edo_fifo_first(&channel->fifo), channel->fifo.size);
+    edo_fifo_pop(&channel->fifo);
+    count(channel, 1);
+}
+
 /* Takes one, if there is one. */
 static inline bool take_one(struct edo_mpsc_ *channel, void *message)
 {
-    void *first = edo_mpsc_first(channel);
-    if (first == NULL)
+    if (!edo_mpsc_ready(channel))
         return false;
-    edo_copy(message, first, channel->fifo.size);
-    edo_fifo_pop(&channel->fifo);
-    count(channel, 1);
+    take_first(channel, message);
     return true;
 }
 
@@ -106,41 +111,68 @@ static ptrdiff_t receive(struct edo_mpsc_ *channel, struct edo_future *future, v
     return (ptrdiff_t)n;
 }
 
-/* Nothing was there. True: now there is, and it is taken, or there will be none any more. */
-__attribute__((noinline)) static bool await_one(struct edo_mpsc_recv *self, struct edo_context *cx)
+/* It has a message, or the end. */
+static enum edo_poll received(struct edo_mpsc_recv *self, struct edo_context *cx)
+{
+    forget(self->channel, &self->future_);
+    edo_budget_spend(cx);
+    return EDO_READY;
+}
+
+/* Nothing was there. */
+__attribute__((noinline)) static enum edo_poll await_one(struct edo_mpsc_recv *self,
+                                                         struct edo_context *cx)
 {
     do {
         int result = wait(self->channel, &self->future_, cx->waker);
         if (result == -EAGAIN)
-            return false;
+            return EDO_PENDING;
         self->output = result;
     } while (self->output == 0 && !take_one(self->channel, self->message));
-    return true;
+    return received(self, cx);
 }
 
-/* Every call but one that may receive. */
-__attribute__((noinline)) static enum edo_poll pass_by(struct edo_future *future,
-                                                       struct edo_context *cx)
+/* There is one, in the next block, or of an unusual size. */
+__attribute__((noinline)) static enum edo_poll receive_one(struct edo_mpsc_recv *self,
+                                                           struct edo_context *cx)
 {
-    if (cx->walk == EDO_WALK_DROP)
-        forget(((struct edo_mpsc_recv *)future)->channel, future);
-    if (cx->walk != EDO_WALK_POLL)
-        return edo_walk_leaf(cx, "edo_mpsc_recv");
-    edo_budget_spent(cx);
-    return EDO_PENDING;
+    take_first(self->channel, self->message);
+    return received(self, cx);
 }
 
-/* What is seldom needed is elsewhere: the usual way is short. */
+/* Whatever edo_mpsc_recv_poll finds in a poll. */
+__attribute__((noinline)) static enum edo_poll recv_poll(struct edo_mpsc_recv *self,
+                                                         struct edo_context *cx)
+{
+    if (edo_budget_spent(cx))
+        return EDO_PENDING;
+    return take_one(self->channel, self->message) ? received(self, cx) : await_one(self, cx);
+}
+
+/* The other walks: one that lost a SELECT as soon as it was made comes here as well. */
+__attribute__((noinline)) static enum edo_poll recv_walk(struct edo_mpsc_recv *self,
+                                                         struct edo_context *cx)
+{
+    if (cx->walk == EDO_WALK_DROP && self->future_.state != EDO_STATE_FRESH)
+        forget(self->channel, &self->future_);
+    return edo_walk_leaf(cx, "edo_mpsc_recv");
+}
+
+/* The usual case first, without a call, and the rest elsewhere: it has not waited, and finds a message. */
 enum edo_poll edo_mpsc_recv_poll(struct edo_future *future, struct edo_context *cx)
 {
     struct edo_mpsc_recv *self = (struct edo_mpsc_recv *)future;
-    if (edo_unlikely(cx->walk != EDO_WALK_POLL || cx->budget == 0))
-        return pass_by(future, cx);
-    if (!take_one(self->channel, self->message) && !await_one(self, cx))
-        return EDO_PENDING;
-    if (future->state != EDO_STATE_FRESH)
-        forget(self->channel, future);
+    struct edo_mpsc_ *channel = self->channel;
+    if (edo_unlikely(cx->walk != EDO_WALK_POLL))
+        return recv_walk(self, cx);
+    if (edo_unlikely(cx->budget == 0 || future->state != EDO_STATE_FRESH))
+        return recv_poll(self, cx);
+    if (!edo_mpsc_ready(channel))
+        return await_one(self, cx);
+    if (!edo_fifo_pop_usual(&channel->fifo, self->message))
+        return receive_one(self, cx);
     edo_budget_spend(cx);
+    count(channel, 1);
     return EDO_READY;
 }
 

@@ -74,15 +74,42 @@ static int obtain(struct edo_mpsc_ *channel, struct edo_mpsc_waiter *waiter)
     return 0;
 }
 
-int edo_mpsc_try_send_(struct edo_mpsc_sender *tx, const void *message)
+/* The usual case, without a call: nobody holds the lock, there is a place, the message is of a usual size,
+ * and the receiver does not wait. False: nothing was sent, and the lock may be held. */
+static inline bool send_at_once(struct edo_mpsc_ *channel, const void *message, bool *locked)
 {
-    struct edo_mpsc_ *channel = (struct edo_mpsc_ *)tx;
-    edo_lock(&channel->lock);
+    *locked = edo_lock_now(&channel->lock);
+    if (edo_unlikely(!*locked || channel->receiver != NULL || channel->closed))
+        return false;
+    if (channel->bounded ? !edo_list_empty(&channel->waiting) || edo_mpsc_free(channel) == 0
+                         : edo_fifo_needs_block(&channel->fifo))
+        return false;
+    if (!edo_fifo_push_usual(&channel->fifo, message))
+        return false;
+    channel->reserved++;
+    edo_store(&channel->pushed, edo_load(&channel->pushed, relaxed) + 1, release);
+    edo_unlock(&channel->lock);
+    return true;
+}
+
+/* All cases. */
+__attribute__((noinline)) static int send(struct edo_mpsc_ *channel, const void *message,
+                                          bool locked)
+{
+    if (!locked)
+        edo_lock(&channel->lock);
     int error = reserve(channel, 1);
     struct edo_waker *claimed = error == 0 ? push(channel, message) : NULL;
     edo_unlock(&channel->lock);
     edo_waker_finish(claimed);
     return error;
+}
+
+int edo_mpsc_try_send_(struct edo_mpsc_sender *tx, const void *message)
+{
+    struct edo_mpsc_ *channel = (struct edo_mpsc_ *)tx;
+    bool locked;
+    return edo_likely(send_at_once(channel, message, &locked)) ? 0 : send(channel, message, locked);
 }
 
 /* Sends into the places that a poll obtains, if there is a message. -EAGAIN: it waits. */
@@ -124,11 +151,15 @@ static void give_up(struct edo_mpsc_ *channel, struct edo_mpsc_waiter *waiter)
     edo_waker_forget(forgotten);
 }
 
-/* Whatever edo_mpsc_send_poll finds. */
+/* Whatever edo_mpsc_send_poll finds. With the lock it has not waited. */
 __attribute__((noinline)) static enum edo_poll send_poll(struct edo_future *future,
-                                                         struct edo_context *cx)
+                                                         struct edo_context *cx, bool locked)
 {
     struct edo_mpsc_send *self = (struct edo_mpsc_send *)future;
+    if (locked && send(self->channel, self->message, true) == 0) {
+        edo_budget_spend(cx);
+        return EDO_READY;
+    }
     if (cx->walk == EDO_WALK_DROP)
         give_up(self->channel, &self->waiter);
     if (cx->walk != EDO_WALK_POLL)
@@ -142,15 +173,16 @@ __attribute__((noinline)) static enum edo_poll send_poll(struct edo_future *futu
     return EDO_READY;
 }
 
-/* The usual case first: it has not waited, and there is a place. */
+/* The usual case first, and the rest elsewhere: it has not waited, and there is a place. */
 enum edo_poll edo_mpsc_send_poll(struct edo_future *future, struct edo_context *cx)
 {
     struct edo_mpsc_send *self = (struct edo_mpsc_send *)future;
-    if (cx->walk != EDO_WALK_POLL || cx->budget == 0 || self->waiter.link.waker != NULL ||
-        edo_mpsc_try_send_((struct edo_mpsc_sender *)self->channel, self->message) < 0)
-        return send_poll(future, cx);
+    bool locked = false;
+    if (edo_unlikely(cx->walk != EDO_WALK_POLL || cx->budget == 0 ||
+                     self->waiter.link.waker != NULL) ||
+        !send_at_once(self->channel, self->message, &locked))
+        return send_poll(future, cx, locked);
     edo_budget_spend(cx);
-    self->output = 0;
     return EDO_READY;
 }
 

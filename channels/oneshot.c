@@ -183,17 +183,18 @@ __attribute__((noinline)) static enum edo_poll recv_poll(struct edo_future *futu
     return EDO_READY;
 }
 
-/* The usual case first, and the rest elsewhere: it has not waited, and finds the message, or its end. */
+/* The usual case first, without a call, and the rest elsewhere: it has not waited, and finds the message. */
 enum edo_poll edo_oneshot_recv_poll(struct edo_future *future, struct edo_context *cx)
 {
     struct edo_oneshot_recv *self = (struct edo_oneshot_recv *)future;
-    if (cx->walk != EDO_WALK_POLL || cx->budget == 0 || future->state != EDO_STATE_FRESH)
+    struct edo_oneshot_ *channel = self->channel;
+    if (edo_unlikely(cx->walk != EDO_WALK_POLL || cx->budget == 0 ||
+                     future->state != EDO_STATE_FRESH) ||
+        !(edo_oneshot_state_look(&channel->state) & EDO_ONESHOT_SENT) || channel->received ||
+        !edo_copy_usual(self->message, channel->message, channel->size))
         return recv_poll(future, cx);
-    int result = try_recv(self->channel, self->message);
-    if (result == -EAGAIN)
-        return recv_poll(future, cx);
+    channel->received = true;
     edo_budget_spend(cx);
-    self->output = result;
     return EDO_READY;
 }
 
@@ -234,6 +235,10 @@ void edo_oneshot_receiver_drop_(struct edo_oneshot_receiver *rx)
     if (rx == NULL)
         return;
     struct edo_oneshot_ *channel = (struct edo_oneshot_ *)rx;
+    if (edo_oneshot_state_look(&channel->state) & EDO_ONESHOT_TX_GONE && channel->received) {
+        edo_free(channel);
+        return;
+    }
     if (!(edo_oneshot_state_look(&channel->state) & EDO_ONESHOT_TX_GONE))
         edo_oneshot_close_(rx);
     /* If the message is there, it was there before this. */

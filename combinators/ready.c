@@ -1,17 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "ready.h"
 
-static enum edo_poll edo_ready_now_poll(struct edo_future *future, struct edo_context *cx)
-{
-    (void)future;
-    return cx->walk != EDO_WALK_POLL ? edo_walk_leaf(cx, "edo_ready_now") : EDO_READY;
-}
-
-struct edo_ready_now edo_ready_now(int output)
-{
-    return EDO_NEW_RETURNED(edo_ready_now, .output = output);
-}
-
 static enum edo_poll edo_pending_poll(struct edo_future *future, struct edo_context *cx)
 {
     (void)future;

@@ -20,11 +20,20 @@
 extern "C" {
 #endif
 
-/* edo_ready_now(output): ready at its first poll, with that output. (edo_ready is a connection's.) */
+/* edo_ready_now(output): ready at its first poll, with that output. (edo_ready is a connection's.) Inline, with
+ * its poll function: where it is polled as soon as it is made, nothing is left to be called. */
 struct edo_ready_now {
     EDO_FUTURE(int);
 };
-struct edo_ready_now edo_ready_now(int output);
+static inline enum edo_poll edo_ready_now_poll(struct edo_future *future, struct edo_context *cx)
+{
+    (void)future;
+    return cx->walk != EDO_WALK_POLL ? edo_walk_leaf(cx, "edo_ready_now") : EDO_READY;
+}
+static inline struct edo_ready_now edo_ready_now(int output)
+{
+    return EDO_NEW_RETURNED(edo_ready_now, .output = output);
+}
 
 /* edo_pending(): never ready, and wakes nobody. */
 struct edo_pending {

@@ -3,9 +3,11 @@
 #ifndef EDO_INTERNAL_COPY_H
 #define EDO_INTERNAL_COPY_H
 
+#include <stdbool.h>
 #include <string.h>
 
-static inline void edo_copy(void *to, const void *from, size_t size)
+/* Of one of those sizes; false: of another, and nothing is copied. */
+static inline bool edo_copy_usual(void *to, const void *from, size_t size)
 {
     /* Nothing is emitted: inlined where the compiler knows how large `to` is, it would warn of the cases
      * that the size excludes. */
@@ -13,17 +15,22 @@ static inline void edo_copy(void *to, const void *from, size_t size)
     switch (size) {
     case 4:
         memcpy(to, from, 4);
-        break;
+        return true;
     case 8:
         memcpy(to, from, 8);
-        break;
+        return true;
     case 16:
         memcpy(to, from, 16);
-        break;
+        return true;
     default:
-        memcpy(to, from, size);
-        break;
+        return false;
     }
+}
+
+static inline void edo_copy(void *to, const void *from, size_t size)
+{
+    if (!edo_copy_usual(to, from, size))
+        memcpy(to, from, size);
 }
 
 #endif

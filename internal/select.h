@@ -46,6 +46,9 @@ struct edo_select_ {
     uint16_t winner; /* index + 1; 0 is none yet, or one whose handler is not to run */
 };
 
+/* The struct lives in registers, and most of its passes in the flow of control, when nothing has its address. */
+#define EDO_SELECT_INLINE_ __attribute__((always_inline)) static inline
+
 static inline void edo_select_begin_(struct edo_select_ *s, bool biased)
 {
     *s = (struct edo_select_){.phase = EDO_SELECT_ARM_, .biased = biased};
@@ -60,9 +63,61 @@ static inline void edo_select_resume_(struct edo_select_ *s, bool biased, enum e
     *s = (struct edo_select_){.phase = phase, .biased = biased};
 }
 
+/* Every branch is off, and there is no OTHERWISE: the future panics. */
+void edo_select_none_(struct edo_future *future, struct edo_context *cx, const char *name,
+                      const char *file, int line);
+
+/* What follows a pass that was made. */
+EDO_SELECT_INLINE_ uint8_t edo_select_next_(struct edo_select_ *s, struct edo_future *future,
+                                            struct edo_context *cx, const char *name,
+                                            const char *file, int line)
+{
+    switch ((enum edo_select_phase_)s->phase) {
+    case EDO_SELECT_ARM_:
+    case EDO_SELECT_COUNT_:
+        s->count = s->index;
+        if (!s->biased && s->count > 1)
+            s->start = (uint16_t)((uint64_t)edo_context_random(cx) * s->count >> 32);
+        return EDO_SELECT_POLL_;
+    case EDO_SELECT_POLL_:
+        if (cx->panic.name != NULL)
+            return EDO_SELECT_SUSPEND_;
+        if (s->winner != 0)
+            return EDO_SELECT_RUN_;
+        if (!s->second && s->start > 0) {
+            s->second = true;
+            return EDO_SELECT_POLL_;
+        }
+        if (s->waiting > 0)
+            return EDO_SELECT_SUSPEND_;
+        if (s->otherwise)
+            return EDO_SELECT_OTHERWISE_;
+        edo_select_none_(future, cx, name, file, line);
+        return EDO_SELECT_SUSPEND_;
+    case EDO_SELECT_RUN_:
+        return s->winner != 0 ? EDO_SELECT_LEAVE_ : EDO_SELECT_SUSPEND_;
+    case EDO_SELECT_DROP_:
+        return EDO_SELECT_DROPPED_;
+    case EDO_SELECT_TRACE_:
+        return EDO_SELECT_SUSPEND_;
+    default:
+        return EDO_SELECT_LEAVE_;
+    }
+}
+
 /* Before each pass, and after the last: true when there is another, or something to be done. */
-bool edo_select_turn_(struct edo_select_ *s, struct edo_future *future, struct edo_context *cx,
-                      const char *name, const char *file, int line);
+EDO_SELECT_INLINE_ bool edo_select_turn_(struct edo_select_ *s, struct edo_future *future,
+                                         struct edo_context *cx, const char *name, const char *file,
+                                         int line)
+{
+    if (s->begun)
+        s->phase = edo_select_next_(s, future, cx, name, file, line);
+    else if (s->phase == EDO_SELECT_TRACE_)
+        edo_trace(cx, name, file, line);
+    s->begun = true;
+    s->index = 0;
+    return s->phase != EDO_SELECT_LEAVE_;
+}
 
 /* The mark is of the last SELECT that borrowed the future; it means nothing to one that owns it. */
 static inline bool edo_select_on_(const struct edo_future *branch, bool borrowed)
@@ -89,24 +144,34 @@ static inline void edo_select_borrow_(struct edo_select_ *s, struct edo_future *
 }
 
 /* Polls the branch, if it is on: true when it is ready. */
-bool edo_select_poll_(struct edo_select_ *s, struct edo_future *branch, bool borrowed,
-                      struct edo_context *cx);
+EDO_SELECT_INLINE_ bool edo_select_poll_(struct edo_select_ *s, struct edo_future *branch,
+                                         bool borrowed, struct edo_context *cx)
+{
+    if (cx->panic.name != NULL || !edo_select_on_(branch, borrowed))
+        return false;
+    if (edo_future_poll(branch, cx) == EDO_READY)
+        return true;
+    s->waiting++;
+    return false;
+}
 
-/* A visit in any other pass that may have something to do with the branch, or after the winner. */
-void edo_select_act_(struct edo_select_ *s, struct edo_future *branch, bool borrowed,
+/* A visit in any other pass that may have something to do with the branch, or after the winner. False: no
+ * handler is to run any more. */
+bool edo_select_act_(uint8_t phase, struct edo_future *branch, bool borrowed,
                      struct edo_context *cx);
 
 /* One visit in any pass but arming: true when the branch became ready just now. */
-static inline bool edo_select_visit_(struct edo_select_ *s, struct edo_future *branch,
-                                     bool borrowed, struct edo_context *cx)
+EDO_SELECT_INLINE_ bool edo_select_visit_(struct edo_select_ *s, struct edo_future *branch,
+                                          bool borrowed, struct edo_context *cx)
 {
     uint16_t index = s->index++;
     /* Not a branch of the other half. */
     if (s->phase == EDO_SELECT_POLL_ && s->winner == 0)
         return s->second == (index < s->start) && edo_select_poll_(s, branch, borrowed, cx);
     /* Not the winner, nor those below it, which were dropped when it had been polled. */
-    if (s->phase != EDO_SELECT_RUN_ || index + 1 < s->winner)
-        edo_select_act_(s, branch, borrowed, cx);
+    if ((s->phase != EDO_SELECT_RUN_ || index + 1 < s->winner) &&
+        !edo_select_act_(s->phase, branch, borrowed, cx))
+        s->winner = 0;
     return false;
 }
 

@@ -62,6 +62,32 @@ enum edo_next_ { EDO_NEXT_GO_, EDO_NEXT_SUSPEND_, EDO_NEXT_LEAVE_, EDO_NEXT_STOP
             return edo_pending_;        \
     } while (0)
 
+/* What stands between two awaits is reached in a poll only. Said to the compiler, it leaves out of functions
+ * that it has inlined what they do in other walks. */
+static inline void edo_only_polls_(const struct edo_context *cx)
+{
+    if (cx->walk != EDO_WALK_POLL)
+        __builtin_unreachable();
+}
+
+/* The first poll of a future that was made just now: the compiler knows which it is, where it is not made by
+ * a call, and calls its function directly, or inlines it. */
+__attribute__((always_inline)) static inline enum edo_poll edo_await_first_(
+    struct edo_future *child, struct edo_context *cx)
+{
+    edo_only_polls_(cx);
+    return edo_future_done(child) ? EDO_READY : edo_future_poll(child, cx);
+}
+
+/* An await of what was made just now: what comes after the first poll is where the later ones resume. */
+#define EDO_AWAIT_MADE_(child)                        \
+    self->future_.state = __LINE__;                   \
+    if (edo_await_first_((child), cx) == EDO_PENDING) \
+        return edo_pending_;                          \
+    if (false)                                        \
+    case EDO_RESUME_(__LINE__):                       \
+        EDO_STEP_(edo_await_((child), cx, edo_name_, __FILE__, __LINE__))
+
 /* One await: the first arrival falls into the label where the later ones resume. */
 #define EDO_AWAIT_HERE_(child)      \
     self->future_.state = __LINE__; \
@@ -124,6 +150,32 @@ static inline void edo_join_mark_(struct edo_future *future, struct edo_future *
     }
 }
 
+/* The first pass of a JOIN, branch by branch: of a future that was made just now the compiler knows which it
+ * is, and calls its function directly, or not at all. A mark that is there is of a JOIN before it. */
+static inline size_t edo_join_begin_(struct edo_future *future)
+{
+    future->pin &= ~EDO_PIN_MARKED_;
+    return 0;
+}
+
+/* Polls one, unless it is done; how many wait: one or none. */
+__attribute__((always_inline)) static inline size_t edo_join_one_(struct edo_future *future,
+                                                                  struct edo_future *branch,
+                                                                  edo_poll_fn *poll,
+                                                                  struct edo_context *cx)
+{
+    edo_only_polls_(cx);
+    if (edo_future_done(branch) || __builtin_expect(cx->panic.name != NULL, 0))
+        return 0;
+    edo_join_mark_(future, branch, cx);
+    return edo_future_poll_by_(branch, poll, cx) == EDO_PENDING;
+}
+
+static inline bool edo_join_goes_on_(size_t waiting, const struct edo_context *cx)
+{
+    return waiting == 0 && cx->panic.name == NULL;
+}
+
 /* TRY_JOIN: passes over the branches, from `start` to the last, then from the first to `start`; then the
  * end of it. */
 struct edo_joining_ {
@@ -175,6 +227,9 @@ enum edo_next_ edo_race_(struct edo_future *const *branches, size_t count, size_
     _Static_assert(sizeof branches_ >= sizeof branches_[0] &&                     \
                        sizeof branches_ <= 64 * sizeof branches_[0],              \
                    "one to 64 futures")
+#define EDO_JOIN_ONE_(branch) \
+    (waiting_ += edo_join_one_(&self->future_, &(branch)->future_, polls_[at_++], cx))
+#define EDO_POLL_OF_(branch) (branch)->future_.poll
 #define EDO_TRY_JOIN_ONE_(branch)                           \
     (edo_joining_poll_(&joining_, &(branch)->future_, cx)   \
          ? edo_joining_output_(&joining_, (branch)->output) \

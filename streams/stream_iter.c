@@ -1,23 +1,34 @@
 /* SPDX-License-Identifier: MIT */
 #include "stream_iter.h"
 
-#include <string.h>
+#include "../internal/copy.h"
 
-static enum edo_poll iter_poll(struct edo_future *future, struct edo_context *cx)
+/* No poll, or one that gives no item. */
+__attribute__((noinline)) static enum edo_poll iter_none(struct edo_stream_iter *self,
+                                                         struct edo_context *cx)
 {
-    struct edo_stream_iter *self = (struct edo_stream_iter *)future;
     if (cx->walk != EDO_WALK_POLL)
         return edo_walk_leaf(cx, "edo_stream_iter");
     if (self->left == 0)
         return edo_stream_end(&self->stream_, 0);
-    if (edo_budget_spent(cx))
-        return EDO_PENDING;
+    edo_budget_spent(cx);
+    return EDO_PENDING;
+}
+
+static enum edo_poll iter_poll(struct edo_future *future, struct edo_context *cx)
+{
+    struct edo_stream_iter *self = (struct edo_stream_iter *)future;
+    if (__builtin_expect(cx->walk != EDO_WALK_POLL || self->left == 0 || cx->budget == 0, 0))
+        return iter_none(self, cx);
     edo_budget_spend(cx);
-    memcpy(self->stream_.item, self->items, self->size);
+    const char *item = self->items;
     self->items += self->stride;
     if (self->left != SIZE_MAX)
         self->left--;
-    return edo_stream_item(&self->stream_);
+    self->stream_.output = EDO_STREAM_ITEM;
+    /* Last, so that a call of memcpy keeps nothing in registers. */
+    edo_copy(self->stream_.item, item, self->size);
+    return EDO_READY;
 }
 
 static struct edo_size_hint iter_size_hint(const struct edo_stream *stream)

@@ -255,6 +255,32 @@ Test(future, await_ref_polls_what_was_made_before_and_only_until_it_is_done)
     bench_end(&bench);
 }
 
+struct given_what_is_done {
+    FUTURE(int);
+    struct leaf_log log;
+    struct leaf first, second;
+};
+
+ASYNC(given_what_is_done)
+{
+    ASYNC_BEGIN;
+    AWAIT(self->first, LEAF(&self->log, 1, 7));
+    AWAIT(self->second, self->first);
+    RETURN(self->second.output);
+    ASYNC_END;
+}
+
+Test(future, await_of_what_is_done_takes_its_output_without_a_poll)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    struct given_what_is_done future = NEW(given_what_is_done);
+    cr_assert_eq(RUN(future), 2);
+    cr_assert_eq(future.output, 7);
+    cr_assert_eq(future.log.polls, 2);
+    bench_end(&bench);
+}
+
 Test(future, an_exported_future_is_used_from_another_file)
 {
     struct bench bench;

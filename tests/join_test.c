@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "combinators/ready.h"
 #include "poll_harness.h"
 
 struct joining {
@@ -271,6 +272,53 @@ Test(join, a_branch_that_uses_up_the_budget_does_not_starve_the_others)
         cr_assert_eq(POLL(crowded), EDO_PENDING);
         cr_assert_eq(crowded.l[0].turns, 11);
         DROP_IT(crowded);
+        bench_end(&bench);
+    }
+}
+
+struct in_place {
+    FUTURE(int);
+    struct leaf_log logs[3];
+    struct edo_ready_now ready;
+    struct leaf l[3];
+    int round;
+};
+
+/* The compiler knows each branch: the first pass polls as the later ones do. */
+ASYNC(in_place)
+{
+    ASYNC_BEGIN;
+    for (; self->round < 3; self->round++) {
+        self->l[0] = LEAF(&self->logs[0], 0, 1);
+        self->ready = edo_ready_now(10);
+        self->l[1] = LEAF(&self->logs[1], self->round, 100);
+        self->l[2] = LEAF(&self->logs[2], 1, 1000);
+        JOIN(&self->l[0], &self->ready, &self->l[1], &self->l[2]);
+        self->output +=
+            self->l[0].output + self->ready.output + self->l[1].output + self->l[2].output;
+    }
+    ASYNC_END;
+}
+
+Test(join, what_is_made_beside_it_is_polled_like_any_other)
+{
+    /* Dropped after each number of polls, and then not at all. */
+    for (int polls = 0; polls < 6; polls++) {
+        struct bench bench;
+        bench_begin(&bench);
+        struct in_place future = NEW(in_place);
+        bool done = false;
+        for (int i = 0; i < polls && !done; i++)
+            done = POLL(future) == EDO_READY;
+        cr_assert_eq(done, polls >= 5);
+        DROP_IT(future);
+        for (int i = 0; i < 3; i++)
+            cr_assert_eq(future.logs[i].polled_after_ready, 0);
+        cr_assert_eq(future.logs[0].drops, 0);
+        cr_assert_eq(future.logs[1].drops, polls >= 2 && polls <= 4);
+        cr_assert_eq(future.logs[2].drops, polls >= 1 && polls <= 3);
+        if (done)
+            cr_assert_eq(future.output, 3 * 1111);
         bench_end(&bench);
     }
 }
