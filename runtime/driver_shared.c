@@ -105,11 +105,13 @@ static void run_notes(struct edo_note *note)
     }
 }
 
-/* `turn` is held. Acquires what was pushed. */
-static void take_notes(struct edo_driver *driver)
+/* `turn` is held. Acquires what was pushed. Whether there were any. */
+static bool take_notes(struct edo_driver *driver)
 {
-    if (edo_load(&driver->notes, relaxed) != NULL)
-        run_notes(edo_exchange(&driver->notes, NULL, acquire));
+    if (edo_load(&driver->notes, relaxed) == NULL)
+        return false;
+    run_notes(edo_exchange(&driver->notes, NULL, acquire));
+    return true;
 }
 
 bool edo_driver_submit(struct edo_driver *driver, struct edo_note *note)
@@ -192,7 +194,9 @@ static void sleep_on_event(struct edo_driver *driver, uint64_t when)
 void edo_driver_sleep(struct edo_driver *driver, uint64_t limit)
 {
     take_turn(driver, true);
-    take_notes(driver);
+    /* What they have woken may be this worker's. */
+    if (take_notes(driver))
+        limit = 0;
     uint64_t now = edo_driver_now(driver), when = wake_at(driver, now, limit);
     if (driver->watched > 0 || edo_load(&driver->requests, relaxed) > 0)
         sleep_in_loop(driver, now, when);
