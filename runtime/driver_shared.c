@@ -39,7 +39,9 @@ struct edo_driver *edo_driver_here(void)
 
 void edo_driver_wake(struct edo_driver *driver)
 {
-    uint32_t old = edo_exchange(&driver->sleeping, WOKEN, seq_cst);
+    /* Releases what was done before. Against the sleeper's own exchange it needs no more: one of two read-modify-writes
+     * comes after the other, and sees it. */
+    uint32_t old = edo_exchange(&driver->sleeping, WOKEN, release);
     if (old == WAITING)
         edo_event_set(&driver->event);
     if (old != SLEEPING)
@@ -119,7 +121,7 @@ bool edo_driver_submit(struct edo_driver *driver, struct edo_note *note)
     struct edo_note *head = edo_load(&driver->notes, relaxed);
     do {
         if (head == CLOSED)
-            return (void)edo_load(&driver->notes, acquire), false;
+            return false;
         note->next = head;
     } while (!edo_cas_weak(&driver->notes, &head, note, seq_cst, relaxed));
     uint32_t sleeping = edo_load(&driver->sleeping, seq_cst);
@@ -266,7 +268,8 @@ void edo_driver_orphan_shared(struct edo_driver *driver)
     edo_unlock(&driver->signal);
     edo_unlock(&driver->wheel_lock);
     driver->closing = true;
-    struct edo_note *notes = edo_exchange(&driver->notes, CLOSED, acq_rel);
+    /* Acquires what was pushed. It releases nothing: who finds it closed has nothing more to do with the loop. */
+    struct edo_note *notes = edo_exchange(&driver->notes, CLOSED, acquire);
     edo_registration_orphan_all(&driver->registrations);
     run_notes(notes);
     fire(driver, UINT64_MAX, true);
