@@ -77,7 +77,7 @@ MODEL(driver_timer_armed_with_a_loop)
 }
 
 /* The second is earlier than the first, or not. */
-MODEL(driver_timer_armed_by_two, .bound = 2)
+MODEL(driver_timer_armed_by_two, .slow = true, .bound = 3)
 {
     driver = driver_new();
     struct sleeper *first = begin(sleeps, 1, 1), *second = begin(sleeps, 2, 2);
