@@ -159,6 +159,73 @@ MODEL(driver_registration_closed_under_a_read, .slow = true, .bound = 2, .tries 
     model_assert(closings == 1);
 }
 
+/* Closed by the waker that its event wakes, in the midst of the turn: the loop is had once more. */
+struct closer {
+    struct edo_waker waker;
+    struct edo_registration *r;
+    char event;
+};
+
+static void closer_wake(struct edo_waker *waker)
+{
+    struct closer *self = (struct closer *)waker;
+    edo_registration_close(self->r);
+    model_signal(&self->event);
+}
+
+static struct edo_waker *closer_clone(struct edo_waker *waker)
+{
+    return waker;
+}
+
+static void closer_drop(struct edo_waker *waker)
+{
+    (void)waker;
+}
+
+static const struct edo_waker_ops closer_ops = {closer_wake, closer_clone, closer_drop, NULL, NULL};
+
+static void waits_for_closer(void *arg)
+{
+    struct closer *closer = arg;
+    struct edo_registration *r = closer->r;
+    struct edo_io_waiter *waiter = model_new(sizeof *waiter);
+    driver_enter(driver);
+    if (edo_registration_wait(r, waiter, EDO_READABLE, &closer->waker) == 0)
+        model_wait(&closer->event);
+    else
+        edo_registration_close(r);
+    edo_registration_forget(r, waiter);
+    sets(1);
+}
+
+MODEL(driver_registration_closed_in_its_event, .bound = 3, .tries = true)
+{
+    struct edo_registration *r = start();
+    struct closer *closer = model_new(sizeof *closer);
+    *closer = (struct closer){.waker = {&closer_ops}, .r = r};
+    edo_fetch_or(&readable, EDO_READABLE, seq_cst);
+    model_thread(waits_for_closer, closer);
+    works_until(1);
+    end(false);
+    model_assert(closings == 1);
+}
+
+/* The same, as another owner closes it. */
+MODEL(driver_registration_closed_in_its_event_too, .slow = true, .bound = 3, .tries = true)
+{
+    struct edo_registration *r = start();
+    edo_registration_keep(r);
+    struct closer *closer = model_new(sizeof *closer);
+    *closer = (struct closer){.waker = {&closer_ops}, .r = r};
+    edo_fetch_or(&readable, EDO_READABLE, seq_cst);
+    model_thread(waits_for_closer, closer);
+    model_thread(closes, r);
+    works_until(3);
+    end(false);
+    model_assert(closings == 1);
+}
+
 /* Dropped while the event comes. */
 static void drops(void *arg)
 {
