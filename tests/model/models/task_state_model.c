@@ -27,14 +27,14 @@ static void let_go(struct word *word, uint32_t given)
         edo_free(word);
 }
 
-/* As a worker does it. True: it is complete. */
+/* As a worker does it. True: it is complete, having heard all that; -1: never. */
 static bool poll_once(struct word *word, int end_at)
 {
     uint32_t state = edo_task_state_begin(&word->state);
     word->polls++;
     word->heard = edo_load(&word->said, relaxed);
     word->cancelled = state & EDO_TASK_ABORTED;
-    return word->cancelled || word->heard == end_at;
+    return word->cancelled || (word->heard & end_at) == end_at;
 }
 
 static void poll(struct word *word)
