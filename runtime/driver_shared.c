@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* What is different in a driver that several threads have to do with: the driver of a worker.
  *
- * `sleeping` is the worker's sleep: AWAKE, SLEEPING in its loop, WAITING on an event, or WOKEN, a wake that the next sleep finds. Who wants it
- * awake exchanges WOKEN in, and signals when it slept. Whoever leaves something for it to see (a note, a
- * timer that is earlier than those it sleeps for) does that first and looks at `sleeping` then; the worker
- * writes SLEEPING first, and looks for what was left then; sequentially consistent, so one of them sees the
- * other. The signal is sent under a lock, which keeps the loop from being closed meanwhile.
+ * `sleeping` is the worker's sleep: AWAKE, SLEEPING in its loop, WAITING on an event, or WOKEN, a wake that the next
+ * sleep finds. Who wants it awake exchanges WOKEN in, and signals when it slept. The signal is sent under a lock, which
+ * keeps the loop from being closed meanwhile.
+ *
+ * Who leaves a note pushes it first and looks at `sleeping` then; the worker writes SLEEPING first and looks at the
+ * notes then. These four are sequentially consistent, so one of the two sees the other; it does not matter that
+ * exchanges of weaker orders come in between, since no value is trusted that one of them has left: after WOKEN or AWAKE
+ * the worker looks again. Who arms a timer has the lock of the wheel, under which the worker writes what it sleeps for
+ * before it sleeps: the timer is seen by it, or it is woken.
  */
 #include "../internal/waiter.h"
 #include "driver.h"
