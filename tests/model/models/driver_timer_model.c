@@ -151,6 +151,17 @@ MODEL(driver_timer_dropped)
     driver_free(driver);
 }
 
+/* Two are due at once: between the wakes, when the lock is let go, the other is dropped. */
+MODEL(driver_timer_dropped_as_another_fires, .slow = true, .bound = 3)
+{
+    driver = driver_new();
+    struct sleeper *first = begin(sleeps, 1, 1), *second = begin(drops, 0, 2);
+    works_until(3);
+    none_is_kept(first);
+    none_is_kept(second);
+    driver_free(driver);
+}
+
 /* The watch fires what the worker has armed, who comes to it as well: one of the two does. */
 static void looks(void *arg)
 {
