@@ -92,8 +92,7 @@ struct edo_waker_ops {
      * it, for as long as the future is linked. It is woken in two halves. claim() while the future
      * is linked, or a clone is kept, perhaps under a lock: it takes no lock, waits for nobody, and
      * runs nobody's code. It returns NULL when nothing is left to do, or what is to be given to
-     * finish(), without the lock, when the future and its task may be gone. Neither blocks, also not
-     * by way of edo_block_in_place: others may have been claimed before it. Any thread. */
+     * finish(), without the lock, when the future and its task may be gone. Any thread. */
     struct edo_waker *(*claim)(struct edo_waker *waker);
     void (*finish)(struct edo_waker *claimed);
 };

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* What is different in a driver that several threads have to do with: the driver of a worker.
  *
- * `sleeping` is the worker's sleep: AWAKE, SLEEPING in its loop, WAITING on an event, or WOKEN, a wake that the next sleep finds. Who wants it
- * awake exchanges WOKEN in, and signals when it slept. Whoever leaves something for it to see (a note, a
- * timer that is earlier than those it sleeps for) does that first and looks at `sleeping` then; the worker
- * writes SLEEPING first, and looks for what was left then; sequentially consistent, so one of them sees the
- * other. The signal is sent under a lock, which keeps the loop from being closed meanwhile.
+ * `sleeping` is the worker's sleep: AWAKE, SLEEPING in its loop, WAITING on an event, or WOKEN, a wake that the next
+ * sleep finds. Who wants it awake exchanges WOKEN in, and signals when it slept. The signal is sent under a lock, which
+ * keeps the loop from being closed meanwhile.
+ *
+ * Who leaves a note pushes it first and looks at `sleeping` then; the worker writes SLEEPING first and looks at the
+ * notes then. These four are sequentially consistent, so one of the two sees the other; it does not matter that
+ * exchanges of weaker orders come in between, since no value is trusted that one of them has left: after WOKEN or AWAKE
+ * the worker looks again. Who arms a timer has the lock of the wheel, under which the worker writes what it sleeps for
+ * before it sleeps: the timer is seen by it, or it is woken.
  */
 #include "../internal/waiter.h"
 #include "driver.h"
@@ -39,7 +43,9 @@ struct edo_driver *edo_driver_here(void)
 
 void edo_driver_wake(struct edo_driver *driver)
 {
-    uint32_t old = edo_exchange(&driver->sleeping, WOKEN, seq_cst);
+    /* Releases what was done before. Against the sleeper's own exchange it needs no more: one of two read-modify-writes
+     * comes after the other, and sees it. */
+    uint32_t old = edo_exchange(&driver->sleeping, WOKEN, release);
     if (old == WAITING)
         edo_event_set(&driver->event);
     if (old != SLEEPING)
@@ -105,11 +111,13 @@ static void run_notes(struct edo_note *note)
     }
 }
 
-/* `turn` is held. Acquires what was pushed. */
-static void take_notes(struct edo_driver *driver)
+/* `turn` is held. Acquires what was pushed. Whether there were any. */
+static bool take_notes(struct edo_driver *driver)
 {
-    if (edo_load(&driver->notes, relaxed) != NULL)
-        run_notes(edo_exchange(&driver->notes, NULL, acquire));
+    if (edo_load(&driver->notes, relaxed) == NULL)
+        return false;
+    run_notes(edo_exchange(&driver->notes, NULL, acquire));
+    return true;
 }
 
 bool edo_driver_submit(struct edo_driver *driver, struct edo_note *note)
@@ -117,7 +125,7 @@ bool edo_driver_submit(struct edo_driver *driver, struct edo_note *note)
     struct edo_note *head = edo_load(&driver->notes, relaxed);
     do {
         if (head == CLOSED)
-            return (void)edo_load(&driver->notes, acquire), false;
+            return false;
         note->next = head;
     } while (!edo_cas_weak(&driver->notes, &head, note, seq_cst, relaxed));
     uint32_t sleeping = edo_load(&driver->sleeping, seq_cst);
@@ -192,7 +200,9 @@ static void sleep_on_event(struct edo_driver *driver, uint64_t when)
 void edo_driver_sleep(struct edo_driver *driver, uint64_t limit)
 {
     take_turn(driver, true);
-    take_notes(driver);
+    /* What they have woken may be this worker's. */
+    if (take_notes(driver))
+        limit = 0;
     uint64_t now = edo_driver_now(driver), when = wake_at(driver, now, limit);
     if (driver->watched > 0 || edo_load(&driver->requests, relaxed) > 0)
         sleep_in_loop(driver, now, when);
@@ -262,7 +272,8 @@ void edo_driver_orphan_shared(struct edo_driver *driver)
     edo_unlock(&driver->signal);
     edo_unlock(&driver->wheel_lock);
     driver->closing = true;
-    struct edo_note *notes = edo_exchange(&driver->notes, CLOSED, acq_rel);
+    /* Acquires what was pushed. It releases nothing: who finds it closed has nothing more to do with the loop. */
+    struct edo_note *notes = edo_exchange(&driver->notes, CLOSED, acquire);
     edo_registration_orphan_all(&driver->registrations);
     run_notes(notes);
     fire(driver, UINT64_MAX, true);

@@ -52,19 +52,32 @@ static void dump_own(struct edo_runtime *runtime, FILE *file)
     }
 }
 
-static int dump_current(struct edo_handle *handle, FILE *file)
+/* Nobody runs it: it is this thread's for a moment, and whoever wants to run or to end it waits for `look`
+ * (runtime.c). */
+static int look_and_dump(struct edo_handle *handle, FILE *file)
 {
     struct edo_thread *nobody = NULL;
-    bool mine = edo_handle_mine(handle);
+    int error = UV_EBUSY;
+    edo_lock(&handle->look);
     /* Acquires what the thread that ran it last left behind. */
-    if (!mine && !edo_cas(&handle->owner, &nobody, &edo_thread, acquire, relaxed))
-        return UV_EBUSY;
-    int error = handle->runtime != NULL ? 0 : EDO_ESHUTDOWN;
-    if (error == 0)
-        dump_own(handle->runtime, file);
-    if (!mine)
+    if (edo_cas(&handle->owner, &nobody, &edo_thread, acquire, relaxed)) {
+        error = handle->runtime != NULL ? 0 : EDO_ESHUTDOWN;
+        if (error == 0)
+            dump_own(handle->runtime, file);
         edo_store(&handle->owner, NULL, release);
+    }
+    edo_unlock(&handle->look);
     return error;
+}
+
+static int dump_current(struct edo_handle *handle, FILE *file)
+{
+    if (!edo_handle_mine(handle))
+        return look_and_dump(handle, file);
+    if (handle->runtime == NULL)
+        return EDO_ESHUTDOWN;
+    dump_own(handle->runtime, file);
+    return 0;
 }
 
 /* ---- The multi-thread runtime ---- */

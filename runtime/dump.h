@@ -26,7 +26,8 @@ extern "C" {
  * are but counted, in a last line. Tasks of local sets and blocking work are not shown.
  *
  * The runtime goes on meanwhile: no worker is stopped, but that a task which is just being looked at is polled when
- * that is over. Where the runtime is dropped meanwhile, its end may wait for the dump, and happen on this thread.
+ * that is over. Where the runtime is dropped meanwhile, its end may wait for the dump, and happen on this thread;
+ * a current-thread runtime that is to be run meanwhile waits likewise.
  * Returns 0; UV_ENOMEM; EDO_ESHUTDOWN: the runtime is gone; UV_EBUSY: another thread runs this
  * current-thread runtime (call it there: from a task). Any thread, also from a task of the runtime. */
 int edo_handle_dump(struct edo_handle *handle, FILE *file);

@@ -20,6 +20,7 @@ struct edo_handle *edo_handle_new(const struct edo_builder *builder)
     EDO_COUNT(RUNTIMES, 1);
     edo_init(&handle->refs, 1);
     edo_lock_init(&handle->lock);
+    edo_lock_init(&handle->look);
     edo_list_init(&handle->waiters);
     static _Atomic(uint64_t) last;
     handle->id = edo_fetch_add(&last, 1, relaxed) + 1;
@@ -55,6 +56,7 @@ void edo_handle_unref(struct edo_handle *handle, int64_t n)
         edo_pool_free(handle->pool);
     edo_blocking_pool_free(handle->blocking);
     edo_lock_destroy(&handle->lock);
+    edo_lock_destroy(&handle->look);
     edo_free(handle);
 }
 

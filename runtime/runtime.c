@@ -194,6 +194,20 @@ int edo_handle_block_on_(struct edo_handle *handle, struct edo_future *future)
     return error;
 }
 
+/* This thread runs it from now on. False: another does. Acquires what the last one left behind. */
+static bool own(struct edo_handle *handle)
+{
+    struct edo_thread *nobody = NULL;
+    if (edo_cas(&handle->owner, &nobody, &edo_thread, acquire, relaxed))
+        return true;
+    /* Who only looks at it is through when `look` can be had. */
+    nobody = NULL;
+    edo_lock(&handle->look);
+    bool taken = edo_cas(&handle->owner, &nobody, &edo_thread, acquire, relaxed);
+    edo_unlock(&handle->look);
+    return taken;
+}
+
 int edo_block_on_(struct edo_runtime *runtime, struct edo_future *future)
 {
     struct edo_handle *handle = runtime->handle;
@@ -201,9 +215,7 @@ int edo_block_on_(struct edo_runtime *runtime, struct edo_future *future)
         return edo_handle_block_on_(handle, future);
     if (edo_thread.running != NULL)
         return refuse(future, EDO_ENESTED);
-    /* Acquire: what the thread that ran it last left behind. */
-    struct edo_thread *nobody = NULL;
-    if (!edo_cas(&handle->owner, &nobody, &edo_thread, acquire, relaxed))
+    if (!own(handle))
         return refuse(future, UV_EBUSY);
     struct edo_thread outer = edo_thread;
     edo_thread = (struct edo_thread){.current = handle, .local = outer.local, .running = handle};
@@ -231,11 +243,9 @@ static void end_current(struct edo_runtime *runtime, uint64_t deadline)
     struct edo_handle *handle = runtime->handle;
     struct edo_thread outer = edo_thread;
     edo_assert(outer.running == NULL && (outer.task == NULL || outer.task->home != handle));
-    /* Relaxed: this is the last use of the runtime, and the caller has ordered all others before it,
-     * as before any free. */
-    struct edo_thread *owner = NULL;
-    if (!edo_cas(&handle->owner, &owner, &edo_thread, relaxed, relaxed))
-        edo_assert(owner == &edo_thread && runtime->driver->attached);
+    /* The caller has ordered all uses of the runtime before this, its last; a look at it, by a handle, he has not. */
+    bool mine = edo_handle_mine(handle) ? runtime->driver->attached : own(handle);
+    edo_assert(mine);
     edo_thread = (struct edo_thread){.current = handle, .running = handle};
     edo_drop_all(runtime);
     edo_blocking_pool_close(handle->blocking);
@@ -251,7 +261,8 @@ static void end_current(struct edo_runtime *runtime, uint64_t deadline)
         edo_handle_hook(handle, handle->hooks.on_thread_stop);
     edo_thread = outer;
     handle->runtime = NULL;
-    edo_store(&handle->owner, NULL, relaxed); /* nobody takes over from here */
+    /* Nobody runs it any more; but who looks finds it gone. */
+    edo_store(&handle->owner, NULL, release);
     int64_t spare = handle->own.spare;
     edo_free(runtime);
     edo_handle_unref(handle, spare + 1);

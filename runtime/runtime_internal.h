@@ -52,8 +52,8 @@ struct edo_handle {
     /* References: handles, tasks, the runtime. The runtime takes them in batches (`spare`), so that
      * a task born and freed on the owner's thread costs no atomic operation here. */
     _Atomic(int64_t) refs;
-    /* &edo_thread of the thread that runs the runtime; NULL when none does. Written by that thread;
-     * relaxed: a thread asks only whether it is itself. */
+    /* &edo_thread of the thread that runs the runtime, or looks at it (dump.c); NULL when none does. Written by
+     * that thread; relaxed: a thread asks only whether it is itself. */
     _Atomic(struct edo_thread *) owner;
     /* Tasks woken or spawned by other threads: a Treiber stack that is only pushed to and taken
      * whole, so there is no ABA. INJECT_CLOSED when the runtime has shut down. */
@@ -63,6 +63,7 @@ struct edo_handle {
      * one of them sees the other. */
     atomic_bool parked;
     struct edo_lock lock;               /* guards `async` against closing */
+    struct edo_lock look;               /* held by who looks at a runtime that nobody runs */
     uv_async_t *async;                  /* NULL when closed */
     struct edo_runtime *runtime;        /* owner's thread; NULL when gone */
     struct edo_blocking_pool *blocking; /* blocking_pool.h; lives as long as this */

@@ -75,22 +75,30 @@ static void pooled_wake(struct edo_waker *waker)
         edo_worker_schedule(task->home->pool, task, false);
 }
 
-/* On its own workers no reference is needed: the runtime does not end as long as this one runs. */
+/* Whether the runtime does not end as long as this thread is where it is: on a worker, or in the poll of a task that has
+ * handed the worker on (edo_block_in_place), maybe just now, between two wakes. */
+static bool holds_up_the_end(const struct edo_handle *home)
+{
+    const struct edo_task *polled = edo_thread.task;
+    return edo_worker_mine(home->pool) ||
+           (polled != NULL && polled->home == home && !edo_task_is_blocking(polled));
+}
+
+/* Where the runtime does not end no reference is needed. */
 static struct edo_waker *pooled_claim(struct edo_waker *waker)
 {
     struct edo_task *task = (struct edo_task *)waker;
     if (woken_by_itself(task))
         return NULL;
-    bool mine = edo_worker_mine(task->home->pool);
+    bool mine = holds_up_the_end(task->home);
     return edo_task_state_schedule(&task->state, !mine) ? waker : NULL;
 }
 
 static void pooled_finish(struct edo_waker *claimed)
 {
     struct edo_task *task = (struct edo_task *)claimed;
-    struct edo_pool *pool = task->home->pool;
-    bool mine = edo_worker_mine(pool);
-    edo_worker_schedule(pool, task, false);
+    bool mine = holds_up_the_end(task->home);
+    edo_worker_schedule(task->home->pool, task, false);
     if (!mine)
         edo_task_release(task, EDO_TASK_REF);
 }

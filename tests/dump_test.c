@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* What a runtime tells of itself: dumps, names, figures. */
 #include <criterion/criterion.h>
+#include <pthread.h>
 #include <semaphore.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "internal/park.h"
 #include "io_helpers.h"
@@ -214,6 +216,84 @@ Test(dump, counts_those_that_have_not_waited_yet)
     edo_runtime_drop(runtime);
     sem_destroy(&entered);
     sem_destroy(&open);
+}
+
+/* A dump that takes its time: it posts `begun` when it has something to write. */
+struct slow_dump {
+    struct edo_handle *handle;
+    sem_t begun;
+    int error;
+};
+
+static ssize_t write_slowly(void *cookie, const char *text, size_t size)
+{
+    (void)text;
+    sem_post(&((struct slow_dump *)cookie)->begun);
+    struct timespec moment = {.tv_nsec = 2000000};
+    nanosleep(&moment, NULL);
+    return (ssize_t)size;
+}
+
+static void *dumps_slowly(void *arg)
+{
+    struct slow_dump *self = arg;
+    FILE *file = fopencookie(self, "w", (cookie_io_functions_t){.write = write_slowly});
+    setvbuf(file, NULL, _IONBF, 0);
+    self->error = edo_handle_dump(self->handle, file);
+    fclose(file);
+    return NULL;
+}
+
+struct spawns_outer {
+    FUTURE(void);
+    struct edo_notify *notify;
+    struct edo_yield_now yield;
+};
+
+ASYNC(spawns_outer)
+{
+    ASYNC_BEGIN;
+    edo_task_detach(SPAWN(NEW(outer, .notify = self->notify)));
+    AWAIT(self->yield, edo_yield_now());
+    ASYNC_END;
+}
+
+/* Between two runs of a current-thread runtime another thread looks at it; the next run, and its end, wait for that. */
+static void while_dumped(bool drop)
+{
+    struct edo_runtime *runtime;
+    struct edo_notify notify;
+    edo_notify_init(&notify);
+    cr_assert_eq(edo_runtime_new(&runtime), 0);
+    struct spawns_outer root = NEW(spawns_outer, .notify = &notify);
+    cr_assert_eq(edo_block_on(runtime, &root), 0);
+    struct slow_dump dump = {.handle = edo_handle_clone(edo_runtime_handle(runtime))};
+    sem_init(&dump.begun, 0, 0);
+    pthread_t thread;
+    pthread_create(&thread, NULL, dumps_slowly, &dump);
+    while (sem_wait(&dump.begun) != 0)
+        ;
+    if (!drop) {
+        struct edo_yield_now turn = edo_yield_now();
+        cr_assert_eq(edo_block_on(runtime, &turn), 0);
+        pthread_join(thread, NULL);
+    }
+    edo_runtime_drop(runtime);
+    if (drop)
+        pthread_join(thread, NULL);
+    cr_assert_eq(dump.error, 0);
+    edo_handle_drop(dump.handle);
+    edo_notify_destroy(&notify);
+}
+
+Test(dump, by_another_thread_is_waited_for_by_the_next_run)
+{
+    while_dumped(false);
+}
+
+Test(dump, by_another_thread_is_waited_for_by_the_end)
+{
+    while_dumped(true);
 }
 
 /* ---- Names ---- */

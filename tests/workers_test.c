@@ -1195,3 +1195,101 @@ Test(workers, without_memory_or_descriptors_there_is_no_runtime_and_nothing_is_l
         check_baseline(&start);
     }
 }
+
+/* ---- A waker that blocks in place between two wakes ---- */
+
+struct blocks_in_wake {
+    struct edo_waker waker;
+    sem_t gone;
+    int error;
+};
+
+static void until_gone(void *arg)
+{
+    wait_for(&((struct blocks_in_wake *)arg)->gone);
+}
+
+static void blocking_in_wake(struct edo_waker *waker)
+{
+    struct blocks_in_wake *self = (struct blocks_in_wake *)waker;
+    self->error = edo_block_in_place(until_gone, self);
+}
+
+static struct edo_waker *same_waker(struct edo_waker *waker)
+{
+    return waker;
+}
+
+static void no_waker(struct edo_waker *waker)
+{
+    (void)waker;
+}
+
+struct posts_gone {
+    FUTURE(void);
+    sem_t *semaphore;
+};
+
+ASYNC(posts_gone)
+{
+    ASYNC_BEGIN;
+    sem_post(self->semaphore);
+    ASYNC_END;
+}
+
+struct waits_notified {
+    FUTURE(int);
+    struct edo_notify *notify;
+    struct edo_notified wait;
+};
+
+ASYNC(waits_notified)
+{
+    ASYNC_BEGIN;
+    AWAIT(self->wait, edo_notified(self->notify));
+    RETURN(5);
+    ASYNC_END;
+}
+
+struct wakes_both {
+    FUTURE(int);
+    struct edo_notify *notify;
+    struct blocks_in_wake *blocker;
+    struct edo_yield_now yield;
+};
+
+ASYNC(wakes_both)
+{
+    ASYNC_BEGIN;
+    edo_task_detach(SPAWN(NEW(waits_notified, .notify = self->notify)));
+    AWAIT(self->yield, edo_yield_now());
+    AWAIT(self->yield, edo_yield_now());
+    edo_task_detach(SPAWN(NEW(posts_gone, .semaphore = &self->blocker->gone)));
+    edo_notify_waiters(self->notify);
+    RETURN(0);
+    ASYNC_END;
+}
+
+/* What it wakes afterwards it has claimed as a worker, which it is no more. */
+Test(workers, a_waker_that_blocks_in_place_leaves_the_next_whole)
+{
+    static const struct edo_waker_ops ops = {blocking_in_wake, same_waker, no_waker, NULL, NULL};
+    struct edo_runtime *runtime = multi(1);
+    struct blocks_in_wake blocker = {.waker = {&ops}};
+    struct edo_notify notify;
+    edo_notify_init(&notify);
+    sem_init(&blocker.gone, 0, 0);
+    struct edo_notified first = edo_notified(&notify);
+    struct edo_context cx;
+    edo_context_init(&cx, &blocker.waker);
+    cr_assert_eq(edo_future_poll(&first.future_, &cx), EDO_PENDING);
+    JOIN_HANDLE(int)
+    task = SPAWN_ON(edo_runtime_handle(runtime),
+                    NEW(wakes_both, .notify = &notify, .blocker = &blocker));
+    struct edo_join join = edo_join(task, NULL);
+    cr_assert_eq(edo_block_on(runtime, &join), 0);
+    cr_assert_eq(blocker.error, 0);
+    cr_assert_eq(edo_future_poll(&first.future_, &cx), EDO_READY);
+    edo_runtime_drop(runtime);
+    edo_notify_destroy(&notify);
+}

@@ -72,6 +72,25 @@ MODEL(mpsc_bounded)
     end();
 }
 
+/* As many at once as there are. */
+MODEL(mpsc_received_at_once)
+{
+    begin(2);
+    executor_of_thread(0);
+    model_thread(sends_two, NULL);
+    int *messages = model_new(2 * sizeof *messages), count = 0;
+    while (count < 2) {
+        struct edo_mpsc_recv_many *future =
+            ON_HEAP(edo_mpsc_recv_many(rx, messages + count, (size_t)(2 - count)));
+        executor_run(executors[0], &future->future_);
+        model_assert(future->output > 0);
+        count += (int)future->output;
+    }
+    model_assert(messages[0] == 1 && messages[1] == 2);
+    edo_mpsc_receiver_drop(rx);
+    end();
+}
+
 /* A place came free, or the message, between the look and the wait of both sides. */
 static void sends_one(void *thread)
 {

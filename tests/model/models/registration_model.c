@@ -152,7 +152,7 @@ MODEL(registration_closed_under_a_read, .slow = true, .bound = 2, .tries = true,
 }
 
 /* Dropped while the event comes. */
-MODEL(registration_read_is_dropped, .slow = true, .bound = 2, .tries = true)
+MODEL(registration_read_is_dropped, .slow = true, .bound = 3, .tries = true)
 {
     struct edo_registration *r = start();
     struct reads read = EDO_NEW(reads, .r = r);
@@ -178,7 +178,7 @@ static void reads_to_the_end(void *arg)
     edo_registration_close(r);
 }
 
-MODEL(registration_outlives_its_runtime, .slow = true, .bound = 2, .tries = true)
+MODEL(registration_outlives_its_runtime, .slow = true, .bound = 3, .tries = true)
 {
     model_thread(reads_to_the_end, start());
     edo_runtime_drop(runtime);
@@ -188,7 +188,7 @@ MODEL(registration_outlives_its_runtime, .slow = true, .bound = 2, .tries = true
 }
 
 /* Given back while it is watched by a worker that sleeps: its duplicate is, and it is closed. */
-MODEL(registration_is_given_back, .slow = true, .bound = 2, .tries = true, .outcomes = "0 1")
+MODEL(registration_is_given_back, .slow = true, .bound = 3, .tries = true, .outcomes = "0 1")
 {
     struct edo_registration *r = start();
     struct reads read = EDO_NEW(reads, .r = r);

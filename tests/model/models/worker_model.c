@@ -266,14 +266,14 @@ static void sleeps(void *arg)
 }
 
 /* Armed on a worker's wheel by another thread: the worker, asleep, is woken for it. */
-MODEL(worker_timer_from_elsewhere, .bound = 2, .slow = true)
+MODEL(worker_timer_from_elsewhere, .bound = 3, .slow = true)
 {
     struct edo_handle *handle = start(1);
     sleeps(edo_handle_clone(handle));
     edo_runtime_drop(runtime);
 }
 
-MODEL(worker_timer_orphaned, .bound = 2, .slow = true)
+MODEL(worker_timer_orphaned, .bound = 3, .slow = true)
 {
     struct edo_handle *handle = start(1);
     model_thread(sleeps, edo_handle_clone(handle));
@@ -292,7 +292,7 @@ static void begins_to_sleep(void *arg)
     edo_handle_drop(handle);
 }
 
-MODEL(worker_timer_dropped, .bound = 2, .slow = true)
+MODEL(worker_timer_dropped, .bound = 3, .slow = true)
 {
     struct edo_handle *handle = start(1);
     begins_to_sleep(edo_handle_clone(handle));
