@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: MIT */
+/* The workers of a multi-thread runtime and what they share, without the rest: worker.c and pool.c are compiled here
+ * once more, on drivers that only sleep and are woken. So a model has their static functions to call, and few steps.
+ * The atomic operations are those of the library, for the coverage and for the mutants. */
+#include "tests/model/model.h"
+
+/* No reason here why nobody may sleep for ever. */
+#undef EDO_WATCH_ROUNDS
+#define EDO_WATCH_ROUNDS 2
+
+/* Ours. */
+#define edo_driver_new_shared   bed_new
+#define edo_driver_free         bed_free
+#define edo_driver_close        bed_close
+#define edo_driver_sleep        bed_sleep
+#define edo_driver_turn         bed_turn
+#define edo_driver_wake         bed_wake
+#define edo_handle_start_thread bed_start_thread
+#define edo_task_cancel         bed_cancel
+/* The copies'. */
+#define edo_worker_run      copy_worker_run
+#define edo_worker_schedule copy_worker_schedule
+#define edo_pool_new        copy_pool_new
+#define edo_pool_free       copy_pool_free
+#define edo_pool_close      copy_pool_close
+#define edo_pool_enter      copy_pool_enter
+#define edo_pool_leave      copy_pool_leave
+#define edo_pool_wake       copy_pool_wake
+#define edo_pool_adopt      copy_pool_adopt
+
+#include "runtime/pool.c"
+#include "runtime/worker.c"
+
+/* ---- A driver: sleeps until it is woken, or has been since it slept last ---- */
+
+struct bed {
+    _Atomic(bool) woken;
+    struct edo_task *brings; /* ready when its loop turns next */
+    char event;
+};
+
+static struct bed *bed_of(struct edo_driver *driver)
+{
+    return (struct bed *)(void *)driver;
+}
+
+int bed_new(struct edo_handle *handle, struct edo_driver **driver)
+{
+    (void)handle;
+    *driver = model_new(sizeof(struct bed));
+    return 0;
+}
+
+void bed_free(struct edo_driver *driver)
+{
+    (void)driver;
+}
+
+void bed_close(struct edo_driver *driver, uint64_t deadline)
+{
+    (void)driver;
+    (void)deadline;
+}
+
+void bed_turn(struct edo_driver *driver, bool sleep)
+{
+    (void)sleep;
+    struct edo_task *task = bed_of(driver)->brings;
+    bed_of(driver)->brings = NULL;
+    if (task != NULL)
+        edo_worker_schedule(edo_thread.worker->pool, task, false);
+}
+
+/* No time passes, so the limit is not reached. */
+void bed_sleep(struct edo_driver *driver, uint64_t limit)
+{
+    model_assert(limit > 0);
+    if (bed_of(driver)->brings == NULL)
+        model_wait(&bed_of(driver)->event);
+    edo_exchange(&bed_of(driver)->woken, false, acquire);
+    bed_turn(driver, false);
+}
+
+void bed_wake(struct edo_driver *driver)
+{
+    edo_exchange(&bed_of(driver)->woken, true, release);
+    model_signal(&bed_of(driver)->event);
+}
+
+/* ---- A pool ---- */
+
+/* `taken` is plain: who takes a task twice, or sees it before it was made, races. */
+struct item {
+    struct edo_task task;
+    int made, taken;
+};
+
+static struct edo_pool *pool;
+static struct item items[6];
+static bool threads; /* the workers have threads of their own */
+static int before, cancelled;
+
+int bed_start_thread(struct edo_handle *handle, struct edo_thread_id *id, void *(*run)(void *),
+                     void *arg)
+{
+    (void)handle;
+    return threads ? edo_thread_start(id, NULL, run, arg) : 0;
+}
+
+void bed_cancel(struct edo_task *task)
+{
+    struct edo_worker *worker = task->born;
+    model_assert(before == 1);
+    edo_lock(&worker->lock);
+    edo_list_remove(&task->owned);
+    edo_unlock(&worker->lock);
+    cancelled++;
+}
+
+static void begin(uint32_t workers)
+{
+    struct edo_handle *handle = edo_handle_new(&(const struct edo_builder){.rng_seed = 1});
+    model_assert(handle != NULL && edo_pool_new(handle, workers) == 0);
+    pool = handle->pool;
+    handle->pool = NULL;
+    /* The watch looks when a model says so. */
+    pool->look_at = UINT64_MAX;
+}
+
+static void end_all(void)
+{
+    model_join_all();
+    struct edo_handle *handle = pool->handle;
+    for (uint32_t i = 0; i < pool->count && !threads; i++)
+        edo_handle_drop(handle);
+    edo_pool_free(pool);
+    edo_handle_drop(handle);
+}
+
+static struct edo_worker *be(uint32_t i)
+{
+    struct edo_worker *worker = &pool->workers[i];
+    edo_thread = (struct edo_thread){.worker = worker};
+    return worker;
+}
+
+static void make(int i)
+{
+    items[i].made = 1;
+    edo_worker_schedule(pool, &items[i].task, false);
+}
+
+static void make_one(void *i)
+{
+    make((int)(intptr_t)i);
+}
+
+static void take_item(struct edo_task *task)
+{
+    struct item *item = (struct item *)task;
+    model_assert(item->made && !item->taken);
+    item->taken = 1;
+}
+
+static void all_taken(int count)
+{
+    model_join_all();
+    for (int i = 0; i < count; i++)
+        model_assert(items[i].taken == 1);
+}
+
+/* As edo_worker_run does, up to the poll. */
+static void find_one(struct edo_worker *worker)
+{
+    struct edo_task *task = NULL;
+    while (task == NULL) {
+        task = next_task(worker);
+        if (task == NULL && (task = search(worker)) == NULL)
+            task = park(worker);
+    }
+    stop_searching(worker);
+    worker->tick++;
+    take_item(task);
+}
+
+/* ---- What all look at, and the sleep ---- */
+
+static void finds(void *i)
+{
+    find_one(be((uint32_t)(intptr_t)i));
+}
+
+MODEL(pool_pushed)
+{
+    begin(1);
+    model_thread(finds, 0);
+    make(0);
+    all_taken(1);
+    end_all();
+}
+
+static void finds_two(void *i)
+{
+    struct edo_worker *worker = be((uint32_t)(intptr_t)i);
+    find_one(worker);
+    find_one(worker);
+}
+
+MODEL(pool_pushed_by_two, .bound = 3)
+{
+    begin(1);
+    model_thread(finds_two, 0);
+    model_thread(make_one, (void *)1);
+    make(0);
+    all_taken(2);
+    end_all();
+}
+
+/* They sleep at first; each finds one, and looks no further: it is in a long poll. Who is woken wakes the next. */
+static void sleeps(uint32_t i)
+{
+    edo_idle_sleep(&pool->idle, i, false);
+}
+
+static void is_woken_and_finds(void *i)
+{
+    struct edo_worker *worker = be((uint32_t)(intptr_t)i);
+    edo_driver_sleep(worker->driver, UINT64_MAX);
+    model_assert(!edo_idle_sleeps(&pool->idle, worker->index));
+    worker->searching = true;
+    find_one(worker);
+}
+
+MODEL(pool_two_woken, .bound = 3)
+{
+    begin(2);
+    sleeps(0);
+    sleeps(1);
+    model_thread(is_woken_and_finds, (void *)0);
+    model_thread(is_woken_and_finds, (void *)1);
+    make(0);
+    make(1);
+    all_taken(2);
+    end_all();
+}
+
+/* The one that searches has just found something: another is pushed, and whoever pushes relies on it. */
+static void stops(void *i)
+{
+    struct edo_worker *worker = be((uint32_t)(intptr_t)i);
+    worker->searching = true;
+    stop_searching(worker);
+}
+
+static void watched_by(int32_t i)
+{
+    edo_store(&pool->watch, i, relaxed);
+}
+
+MODEL(pool_pushed_as_the_last_stops)
+{
+    begin(2);
+    sleeps(1);
+    watched_by(1);
+    model_assert(edo_idle_search(&pool->idle));
+    model_thread(stops, (void *)0);
+    make(0);
+    model_join_all();
+    model_assert(!edo_idle_sleeps(&pool->idle, 1));
+    end_all();
+}
+
+/* ---- The watch: when nobody has been awake for long, who has it gives it up, and sleeps without an end ---- */
+
+static bool gave_up;
+
+static void begin_watched(void)
+{
+    begin(2);
+    sleeps(1);
+    watched_by(1);
+}
+
+static void gives_up(void *arg)
+{
+    (void)arg;
+    gave_up = give_watch_up(be(1));
+}
+
+/* One worker is in a long poll now: the other is to have the watch, or is on its way to it. */
+static void someone_watches(void)
+{
+    model_join_all();
+    model_assert(edo_load(&pool->watch, relaxed) == (gave_up ? -1 : 1));
+    model_assert(!gave_up || !edo_idle_sleeps(&pool->idle, 1));
+    end_all();
+}
+
+/* Its own loop has woken the one. */
+static void is_woken_by_its_loop(void)
+{
+    struct edo_worker *worker = be(0);
+    items[0].made = 1;
+    bed_of(worker->driver)->brings = &items[0].task;
+    find_one(worker);
+}
+
+MODEL(pool_watch_given_up_as_one_wakes)
+{
+    begin_watched();
+    model_thread(gives_up, NULL);
+    is_woken_by_its_loop();
+    someone_watches();
+}
+
+/* It slept, and was taken. */
+static void is_taken(void)
+{
+    struct edo_worker *worker = be(0);
+    edo_driver_sleep(worker->driver, UINT64_MAX);
+    worker->searching = !edo_idle_rise(&pool->idle, 0);
+    find_one(worker);
+}
+
+static void takes(void *arg)
+{
+    (void)arg;
+    is_taken();
+}
+
+MODEL(pool_watch_given_up_as_one_is_woken)
+{
+    begin_watched();
+    sleeps(0);
+    model_thread(gives_up, NULL);
+    model_thread(takes, NULL);
+    make(0);
+    someone_watches();
+}
+
+/* Who has it wakes as the other falls asleep: either sees the other. */
+static void is_woken_with_the_watch(void *arg)
+{
+    (void)arg;
+    struct edo_worker *worker = be(1);
+    items[1].made = 1;
+    bed_of(worker->driver)->brings = &items[1].task;
+    find_one(worker);
+}
+
+static void falls_asleep(void *arg)
+{
+    (void)arg;
+    finds((void *)0);
+}
