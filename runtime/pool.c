@@ -27,7 +27,7 @@ void edo_pool_wake(struct edo_pool *pool)
 
 static void stop(struct edo_pool *pool)
 {
-    edo_store(&pool->closing, true, seq_cst);
+    edo_store(&pool->closing, true, release);
     for (uint32_t i = 0; i < pool->count; i++)
         edo_driver_wake(pool->workers[i].driver);
 }

@@ -352,7 +352,7 @@ static struct edo_task *park(struct edo_worker *worker)
     edo_handle_hook(pool->handle, pool->handle->hooks.on_thread_park);
     struct edo_task *task = NULL;
     bool watch = take_watch(worker);
-    for (uint32_t quiet = 0; !edo_load(&pool->closing, acquire);) {
+    for (uint32_t quiet = 0; !edo_load(&pool->closing, relaxed);) {
         uint64_t limit = watch ? until_look(pool) : UINT64_MAX;
         if (limit > 0)
             task = doze(worker, limit);
@@ -384,7 +384,7 @@ void edo_worker_run(struct edo_worker *worker)
     edo_context_init(&cx, NULL);
     cx.random = next_random(worker);
     begin_busy(worker);
-    while (edo_thread.worker == worker && !edo_load(&pool->closing, relaxed)) {
+    while (edo_thread.worker == worker && !edo_load(&pool->closing, acquire)) {
         struct edo_task *task = next_task(worker);
         if (task == NULL && (task = search(worker)) == NULL)
             task = park(worker);

@@ -17,6 +17,8 @@
 #define edo_driver_wake         bed_wake
 #define edo_handle_start_thread bed_start_thread
 #define edo_task_cancel         bed_cancel
+#define edo_blocking_pool_close bed_close_blocking
+#define edo_blocking_pool_wait  bed_wait_blocking
 /* The copies'. */
 #define edo_worker_run      copy_worker_run
 #define edo_worker_schedule copy_worker_schedule
@@ -105,6 +107,18 @@ int bed_start_thread(struct edo_handle *handle, struct edo_thread_id *id, void *
 {
     (void)handle;
     return threads ? edo_thread_start(id, NULL, run, arg) : 0;
+}
+
+void bed_close_blocking(struct edo_blocking_pool *blocking)
+{
+    (void)blocking;
+}
+
+bool bed_wait_blocking(struct edo_blocking_pool *blocking, uint64_t deadline)
+{
+    (void)blocking;
+    (void)deadline;
+    return true;
 }
 
 void bed_cancel(struct edo_task *task)
@@ -338,18 +352,145 @@ MODEL(pool_watch_given_up_as_one_is_woken)
     someone_watches();
 }
 
-/* Who has it wakes as the other falls asleep: either sees the other. */
-static void is_woken_with_the_watch(void *arg)
-{
-    (void)arg;
-    struct edo_worker *worker = be(1);
-    items[1].made = 1;
-    bed_of(worker->driver)->brings = &items[1].task;
-    find_one(worker);
-}
-
+/* Who has it wakes as the other falls asleep: that one takes it, or is told to. */
 static void falls_asleep(void *arg)
 {
     (void)arg;
-    finds((void *)0);
+    sleeps(0);
+    take_watch(be(0));
+}
+
+MODEL(pool_watch_left_as_one_falls_asleep)
+{
+    begin(2);
+    model_thread(falls_asleep, NULL);
+    struct edo_worker *worker = be(1);
+    items[0].made = 1;
+    bed_of(worker->driver)->brings = &items[0].task;
+    find_one(worker);
+    model_join_all();
+    model_assert(edo_load(&pool->watch, relaxed) == 0 || !edo_idle_sleeps(&pool->idle, 0));
+    end_all();
+}
+
+/* One at a time has it, and `look_at`. */
+static void has_watch(void *i)
+{
+    struct edo_worker *worker = be((uint32_t)(intptr_t)i);
+    if (take_watch(worker)) {
+        pool->look_at++;
+        leave_watch(pool);
+    }
+}
+
+MODEL(pool_watch_taken_by_two)
+{
+    begin(2);
+    model_thread(has_watch, (void *)0);
+    has_watch((void *)1);
+    end_all();
+}
+
+/* What a stuck worker has pushed, and what it pushes meanwhile, is run by the watch or by itself; once. */
+static void looks_after(void *arg)
+{
+    (void)arg;
+    struct edo_worker *worker = be(1);
+    for (struct edo_task *task = look_after(worker); task != NULL; task = take_own(worker))
+        take_item(task);
+}
+
+static void begin_stuck(void)
+{
+    begin(2);
+    sleeps(1);
+    watched_by(1);
+    edo_store(&pool->workers[0].seen, 0, relaxed);
+}
+
+static void take_rest(struct edo_worker *worker, int count)
+{
+    for (struct edo_task *task; (task = take_own(worker)) != NULL;)
+        take_item(task);
+    all_taken(count);
+    end_all();
+}
+
+MODEL(pool_stuck_with_one)
+{
+    begin_stuck();
+    struct edo_worker *worker = be(0);
+    model_thread(looks_after, NULL);
+    make(0);
+    take_rest(worker, 1);
+}
+
+MODEL(pool_stuck_with_two)
+{
+    begin_stuck();
+    struct edo_worker *worker = be(0);
+    model_thread(looks_after, NULL);
+    make(0);
+    make(1);
+    take_rest(worker, 2);
+}
+
+/* ---- The end ---- */
+
+/* What was done before is seen by what ends with it, whether the worker sleeps or is awake throughout. */
+MODEL(pool_closed)
+{
+    threads = true;
+    begin(1);
+    struct edo_worker *worker = &pool->workers[0];
+    edo_lock(&worker->lock);
+    items[0].task.born = worker;
+    edo_list_push_back(&worker->tasks, &items[0].task.owned);
+    edo_unlock(&worker->lock);
+    before = 1;
+    edo_pool_close(pool, UINT64_MAX);
+    model_assert(cancelled == 1);
+    end_all();
+}
+
+/* The last to leave sees what all did. */
+static void leaves(void *i)
+{
+    be((uint32_t)(intptr_t)i)->own.spare++;
+    edo_pool_leave(pool);
+}
+
+MODEL(pool_left_by_two)
+{
+    begin(2);
+    model_thread(leaves, (void *)0);
+    leaves((void *)1);
+    model_join_all();
+    struct edo_handle *handle = pool->handle;
+    model_assert(edo_load(&handle->refs, relaxed) == 1);
+    edo_pool_free(pool);
+    edo_handle_drop(handle);
+}
+
+/* Spawned from elsewhere meanwhile: refused, or dropped with the others. */
+static bool adopted;
+
+static void adopts(void *arg)
+{
+    (void)arg;
+    before = 1;
+    adopted = edo_pool_adopt(pool, &items[0].task);
+}
+
+MODEL(pool_adopts_as_it_is_closed, .outcomes = "0 1")
+{
+    begin(1);
+    model_thread(adopts, NULL);
+    stop(pool);
+    be(0);
+    edo_pool_leave(pool);
+    model_join_all();
+    model_assert(cancelled == adopted);
+    model_outcome(adopted);
+    end_all();
 }
