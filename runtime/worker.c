@@ -258,15 +258,15 @@ static void turn(struct edo_worker *worker)
 
 /* ---- The watch ---- */
 
-/* Sequentially consistent, as giving it up is: whoever wakes or falls asleep, or has found work, writes the word of
- * idle.h and looks at the watch then; whoever gives it up writes the watch and looks at that word. One of them sees
- * the other. Acquires `look_at`. */
+/* The look is sequentially consistent, as giving it up is: whoever wakes or falls asleep, or has found work, writes the
+ * word of idle.h and looks at the watch then; whoever gives it up writes the watch and looks at that word. One of them
+ * sees the other. Taking it acquires `look_at`, no more: who overlooks that it is taken wakes one too many. */
 static bool take_watch(struct edo_worker *worker)
 {
     struct edo_pool *pool = worker->pool;
     int32_t nobody = -1;
     return edo_load(&pool->watch, seq_cst) < 0 && pool->count > 1 &&
-           edo_cas(&pool->watch, &nobody, (int32_t)worker->index, seq_cst, relaxed);
+           edo_cas(&pool->watch, &nobody, (int32_t)worker->index, acquire, relaxed);
 }
 
 static void leave_watch(struct edo_pool *pool)

@@ -37,7 +37,8 @@
 
 struct bed {
     _Atomic(bool) woken;
-    struct edo_task *brings; /* ready when its loop turns next */
+    _Atomic(struct edo_task *) brings; /* ready when its loop turns next */
+    bool late;
     char event;
 };
 
@@ -67,18 +68,39 @@ void bed_close(struct edo_driver *driver, uint64_t deadline)
 void bed_turn(struct edo_driver *driver, bool sleep)
 {
     (void)sleep;
-    struct edo_task *task = bed_of(driver)->brings;
-    bed_of(driver)->brings = NULL;
+    struct edo_task *task = edo_exchange(&bed_of(driver)->brings, NULL, acquire);
     if (task != NULL)
         edo_worker_schedule(edo_thread.worker->pool, task, false);
 }
 
-/* No time passes, so the limit is not reached. */
+/* Whether time passes: then a limit may be reached at any moment, `naps` times, and after that when a worker is
+ * stuck; then always. */
+static bool timed;
+static int naps;
+static char stuck;
+
+static void sleep_for(struct bed *bed, uint64_t limit)
+{
+    if (limit == UINT64_MAX || !timed) {
+        model_wait(&bed->event);
+        return;
+    }
+    if (naps > 0 && model_wait_timed(&bed->event))
+        return;
+    if (naps > 0) {
+        naps--;
+    } else if (!bed->late) {
+        model_wait(&stuck);
+        bed->late = true;
+    }
+    model_set_now(model_now() + limit);
+}
+
 void bed_sleep(struct edo_driver *driver, uint64_t limit)
 {
     model_assert(limit > 0);
-    if (bed_of(driver)->brings == NULL)
-        model_wait(&bed_of(driver)->event);
+    if (edo_load(&bed_of(driver)->brings, relaxed) == NULL)
+        sleep_for(bed_of(driver), limit);
     edo_exchange(&bed_of(driver)->woken, false, acquire);
     bed_turn(driver, false);
 }
@@ -184,7 +206,7 @@ static void all_taken(int count)
 }
 
 /* As edo_worker_run does, up to the poll. */
-static void find_one(struct edo_worker *worker)
+static struct item *find_one(struct edo_worker *worker)
 {
     struct edo_task *task = NULL;
     while (task == NULL) {
@@ -195,6 +217,7 @@ static void find_one(struct edo_worker *worker)
     stop_searching(worker);
     worker->tick++;
     take_item(task);
+    return (struct item *)task;
 }
 
 /* ---- What all look at, and the sleep ---- */
@@ -315,7 +338,7 @@ static void is_woken_by_its_loop(void)
 {
     struct edo_worker *worker = be(0);
     items[0].made = 1;
-    bed_of(worker->driver)->brings = &items[0].task;
+    edo_store(&bed_of(worker->driver)->brings, &items[0].task, release);
     find_one(worker);
 }
 
@@ -366,7 +389,7 @@ MODEL(pool_watch_left_as_one_falls_asleep)
     model_thread(falls_asleep, NULL);
     struct edo_worker *worker = be(1);
     items[0].made = 1;
-    bed_of(worker->driver)->brings = &items[0].task;
+    edo_store(&bed_of(worker->driver)->brings, &items[0].task, release);
     find_one(worker);
     model_join_all();
     model_assert(edo_load(&pool->watch, relaxed) == 0 || !edo_idle_sleeps(&pool->idle, 0));
@@ -433,6 +456,47 @@ MODEL(pool_stuck_with_two)
     make(0);
     make(1);
     take_rest(worker, 2);
+}
+
+/* A worker's loop wakes one, whose poll makes another, and does not end before that has run: as the first worker is
+ * stuck, the second runs it, or the other way round when that has stolen the first. */
+static char ran;
+
+static void runs_one(void *i)
+{
+    struct edo_worker *worker = be((uint32_t)(intptr_t)i);
+    if (find_one(worker) == &items[1]) {
+        model_signal(&ran);
+        return;
+    }
+    make(1);
+    model_signal(&stuck);
+    model_wait(&ran);
+}
+
+static void rescue(int patience)
+{
+    begin(2);
+    timed = true;
+    naps = patience;
+    pool->look_at = model_now();
+    items[0].made = 1;
+    edo_store(&bed_of(pool->workers[0].driver)->brings, &items[0].task, release);
+    model_thread(runs_one, (void *)1);
+    runs_one((void *)0);
+    all_taken(2);
+    end_all();
+}
+
+MODEL(pool_rescued, .bound = 3)
+{
+    rescue(0);
+}
+
+/* There is time for the watch to be given up, and to be taken again. */
+MODEL(pool_rescued_late, .bound = 3)
+{
+    rescue(1);
 }
 
 /* ---- The end ---- */
