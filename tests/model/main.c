@@ -47,11 +47,9 @@ static int compare_sites(const void *a, const void *b)
     return order != 0 ? order : strcmp(s->text, t->text);
 }
 
-/* "./io/../runtime/x.h" is "runtime/x.h". */
+/* "io/../runtime/x.h" is "runtime/x.h". */
 static const char *plain_path(const char *path)
 {
-    if (strncmp(path, "./", 2) == 0)
-        path += 2;
     char *plain = strdup(path), *up;
     if (plain == NULL)
         abort();
