@@ -8,6 +8,7 @@
 struct command {
     struct search search; /* as the arguments say; each model's begins as a copy */
     uint64_t random;      /* --random */
+    const char *file;     /* --file */
     bool mode_given, mutants, outcomes, list, verbose, named;
 };
 extern struct command command;

@@ -6,6 +6,7 @@
  * No order is changed in the source: an operation's record holds it, and the checker reads it there
  * (atomics.h).
  */
+#include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -137,6 +138,8 @@ int mutants_run(const struct model **models, int count, bool named)
         for (int m = 0; m < table.model_count; m++)
             hits += table.results[m].hits[i];
         if (!command_is_library(places[i]) || hits == 0)
+            continue;
+        if (command.file != NULL && fnmatch(command.file, places[i]->file, 0) != 0)
             continue;
         total += add(table.mutants + total, (uint32_t)i, places[i], false);
         if (places[i]->op == MODEL_CAS || places[i]->op == MODEL_CAS_WEAK)
