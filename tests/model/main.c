@@ -48,10 +48,10 @@ static int compare_sites(const void *a, const void *b)
     return order != 0 ? order : strcmp(s->text, t->text);
 }
 
-/* "io/../runtime/x.h" is "runtime/x.h". */
+/* "io/../runtime/x.h" is "runtime/x.h", and so is "./runtime/x.h", as the models include it. */
 static const char *plain_path(const char *path)
 {
-    char *plain = strdup(path), *up;
+    char *plain = strdup(strncmp(path, "./", 2) == 0 ? path + 2 : path), *up;
     if (plain == NULL)
         abort();
     while ((up = strstr(plain, "/../")) != NULL) {
