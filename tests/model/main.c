@@ -10,7 +10,7 @@
  *     --replay R     one execution, with its trace; the status is 1 when it fails
  *     --seconds N    gives up on a model after N seconds (300)
  *     --mutants      weakens each memory order of the library by a step (mutants.c)
- *     --file P       with --mutants: those in files that match, as 'runtime/driver*'
+ *     --file P       with --mutants: those in files that match, as 'runtime/@(driver|time)*'
  *     --random N     N random programs by every search (random.c); --seed S begins with another
  *     --outcomes     prints the outcomes of each model
  *     --list         names the models

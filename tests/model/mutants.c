@@ -139,7 +139,7 @@ int mutants_run(const struct model **models, int count, bool named)
             hits += table.results[m].hits[i];
         if (!command_is_library(places[i]) || hits == 0)
             continue;
-        if (command.file != NULL && fnmatch(command.file, places[i]->file, 0) != 0)
+        if (command.file != NULL && fnmatch(command.file, places[i]->file, FNM_EXTMATCH) != 0)
             continue;
         total += add(table.mutants + total, (uint32_t)i, places[i], false);
         if (places[i]->op == MODEL_CAS || places[i]->op == MODEL_CAS_WEAK)
