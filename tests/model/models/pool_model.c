@@ -30,6 +30,7 @@
 #define edo_pool_wake       copy_pool_wake
 #define edo_pool_adopt      copy_pool_adopt
 
+#include "runtime/metrics.h"
 #include "runtime/pool.c"
 #include "runtime/worker.c"
 
@@ -160,7 +161,8 @@ static void begin(uint32_t workers)
     pool = handle->pool;
     handle->pool = NULL;
     /* The watch looks when a model says so. */
-    pool->look_at = UINT64_MAX;
+    if (!threads)
+        pool->look_at = UINT64_MAX;
 }
 
 static void end_all(void)
@@ -305,6 +307,79 @@ MODEL(pool_pushed_as_the_last_stops)
     model_join_all();
     model_assert(!edo_idle_sleeps(&pool->idle, 1));
     end_all();
+}
+
+/* Two search: who is not the last leaves it to the other, who stops or falls asleep. */
+static void searches_in_vain(void *i)
+{
+    struct edo_worker *worker = be((uint32_t)(intptr_t)i);
+    if (edo_idle_sleep(&pool->idle, worker->index, true))
+        look_once_more(pool);
+}
+
+static void pushed_as_two_search(void (*other)(void *))
+{
+    begin(3);
+    sleeps(2);
+    watched_by(2);
+    model_assert(edo_idle_search(&pool->idle) && edo_idle_search(&pool->idle));
+    model_thread(stops, (void *)0);
+    model_thread(other, (void *)1);
+    make(0);
+    model_join_all();
+    model_assert(pool->idle.count == (other == stops ? 0 : 1));
+    end_all();
+}
+
+MODEL(pool_pushed_as_two_stop)
+{
+    pushed_as_two_search(stops);
+}
+
+MODEL(pool_pushed_as_one_stops_and_one_sleeps)
+{
+    pushed_as_two_search(searches_in_vain);
+}
+
+/* ---- Own work, and thieves ---- */
+
+static void takes_what_there_is(struct edo_worker *worker)
+{
+    struct edo_task *task;
+    while ((task = next_task(worker)) != NULL || (task = search(worker)) != NULL)
+        take_item(task);
+}
+
+static void steals(void *i)
+{
+    struct edo_worker *worker = be((uint32_t)(intptr_t)i);
+    for (struct edo_task *task = search(worker); task != NULL; task = take_own(worker))
+        take_item(task);
+}
+
+static void stolen(int count)
+{
+    begin(2);
+    struct edo_worker *worker = be(0);
+    model_thread(steals, (void *)1);
+    for (int i = 0; i < count; i++)
+        make(i);
+    takes_what_there_is(worker);
+    model_join_all();
+    takes_what_there_is(worker);
+    all_taken(count);
+    end_all();
+}
+
+MODEL(pool_stolen, .bound = 3)
+{
+    stolen(3);
+}
+
+/* One in the slot, four in the queue, and one too many. */
+MODEL(pool_overflows, .bound = 3)
+{
+    stolen(6);
 }
 
 /* ---- The watch: when nobody has been awake for long, who has it gives it up, and sleeps without an end ---- */
@@ -458,6 +533,18 @@ MODEL(pool_stuck_with_two)
     take_rest(worker, 2);
 }
 
+/* It was not stuck after all: it turns its loop meanwhile. */
+MODEL(pool_stuck_no_more)
+{
+    begin_stuck();
+    struct edo_worker *worker = be(0);
+    items[0].made = 1;
+    edo_store(&bed_of(worker->driver)->brings, &items[0].task, release);
+    model_thread(looks_after, NULL);
+    turn(worker);
+    take_rest(worker, 1);
+}
+
 /* A worker's loop wakes one, whose poll makes another, and does not end before that has run: as the first worker is
  * stuck, the second runs it, or the other way round when that has stolen the first. */
 static char ran;
@@ -488,24 +575,40 @@ static void rescue(int patience)
     end_all();
 }
 
-MODEL(pool_rescued, .bound = 3)
+MODEL(pool_rescued, .bound = 3, .slow = true)
 {
     rescue(0);
 }
 
 /* There is time for the watch to be given up, and to be taken again. */
-MODEL(pool_rescued_late, .bound = 3)
+MODEL(pool_rescued_late, .bound = 3, .slow = true)
 {
     rescue(1);
 }
 
+/* ---- Metrics, of another thread: a moment's numbers, each right in itself ---- */
+
+MODEL(pool_measured)
+{
+    begin(1);
+    pool->handle->pool = pool;
+    model_thread(finds, 0);
+    make(0);
+    struct edo_metrics metrics;
+    edo_handle_metrics(pool->handle, &metrics);
+    model_assert(metrics.injected + metrics.total.queue_depth <= 1 && metrics.remote_schedules == 1);
+    all_taken(1);
+    pool->handle->pool = NULL;
+    end_all();
+}
+
 /* ---- The end ---- */
 
-/* What was done before is seen by what ends with it, whether the worker sleeps or is awake throughout. */
-MODEL(pool_closed)
+/* What was done before is seen by what ends with it, whether a worker sleeps or is awake throughout. */
+static void close_pool(uint32_t workers)
 {
     threads = true;
-    begin(1);
+    begin(workers);
     struct edo_worker *worker = &pool->workers[0];
     edo_lock(&worker->lock);
     items[0].task.born = worker;
@@ -515,6 +618,16 @@ MODEL(pool_closed)
     edo_pool_close(pool, UINT64_MAX);
     model_assert(cancelled == 1);
     end_all();
+}
+
+MODEL(pool_closed)
+{
+    close_pool(1);
+}
+
+MODEL(pool_of_two_closed, .bound = 3)
+{
+    close_pool(2);
 }
 
 /* The last to leave sees what all did. */
