@@ -17,18 +17,19 @@
 #define edo_driver_wake         bed_wake
 #define edo_handle_start_thread bed_start_thread
 #define edo_task_cancel         bed_cancel
+#define edo_task_poll           bed_poll
 #define edo_blocking_pool_close bed_close_blocking
 #define edo_blocking_pool_wait  bed_wait_blocking
 /* The copies'. */
-#define edo_worker_run      copy_worker_run
-#define edo_worker_schedule copy_worker_schedule
-#define edo_pool_new        copy_pool_new
-#define edo_pool_free       copy_pool_free
-#define edo_pool_close      copy_pool_close
-#define edo_pool_enter      copy_pool_enter
-#define edo_pool_leave      copy_pool_leave
-#define edo_pool_wake       copy_pool_wake
-#define edo_pool_adopt      copy_pool_adopt
+#define edo_worker_run          copy_worker_run
+#define edo_worker_schedule     copy_worker_schedule
+#define edo_pool_new            copy_pool_new
+#define edo_pool_free           copy_pool_free
+#define edo_pool_close          copy_pool_close
+#define edo_pool_enter          copy_pool_enter
+#define edo_pool_leave          copy_pool_leave
+#define edo_pool_wake           copy_pool_wake
+#define edo_pool_adopt          copy_pool_adopt
 
 #include "runtime/metrics.h"
 #include "runtime/pool.c"
@@ -118,6 +119,9 @@ void bed_wake(struct edo_driver *driver)
 struct item {
     struct edo_task task;
     int made, taken;
+    /* Of one that is run. `polls` is plain: whoever polls has all of the polls before. */
+    _Atomic(int) ready;
+    int polls, gives_way;
 };
 
 static struct edo_pool *pool;
@@ -152,6 +156,36 @@ void bed_cancel(struct edo_task *task)
     edo_list_remove(&task->owned);
     edo_unlock(&worker->lock);
     cancelled++;
+}
+
+static void take_item(struct edo_task *task)
+{
+    struct item *item = (struct item *)task;
+    model_assert(item->made && !item->taken);
+    item->taken = 1;
+}
+
+/* As a waker of the task does. */
+static void wake(struct item *item)
+{
+    if (edo_task_state_schedule(&item->task.state, false))
+        edo_worker_schedule(pool, &item->task, false);
+}
+
+bool bed_poll(struct edo_task *task, struct edo_context *cx)
+{
+    (void)cx;
+    struct item *item = (struct item *)task;
+    item->polls++;
+    if (item->polls <= item->gives_way)
+        wake(item);
+    else if (edo_load(&item->ready, relaxed)) {
+        take_item(task);
+        edo_task_state_end(&task->state);
+        stop(pool);
+        return true;
+    }
+    return false;
 }
 
 static void begin(uint32_t workers)
@@ -191,13 +225,6 @@ static void make(int i)
 static void make_one(void *i)
 {
     make((int)(intptr_t)i);
-}
-
-static void take_item(struct edo_task *task)
-{
-    struct item *item = (struct item *)task;
-    model_assert(item->made && !item->taken);
-    item->taken = 1;
 }
 
 static void all_taken(int count)
@@ -586,6 +613,54 @@ MODEL(pool_rescued_late, .bound = 3, .slow = true)
     rescue(1);
 }
 
+/* ---- Running: a task that is woken before, while, as it is polled, and when it waits ---- */
+
+static void runs(void *i)
+{
+    edo_worker_run(be((uint32_t)(intptr_t)i));
+}
+
+static void sets_and_wakes(void *arg)
+{
+    (void)arg;
+    edo_store(&items[0].ready, 1, relaxed);
+    wake(&items[0]);
+}
+
+static void run_woken(uint32_t workers, int gives_way)
+{
+    begin(workers);
+    items[0].made = 1;
+    items[0].gives_way = gives_way;
+    edo_task_state_init(&items[0].task.state, true, false);
+    edo_worker_schedule(pool, &items[0].task, false);
+    for (uint32_t i = 0; i < workers; i++)
+        model_thread(runs, (void *)(intptr_t)i);
+    sets_and_wakes(NULL);
+    all_taken(1);
+    end_all();
+}
+
+MODEL(pool_runs_woken)
+{
+    run_woken(1, 0);
+}
+
+MODEL(pool_runs_woken_as_it_gives_way)
+{
+    run_woken(1, 1);
+}
+
+MODEL(pool_of_two_runs_woken, .bound = 3, .slow = true)
+{
+    run_woken(2, 0);
+}
+
+MODEL(pool_of_two_runs_woken_as_it_gives_way, .bound = 2, .slow = true)
+{
+    run_woken(2, 1);
+}
+
 /* ---- Metrics, of another thread: a moment's numbers, each right in itself ---- */
 
 MODEL(pool_measured)
@@ -596,7 +671,8 @@ MODEL(pool_measured)
     make(0);
     struct edo_metrics metrics;
     edo_handle_metrics(pool->handle, &metrics);
-    model_assert(metrics.injected + metrics.total.queue_depth <= 1 && metrics.remote_schedules == 1);
+    model_assert(metrics.injected + metrics.total.queue_depth <= 1 &&
+                 metrics.remote_schedules == 1);
     all_taken(1);
     pool->handle->pool = NULL;
     end_all();

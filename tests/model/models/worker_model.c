@@ -181,13 +181,6 @@ MODEL(workers_end, .bound = 2, .slow = true, .tries = true)
     edo_runtime_drop(runtime);
 }
 
-MODEL(workers_woken, .manual = true, .bound = 1, .slow = true, .tries = true)
-{
-    struct edo_handle *handle = start(2);
-    joins(SPAWN_ON(handle, EDO_NEW(until, .done = &done, .bits = 1, .begin = begin_wakes)), 1);
-    edo_runtime_drop(runtime);
-}
-
 /* More than a queue holds: half of it goes to the inject queue, from where others take it. */
 struct many {
     EDO_FUTURE(int);
