@@ -72,30 +72,6 @@ MODEL(mpsc_bounded)
     end();
 }
 
-/* As many as there are at once: what was sent is there, in its order. */
-MODEL(mpsc_many_received, .outcomes = "1 2")
-{
-    begin(2);
-    executor_of_thread(0);
-    model_thread(sends_two, NULL);
-    int *messages = model_new(2 * sizeof *messages), last = 0;
-    size_t first = 0;
-    for (;;) {
-        struct edo_mpsc_recv_many *future = ON_HEAP(edo_mpsc_recv_many(rx, messages, 2));
-        executor_run(executors[0], &future->future_);
-        if (future->output == 0)
-            break;
-        if (first == 0)
-            first = future->output;
-        for (size_t i = 0; i < future->output; i++)
-            model_assert(messages[i] == ++last);
-    }
-    model_assert(last == 2);
-    model_outcome((int)first);
-    edo_mpsc_receiver_drop(rx);
-    end();
-}
-
 /* A place came free, or the message, between the look and the wait of both sides. */
 static void sends_one(void *thread)
 {
