@@ -31,7 +31,6 @@
 #define edo_pool_wake           copy_pool_wake
 #define edo_pool_adopt          copy_pool_adopt
 
-#include "runtime/metrics.h"
 #include "runtime/pool.c"
 #include "runtime/worker.c"
 
@@ -659,23 +658,6 @@ MODEL(pool_of_two_runs_woken, .bound = 3, .slow = true)
 MODEL(pool_of_two_runs_woken_as_it_gives_way, .bound = 2, .slow = true)
 {
     run_woken(2, 1);
-}
-
-/* ---- Metrics, of another thread: a moment's numbers, each right in itself ---- */
-
-MODEL(pool_measured)
-{
-    begin(1);
-    pool->handle->pool = pool;
-    model_thread(finds, 0);
-    make(0);
-    struct edo_metrics metrics;
-    edo_handle_metrics(pool->handle, &metrics);
-    model_assert(metrics.injected + metrics.total.queue_depth <= 1 &&
-                 metrics.remote_schedules == 1);
-    all_taken(1);
-    pool->handle->pool = NULL;
-    end_all();
 }
 
 /* ---- The end ---- */

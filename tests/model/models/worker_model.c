@@ -118,7 +118,7 @@ MODEL(worker_task_woken_as_it_gives_way, .bound = 2, .slow = true)
 }
 
 /* The end meets a wake, and the last reference. */
-MODEL(worker_ended_while_woken, .bound = 2, .slow = true)
+MODEL(worker_ended_while_woken, .bound = 3, .slow = true)
 {
     struct edo_handle *handle = start(1);
     edo_task_detach(
@@ -175,7 +175,7 @@ MODEL(workers_steal, .bound = 1, .slow = true, .tries = true)
     edo_runtime_drop(runtime);
 }
 
-MODEL(workers_end, .bound = 2, .slow = true, .tries = true)
+MODEL(workers_end, .bound = 3, .slow = true, .tries = true)
 {
     start(2);
     edo_runtime_drop(runtime);
