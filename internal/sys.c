@@ -113,6 +113,26 @@ void edo_free(void *block)
     free(block);
 }
 
+#if defined(EDO_FAULTS) || defined(EDO_CENSUS)
+void edo_keep(void *block)
+{
+    uncounted(block);
+}
+
+bool edo_reuse(void *block)
+{
+    if (fault_now(&alloc_fault))
+        return false;
+    (void)counted(block);
+    return true;
+}
+
+void edo_free_kept(void *block)
+{
+    free(block);
+}
+#endif
+
 uint64_t edo_clock_ns(void)
 {
     struct timespec t;

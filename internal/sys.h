@@ -101,6 +101,18 @@ void *edo_calloc(size_t count, size_t size);
 /* Gives back what the three above returned; NULL is fine. Any thread. */
 void edo_free(void *block);
 
+/* A block that its owner keeps in order to use it again counts as freed where test builds count; using it again counts
+ * as an allocation, which may fail: false. One that is kept is freed by the third. */
+#if defined(EDO_FAULTS) || defined(EDO_CENSUS)
+void edo_keep(void *block);
+bool edo_reuse(void *block);
+void edo_free_kept(void *block);
+#else
+#define edo_keep(block)      ((void)(block))
+#define edo_reuse(block)     ((void)(block), true)
+#define edo_free_kept(block) edo_free(block)
+#endif
+
 /* Fails the n-th allocation from now (1 is the next); `sticky` fails all after it as well; 0 turns
  * it off. Returns whether a failure was delivered since the last call. Only where the library is
  * built with EDO_FAULTS; elsewhere it does nothing and returns false. Affects all threads. */

@@ -3,6 +3,7 @@
 #ifndef EDO_INTERNAL_THREAD_H
 #define EDO_INTERNAL_THREAD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct edo_driver;
@@ -20,6 +21,7 @@ struct edo_thread {
     struct edo_worker
         *worker;           /* as which it runs tasks of a multi-thread runtime; NULL: it does not */
     struct edo_task *task; /* being polled */
+    bool again;            /* it was woken by this thread meanwhile. Multi-thread */
     struct edo_driver *turn; /* the shared driver whose loop it has, the latest; else NULL */
     const char *next_name;   /* of the task that is to be spawned next */
 };

@@ -78,7 +78,7 @@ void edo_blocking_run(struct edo_task *task, struct edo_context *cx, struct edo_
         cx->panic.name = NULL;
         edo_task_drop_future(task, true, report);
     } else {
-        edo_task_finish(task, EDO_STATE_DONE, NULL);
+        edo_task_finish(task);
     }
 }
 

@@ -5,10 +5,12 @@
 
 #include "../internal/sys.h"
 #include "builder.h"
+#include "task_cache.h"
 
 struct edo_counts {
-    _Atomic(uint64_t) spawned, ended; /* multi-thread: under the lock of the worker's list */
-    _Atomic(uint64_t) remote;         /* tasks that others woke or spawned. Current-thread */
+    /* Multi-thread: what others than workers spawn and end is counted at the handle's, by read-modify-writes. */
+    _Atomic(uint64_t) spawned, ended;
+    _Atomic(uint64_t) remote; /* tasks that others woke or spawned. Current-thread */
     _Atomic(uint64_t) polls, budget_yields, parks, busy_ns;
     _Atomic(uint64_t) local_schedules, steals, steal_operations, overflows; /* multi-thread */
     _Atomic(uint64_t) poll_time[EDO_HISTOGRAM_BUCKETS];
@@ -18,6 +20,7 @@ struct edo_counts {
 struct edo_own {
     int64_t spare;   /* references to the handle, taken in batches and not given out */
     uint32_t serial; /* of the last task spawned here */
+    struct edo_task_cache cache;
     struct edo_counts counts;
 };
 

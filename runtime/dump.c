@@ -6,6 +6,7 @@
 
 #include <inttypes.h>
 
+#include "metrics.h"
 #include "pool.h"
 #include "runtime_internal.h"
 
@@ -159,10 +160,16 @@ static int dump_pool(struct edo_pool *pool, FILE *file)
 {
     if (!edo_pool_enter(pool))
         return EDO_ESHUTDOWN;
+    struct edo_metrics metrics;
+    edo_handle_metrics(pool->handle, &metrics);
     struct tasks all;
     int error = take_all(pool, &all);
     if (error == 0) {
         dump_tasks(&all, file);
+        /* These are in no list as yet. */
+        if (metrics.alive_tasks > all.count)
+            fprintf(file, "%" PRIu64 " more have not waited yet\n",
+                    metrics.alive_tasks - all.count);
         give_back(&all);
     }
     edo_pool_leave(pool);

@@ -22,7 +22,8 @@ extern "C" {
 /* Prints each task: its id, its name (TASK_NAMED), what it does, and its chain of awaits from the root on, a line
  * each. What it does: "waits", "is ready" (it waits no more, and has not run yet; current-thread), or "runs". One that
  * runs has no chain; on a multi-thread runtime neither has one that is ready, which is not told from it: both are
- * looked at again for a moment, since few stay so. Tasks of local sets and blocking work are not shown.
+ * looked at again for a moment, since few stay so; and those that have never waited, being new or in their first poll,
+ * are but counted, in a last line. Tasks of local sets and blocking work are not shown.
  *
  * The runtime goes on meanwhile: no worker is stopped, but that a task which is just being looked at is polled when
  * that is over. Where the runtime is dropped meanwhile, its end may wait for the dump, and happen on this thread.

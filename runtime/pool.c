@@ -4,9 +4,9 @@
  * Its end. edo_pool_close sets `closing` and wakes all workers, whose threads leave. The last of them
  * is then the only one that has to do with tasks:
  *  1. It empties the queues, which hold no references, and closes the inject queue: what is woken from here on
- *     goes nowhere.
+ *     goes nowhere. What has never been polled is in no list as yet, and goes into one.
  *  2. It drops each task where it is suspended. One that a FINALLY spawns joins a list, and is dropped in its turn;
- *     one that another thread spawns is refused (edo_pool_adopt).
+ *     one that another thread spawns is refused (edo_pool_spawn).
  *  3. It closes the loops, which orphans what is still registered and armed, and wakes it; drops what that spawned.
  * Who drops the runtime waits for that, or does not. Threads hold the handle as long as they live.
  */
@@ -45,22 +45,55 @@ void edo_pool_close(struct edo_pool *pool, uint64_t until)
             edo_thread_detach(pool->workers[i].thread);
 }
 
-bool edo_pool_adopt(struct edo_pool *pool, struct edo_task *task)
+bool edo_pool_spawn(struct edo_pool *pool, struct edo_task *task)
 {
     struct edo_worker *worker = edo_worker_mine(pool) ? edo_thread.worker : NULL;
-    struct edo_worker *list = worker != NULL ? worker : &pool->workers[task->serial % pool->count];
-    task->born = list;
-    edo_lock(&list->lock);
-    /* Whoever ends the pool takes this lock after `closing` was set, so it finds the task, or it is seen. */
-    bool open = worker != NULL || !edo_load(&pool->closing, relaxed);
-    if (open) {
-        edo_list_push_back(&list->tasks, &task->owned);
-        edo_count_up(&list->own.counts.spawned, 1);
+    if (worker == NULL) {
+        if (!edo_inject_push(&pool->inject, task, task, 1, true))
+            return false;
+        edo_fetch_add(&pool->handle->own.counts.spawned, 1, relaxed);
+        edo_pool_notify(pool);
+        return true;
     }
-    edo_unlock(&list->lock);
-    if (open)
+    edo_count_up(&worker->own.counts.spawned, 1);
+    /* The queues lead nowhere any more, but the lists do. */
+    if (edo_unlikely(worker->retired))
+        edo_pool_adopt(pool, task);
+    else
         edo_worker_schedule(pool, task, false);
-    return open;
+    return true;
+}
+
+void edo_pool_adopt(struct edo_pool *pool, struct edo_task *task)
+{
+    struct edo_worker *worker =
+        edo_worker_mine(pool) ? edo_thread.worker : &pool->workers[task->serial % pool->count];
+    task->keeper = worker;
+    edo_lock(&worker->lock);
+    edo_list_push_back(&worker->tasks, &task->owned);
+    edo_unlock(&worker->lock);
+}
+
+void edo_pool_forget(struct edo_pool *pool, struct edo_task *task)
+{
+    if (edo_task_is_blocking(task))
+        return;
+    if (task->keeper != NULL) {
+        edo_lock(&task->keeper->lock);
+        edo_list_remove(&task->owned);
+        edo_unlock(&task->keeper->lock);
+    }
+    if (edo_likely(edo_worker_mine(pool)))
+        edo_count_up(&edo_thread.worker->own.counts.ended, 1);
+    else
+        edo_fetch_add(&pool->handle->own.counts.ended, 1, relaxed);
+}
+
+/* One that was in a queue when the runtime ended. */
+static void keep(struct edo_pool *pool, struct edo_task *task)
+{
+    if (task != NULL && task->keeper == NULL)
+        edo_pool_adopt(pool, task);
 }
 
 static void drop_tasks(struct edo_pool *pool)
@@ -92,11 +125,16 @@ static void end(struct edo_pool *pool)
         (struct edo_thread){.current = pool->handle, .running = pool->handle, .worker = worker};
     worker->retired = true;
     for (uint32_t i = 0; i < pool->count; i++) {
-        edo_store(&pool->workers[i].lifo, NULL, relaxed);
-        while (edo_queue_pop(&pool->workers[i].queue) != NULL)
-            ;
+        struct edo_worker *other = &pool->workers[i];
+        keep(pool, edo_exchange(&other->lifo, NULL, acquire));
+        for (struct edo_task *task; (task = edo_queue_pop(&other->queue)) != NULL;)
+            keep(pool, task);
     }
-    edo_inject_close(&pool->inject);
+    for (struct edo_task *task = edo_inject_close(&pool->inject), *next; task != NULL;
+         task = next) {
+        next = task->next;
+        keep(pool, task);
+    }
     drop_tasks(pool);
     for (uint32_t i = 0; i < pool->count; i++)
         edo_driver_close(pool->workers[i].driver, UINT64_MAX);
@@ -149,6 +187,7 @@ void edo_pool_free(struct edo_pool *pool)
     for (uint32_t i = 0; i < pool->count; i++) {
         struct edo_worker *worker = &pool->workers[i];
         edo_driver_free(worker->driver);
+        edo_cache_clear(&worker->own.cache);
         edo_lock_destroy(&worker->lock);
     }
     edo_event_destroy(&pool->ended);
@@ -172,6 +211,7 @@ static int init_worker(struct edo_pool *pool, struct edo_worker *worker)
     edo_init(&worker->handed, 0);
     edo_init(&worker->turns, 0);
     edo_init(&worker->seen, UINT32_MAX);
+    worker->until_turn = pool->event_interval;
     worker->lifo_off = !pool->lifo;
     edo_init(&worker->lifo, NULL);
     edo_init(&worker->queue.head, 0);

@@ -65,6 +65,12 @@ static inline void edo_pool_notify(struct edo_pool *pool)
 }
 
 /* A new task, with its future in place. False: the runtime has shut down, and it is the caller's. Any thread. */
-bool edo_pool_adopt(struct edo_pool *pool, struct edo_task *task);
+bool edo_pool_spawn(struct edo_pool *pool, struct edo_task *task);
+
+/* A task has been polled for the first time, and waits: into the list of those. Who polled it, while LINKED is set. */
+void edo_pool_adopt(struct edo_pool *pool, struct edo_task *task);
+
+/* It has ended: out of there. */
+void edo_pool_forget(struct edo_pool *pool, struct edo_task *task);
 
 #endif

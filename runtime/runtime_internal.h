@@ -23,16 +23,17 @@
 struct edo_task {
     struct edo_waker waker; /* first: a waker is a task */
     edo_task_state state;   /* task_state.h */
-    uint32_t serial;        /* half of the id */
+    uint32_t size : 4;      /* of its block: task_cache.h */
+    uint32_t serial : 28;   /* half of the id */
     struct edo_task *next;  /* run queue; NULL: not in it. Owner's thread; else who has taken it */
     union {
         struct edo_task *remote_next; /* inject list. Whoever set LINKED, until it is pushed */
-        struct edo_worker *born;      /* multi-thread: in whose list it is */
+        struct edo_worker *keeper;    /* multi-thread: in whose list it is; NULL: in none as yet */
         /* Of a blocking task: what its wakers wake. Written before its first poll, by the polling thread. */
         struct edo_event *sleeper;
     };
     struct edo_handle *home;  /* constant; the task holds a reference */
-    struct edo_list owned;    /* among the runtime's tasks. Owner's thread; else born->lock */
+    struct edo_list owned;    /* among the runtime's tasks. Owner's thread; else keeper->lock */
     struct edo_waker *joiner; /* see JOINER in task_state.h */
 };
 /* Before the header of a task that is NAMED. */
@@ -87,7 +88,7 @@ struct edo_runtime {
     struct edo_task *head, *tail; /* run queue, linked by next; the last points to QUEUE_END */
     struct edo_list tasks;        /* every task that is not complete */
     uint64_t live;                /* how many */
-    uint32_t tick;                /* polls, for the intervals */
+    uint32_t until_inject;        /* polls, until the inject list is looked at */
     uint32_t event_interval, global_queue_interval;
     bool closing; /* tasks spawned now are dropped at once */
     uint64_t busy_since;
@@ -167,15 +168,14 @@ void edo_drop_all(struct edo_runtime *runtime);
 
 /* task.c */
 struct edo_task *edo_task_new(struct edo_handle *handle, const char *name, size_t frame_size);
-bool edo_task_poll(struct edo_task *task, struct edo_context *cx); /* true: it has ended */
-void edo_task_cancel(struct edo_task *task);                       /* drops its future */
+void edo_task_cancel(struct edo_task *task);                  /* drops its future */
 void edo_task_release(struct edo_task *task, uint32_t given); /* references and bits; any thread */
 /* Multi-thread: traces a task that waits, as who polls it does, between edo_pool_enter and leave. False: it does not
  * wait. */
 bool edo_task_look(struct edo_task *task, edo_trace_fn *trace, void *arg);
-/* The ends of a task: its future is done (EDO_STATE_DONE) or dropped; it is to be dropped here, after a panic
- * with its report, or else cancelled; what the report of a panic is. */
-void edo_task_finish(struct edo_task *task, uint32_t kind, char *report);
+/* The ends of a task: its future is done; it is to be dropped here, after a panic with its report, or else
+ * cancelled; what the report of a panic is. */
+void edo_task_finish(struct edo_task *task);
 void edo_task_drop_future(struct edo_task *task, bool panicked, char *report);
 char *edo_task_panic_report(struct edo_task *task, struct edo_context *cx);
 

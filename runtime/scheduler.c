@@ -6,7 +6,7 @@
  * whenever the queue runs dry. A task is at most once in each.
  */
 #include "driver.h"
-#include "runtime_internal.h"
+#include "task_poll.h"
 
 /* The end of the queue is not NULL, so that task->next tells whether a task is queued. */
 static struct edo_task queue_end;
@@ -82,8 +82,10 @@ bool edo_run_batch(struct edo_runtime *runtime, struct edo_task *until)
 {
     take_injected(runtime, false);
     for (uint32_t n = 0; n < runtime->event_interval; n++) {
-        if (++runtime->tick % runtime->global_queue_interval == 0)
+        if (edo_unlikely(runtime->until_inject-- == 0)) {
+            runtime->until_inject = runtime->global_queue_interval - 1;
             take_injected(runtime, false);
+        }
         struct edo_task *task = pop(runtime);
         if (task == NULL) {
             take_injected(runtime, false);

@@ -5,7 +5,7 @@
 
 #include "driver.h"
 #include "pool.h"
-#include "runtime_internal.h"
+#include "task_poll.h"
 
 /* Errors as pointers, as the kernel has them: the last page is nobody's. */
 static bool is_error(const void *pointer)
@@ -58,11 +58,20 @@ static void task_finish(struct edo_waker *claimed)
     edo_task_release(task, EDO_TASK_REF);
 }
 
-/* On a multi-thread runtime. */
+/* On a multi-thread runtime. The task that is polled wakes itself, or what it calls does: it goes on after this poll,
+ * and nobody else need know (worker.c). */
+static bool woken_by_itself(const struct edo_task *task)
+{
+    if (edo_thread.task != task)
+        return false;
+    edo_thread.again = true;
+    return true;
+}
+
 static void pooled_wake(struct edo_waker *waker)
 {
     struct edo_task *task = (struct edo_task *)waker;
-    if (edo_task_state_schedule(&task->state, false))
+    if (!woken_by_itself(task) && edo_task_state_schedule(&task->state, false))
         edo_worker_schedule(task->home->pool, task, false);
 }
 
@@ -70,6 +79,8 @@ static void pooled_wake(struct edo_waker *waker)
 static struct edo_waker *pooled_claim(struct edo_waker *waker)
 {
     struct edo_task *task = (struct edo_task *)waker;
+    if (woken_by_itself(task))
+        return NULL;
     bool mine = edo_worker_mine(task->home->pool);
     return edo_task_state_schedule(&task->state, !mine) ? waker : NULL;
 }
@@ -108,24 +119,28 @@ struct edo_task *edo_task_new(struct edo_handle *handle, const char *name, size_
     size_t before = name != NULL ? EDO_TASK_NAME : 0;
     if (frame_size > SIZE_MAX - sizeof(struct edo_task) - EDO_TASK_NAME)
         return NULL;
-    char *block = edo_malloc(before + sizeof(struct edo_task) + frame_size);
-    if (block == NULL)
+    struct edo_own *own = edo_handle_own(handle);
+    size_t bytes = before + sizeof(struct edo_task) + frame_size;
+    uint32_t size = edo_cache_size(bytes);
+    char *block = edo_cache_take(own != NULL ? &own->cache : NULL, size, bytes);
+    if (edo_unlikely(block == NULL))
         return NULL;
     struct edo_task *task = (struct edo_task *)(block + before);
     EDO_COUNT(TASKS, 1);
     bool pooled = handle->pool != NULL;
     task->waker.ops = pooled ? &pooled_waker : &task_waker;
-    edo_task_state_init(&task->state, pooled || !edo_handle_mine(handle), name != NULL);
-    if (name != NULL)
+    edo_task_state_init(&task->state, pooled || own == NULL, name != NULL);
+    if (edo_unlikely(name != NULL))
         snprintf(block, EDO_TASK_NAME, "%s", name);
     task->next = NULL;
+    task->remote_next = NULL; /* and keeper */
     task->owned.next = NULL;
     task->home = handle;
     task->joiner = NULL;
     /* The serial tells tasks apart that follow each other at one address. */
     static _Atomic(uint32_t) foreign;
-    struct edo_own *own = edo_handle_own(handle);
-    task->serial = own != NULL ? ++own->serial : edo_fetch_add(&foreign, 1, relaxed);
+    task->size = size & 0xf;
+    task->serial = (own != NULL ? ++own->serial : edo_fetch_add(&foreign, 1, relaxed)) & 0xfffffff;
     edo_handle_give(handle, own);
     return task;
 }
@@ -139,8 +154,10 @@ static void free_task(struct edo_task *task)
         edo_free(outcome->report);
     EDO_COUNT(TASKS, -1);
     bool named = edo_task_state_peek(&task->state) & EDO_TASK_NAMED;
-    edo_free((char *)task - (named ? EDO_TASK_NAME : 0));
-    edo_handle_take_back(home, edo_handle_own(home));
+    struct edo_own *own = edo_handle_own(home);
+    edo_cache_give(own != NULL ? &own->cache : NULL, task->size,
+                   (char *)task - (named ? EDO_TASK_NAME : 0));
+    edo_handle_take_back(home, own);
 }
 
 void edo_task_release(struct edo_task *task, uint32_t given)
@@ -149,16 +166,10 @@ void edo_task_release(struct edo_task *task, uint32_t given)
         free_task(task);
 }
 
-/* A task that never reached a list is in none, and a blocking one. */
 static void leave_list(struct edo_task *task)
 {
     if (task->home->pool != NULL) {
-        if (edo_task_is_blocking(task) || task->born == NULL)
-            return;
-        edo_lock(&task->born->lock);
-        edo_list_remove(&task->owned);
-        edo_count_up(&task->born->own.counts.ended, 1);
-        edo_unlock(&task->born->lock);
+        edo_pool_forget(task->home->pool, task);
     } else if (edo_list_linked(&task->owned)) {
         struct edo_runtime *runtime = task->home->runtime;
         edo_list_remove(&task->owned);
@@ -168,10 +179,22 @@ static void leave_list(struct edo_task *task)
     }
 }
 
+/* On a worker of its runtime the waker is woken and dropped at once. */
 static void wake_joiner(struct edo_task *task)
 {
-    edo_wake(task->joiner);
-    edo_waker_drop(task->joiner);
+    struct edo_waker *joiner = task->joiner;
+    struct edo_task *waiting = (struct edo_task *)joiner;
+    if (joiner->ops == &pooled_waker && edo_worker_mine(waiting->home->pool)) {
+        EDO_COUNT(WAKERS, -1);
+        enum edo_task_woken woken = edo_task_state_schedule_drop(&waiting->state);
+        if (woken == EDO_TASK_MUST_QUEUE)
+            edo_worker_schedule(waiting->home->pool, waiting, false);
+        else if (woken == EDO_TASK_MUST_FREE)
+            free_task(waiting);
+        return;
+    }
+    edo_wake(joiner);
+    edo_waker_drop(joiner);
 }
 
 /* Multi-thread: it is in no queue while it is polled, and those of a runtime that has shut down lead nowhere. */
@@ -186,22 +209,14 @@ static void end_pooled(struct edo_task *task)
     }
 }
 
-/* The future is done or dropped. */
-void edo_task_finish(struct edo_task *task, uint32_t kind, char *report)
+/* The outcome is in place. */
+void edo_task_finish(struct edo_task *task)
 {
-    if (kind != EDO_STATE_DONE)
-        memcpy(edo_task_future(task), &(struct edo_outcome){report, kind},
-               sizeof(struct edo_outcome));
     leave_list(task);
-    const struct edo_builder *hooks = &task->home->hooks;
-    if (edo_unlikely(hooks->on_task_terminate != NULL))
-        hooks->on_task_terminate(hooks->hook_arg, edo_task_id_(task));
-    if (kind == EDO_OUTCOME_PANICKED && hooks->unhandled_panic == EDO_PANIC_SHUTDOWN &&
-        edo_handle_mine(task->home))
-        task->home->runtime->failed = true;
-    if (kind == EDO_OUTCOME_PANICKED && !(edo_task_state_peek(&task->state) & EDO_TASK_HANDLE))
-        fprintf(stderr, "edo: a detached task panicked: %s\n", report ? report : "(no memory)");
-    if (task->home->pool != NULL) {
+    const struct edo_handle *home = task->home;
+    if (edo_unlikely(home->hooks.on_task_terminate != NULL))
+        home->hooks.on_task_terminate(home->hooks.hook_arg, edo_task_id_(task));
+    if (home->pool != NULL) {
         end_pooled(task);
         return;
     }
@@ -212,6 +227,19 @@ void edo_task_finish(struct edo_task *task, uint32_t kind, char *report)
      * whoever takes it off there. */
     bool listed = task->next != NULL || (old & EDO_TASK_LINKED);
     edo_task_release(task, listed ? EDO_TASK_REF : 2 * EDO_TASK_REF);
+}
+
+/* The future was dropped, or panicked. */
+static void finish_without(struct edo_task *task, uint32_t kind, char *report)
+{
+    const struct edo_handle *home = task->home;
+    memcpy(edo_task_future(task), &(struct edo_outcome){report, kind}, sizeof(struct edo_outcome));
+    if (kind == EDO_OUTCOME_PANICKED && home->hooks.unhandled_panic == EDO_PANIC_SHUTDOWN &&
+        edo_handle_mine(home))
+        home->runtime->failed = true;
+    if (kind == EDO_OUTCOME_PANICKED && !(edo_task_state_peek(&task->state) & EDO_TASK_HANDLE))
+        fprintf(stderr, "edo: a detached task panicked: %s\n", report ? report : "(no memory)");
+    edo_task_finish(task);
 }
 
 struct report {
@@ -266,7 +294,7 @@ void edo_task_drop_future(struct edo_task *task, bool panicked, char *report)
         panicked = true;
         report = edo_task_panic_report(task, &cx);
     }
-    edo_task_finish(task, panicked ? EDO_OUTCOME_PANICKED : EDO_OUTCOME_CANCELLED, report);
+    finish_without(task, panicked ? EDO_OUTCOME_PANICKED : EDO_OUTCOME_CANCELLED, report);
 }
 
 void edo_task_cancel(struct edo_task *task)
@@ -288,10 +316,7 @@ static void count_poll_time(struct edo_counts *counts, const struct edo_histogra
     edo_count_up(&counts->poll_time[bucket], 1);
 }
 
-/* What only some builders ask for, around a poll. Kept out of edo_task_poll, as `panicked` is: what they use of the
- * stack and the registers would be saved at every poll. */
-__attribute__((noinline)) static enum edo_poll poll_observed(struct edo_task *task,
-                                                             struct edo_context *cx)
+enum edo_poll edo_task_poll_observed(struct edo_task *task, struct edo_context *cx)
 {
     const struct edo_builder *hooks = &task->home->hooks;
     uint64_t id = edo_task_id_(task);
@@ -307,38 +332,18 @@ __attribute__((noinline)) static enum edo_poll poll_observed(struct edo_task *ta
     return poll;
 }
 
-static void count_budget_yield(struct edo_handle *handle)
+void edo_task_count_budget_yield(struct edo_task *task)
 {
-    struct edo_own *own = edo_handle_own(handle);
+    struct edo_own *own = edo_handle_own(task->home);
     if (own != NULL)
         edo_count_up(&own->counts.budget_yields, 1);
 }
 
-__attribute__((noinline)) static bool panicked(struct edo_task *task, struct edo_context *cx)
+void edo_task_panicked(struct edo_task *task, struct edo_context *cx)
 {
     char *report = edo_task_panic_report(task, cx);
     cx->panic.name = NULL;
     edo_task_drop_future(task, true, report);
-    return true;
-}
-
-bool edo_task_poll(struct edo_task *task, struct edo_context *cx)
-{
-    cx->waker = &task->waker;
-    cx->budget = EDO_BUDGET;
-    cx->locals = NULL;
-    edo_thread.task = task;
-    enum edo_poll poll = edo_likely(!task->home->observed)
-                             ? edo_future_poll(edo_task_future(task), cx)
-                             : poll_observed(task, cx);
-    edo_thread.task = NULL;
-    if (edo_unlikely(cx->budget == 0))
-        count_budget_yield(task->home);
-    if (edo_unlikely(cx->panic.name != NULL))
-        return panicked(task, cx);
-    if (poll == EDO_READY)
-        edo_task_finish(task, EDO_STATE_DONE, NULL);
-    return poll == EDO_READY;
 }
 
 /* Spawning. */
@@ -393,10 +398,8 @@ void edo_task_start_(struct edo_task *task, struct edo_future *future)
     if (edo_unlikely(home->hooks.on_task_spawn != NULL))
         home->hooks.on_task_spawn(home->hooks.hook_arg, edo_task_id_(task));
     if (home->pool != NULL) {
-        if (!edo_pool_adopt(home->pool, task)) {
-            task->born = NULL;
+        if (!edo_pool_spawn(home->pool, task))
             edo_task_drop_future(task, false, NULL);
-        }
     } else if (!(edo_task_state_peek(&task->state) & EDO_TASK_LINKED)) {
         edo_adopt(home->runtime, task);
     } else if (!edo_handle_inject(home, task)) {

@@ -107,6 +107,22 @@ static inline bool edo_task_state_schedule(edo_task_state *state, bool claim)
     return !(old & EDO_TASK_LINKED);
 }
 
+/* Multi-thread: the same by the owner of a waker, which is dropped with it, on a worker of the task's: no reference is
+ * needed until it is in a queue. A task that is not complete keeps one, the runtime's. */
+enum edo_task_woken { EDO_TASK_NOT_NOW, EDO_TASK_MUST_QUEUE, EDO_TASK_MUST_FREE };
+static inline enum edo_task_woken edo_task_state_schedule_drop(edo_task_state *state)
+{
+    uint32_t old = edo_load(state, relaxed), now;
+    do {
+        now = old - EDO_TASK_REF;
+        if (!(old & EDO_TASK_COMPLETE))
+            now |= old & EDO_TASK_LINKED ? EDO_TASK_WOKEN : EDO_TASK_LINKED;
+    } while (!edo_cas_weak(state, &old, now, acq_rel, relaxed));
+    if (now < EDO_TASK_REF)
+        return EDO_TASK_MUST_FREE;
+    return old & (EDO_TASK_LINKED | EDO_TASK_COMPLETE) ? EDO_TASK_NOT_NOW : EDO_TASK_MUST_QUEUE;
+}
+
 /* Multi-thread: a poll has ended, and the task waits. False: it was woken meanwhile, and the caller puts it into a
  * queue again. Releases the poll to whoever schedules the task next; after it the task is others'. */
 static inline bool edo_task_state_idle(edo_task_state *state)

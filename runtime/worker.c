@@ -21,7 +21,7 @@
 
 #include "driver.h"
 #include "pool.h"
-#include "runtime_internal.h"
+#include "task_poll.h"
 
 /* A tenth of a second. In models a moment, and then whether or not somebody is awake: they do not sleep for ever. */
 #ifndef EDO_WATCH_ROUNDS
@@ -172,9 +172,11 @@ static struct edo_task *take_own(struct edo_worker *worker)
 static struct edo_task *next_task(struct edo_worker *worker)
 {
     struct edo_task *task;
-    if (worker->tick % worker->pool->global_queue_interval == 0 &&
-        (task = edo_inject_take(&worker->pool->inject, 1)) != NULL)
-        return task;
+    if (edo_unlikely(worker->until_inject == 0)) {
+        worker->until_inject = worker->pool->global_queue_interval;
+        if ((task = edo_inject_take(&worker->pool->inject, 1)) != NULL)
+            return task;
+    }
     task = take_own(worker);
     return task != NULL ? task : take_injected(worker);
 }
@@ -235,13 +237,20 @@ static void stop_searching(struct edo_worker *worker)
 static void run(struct edo_worker *worker, struct edo_task *task, struct edo_context *cx)
 {
     struct edo_pool *pool = worker->pool;
-    worker->tick++;
+    worker->until_inject--;
     edo_count_up(&worker->own.counts.polls, 1);
     uint32_t state = edo_task_state_begin(&task->state);
-    if (edo_unlikely(state & EDO_TASK_ABORTED))
+    if (edo_unlikely(state & EDO_TASK_ABORTED)) {
         edo_task_cancel(task);
+        return;
+    }
+    edo_thread.again = false;
+    if (edo_task_poll(task, cx))
+        return;
     /* From here on the worker may be another thread's: edo_block_in_place. */
-    else if (!edo_task_poll(task, cx) && !edo_task_state_idle(&task->state))
+    if (edo_unlikely(task->keeper == NULL))
+        edo_pool_adopt(pool, task);
+    if (edo_thread.again || !edo_task_state_idle(&task->state))
         edo_worker_schedule(pool, task, true);
 }
 
@@ -392,7 +401,9 @@ void edo_worker_run(struct edo_worker *worker)
             continue;
         stop_searching(worker);
         run(worker, task, &cx);
-        if (edo_thread.worker == worker && worker->tick % pool->event_interval == 0)
+        if (edo_thread.worker == worker && edo_unlikely(--worker->until_turn == 0)) {
+            worker->until_turn = pool->event_interval;
             turn(worker);
+        }
     }
 }

@@ -26,8 +26,9 @@ struct edo_worker {
     bool turning;        /* in a turn of its loop, after which it looks whether to wake others */
     bool lifo_off;       /* until a task has run that was not in the LIFO slot */
     uint32_t lifo_polls; /* in a row out of the LIFO slot */
-    uint32_t tick;       /* polls, for the intervals */
-    bool retired;        /* the runtime has shut down: nothing runs any more */
+    uint32_t until_inject,
+        until_turn; /* polls, until it looks at the inject queue, and turns its loop */
+    bool retired;   /* the runtime has shut down: nothing runs any more */
     uint64_t busy_since;
     uint32_t random;
     struct edo_own own;
@@ -37,7 +38,8 @@ struct edo_worker {
     _Atomic(uint32_t) turns;  /* of its loop, by its own thread */
     _Atomic(uint32_t) seen;   /* turns, when the watch last came by; the watch's */
     struct edo_lock lock;     /* guards `tasks` */
-    struct edo_list tasks;    /* those spawned here that are not complete, wherever they run */
+    struct edo_list
+        tasks; /* those that waited first here and are not complete, wherever they run */
 
     /* The task woken last by the one that runs: it is next, for what they share is in the cache. Only its thread
      * fills it, when it finds it empty; whoever empties it exchanges. Others take from it only when the

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What a runtime tells of itself: dumps, names, figures. */
 #include <criterion/criterion.h>
+#include <semaphore.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -174,6 +175,45 @@ Test(dump, does_not_disturb_those_who_run)
     }
     edo_runtime_drop(runtime);
     edo_notify_destroy(&notify);
+}
+
+/* One task holds the only worker in its first poll, another is behind it: neither is in the lists that are dumped. */
+struct holds {
+    FUTURE(void);
+    sem_t *entered, *open;
+};
+
+ASYNC(holds)
+{
+    ASYNC_BEGIN;
+    sem_post(self->entered);
+    while (sem_wait(self->open) != 0)
+        ;
+    ASYNC_END;
+}
+
+Test(dump, counts_those_that_have_not_waited_yet)
+{
+    struct edo_runtime *runtime;
+    sem_t entered, open;
+    sem_init(&entered, 0, 0);
+    sem_init(&open, 0, 0);
+    cr_assert_eq(edo_runtime_new(&runtime, .flavor = EDO_MULTI_THREAD, .worker_threads = 1), 0);
+    struct edo_handle *handle = edo_runtime_handle(runtime);
+    for (int i = 0; i < 2; i++)
+        edo_task_detach(SPAWN_ON(handle, NEW(holds, .entered = &entered, .open = &open)));
+    while (sem_wait(&entered) != 0)
+        ;
+    int error;
+    char *text = dump(handle, &error);
+    cr_assert_eq(error, 0);
+    cr_assert_str_eq(text, "2 more have not waited yet\n");
+    free(text);
+    sem_post(&open);
+    sem_post(&open);
+    edo_runtime_drop(runtime);
+    sem_destroy(&entered);
+    sem_destroy(&open);
 }
 
 /* ---- Names ---- */
