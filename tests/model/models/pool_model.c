@@ -17,7 +17,6 @@
 #define edo_driver_wake         bed_wake
 #define edo_handle_start_thread bed_start_thread
 #define edo_task_cancel         bed_cancel
-#define edo_task_poll           bed_poll
 #define edo_blocking_pool_close bed_close_blocking
 #define edo_blocking_pool_wait  bed_wait_blocking
 /* The copies'. */
@@ -29,7 +28,16 @@
 #define edo_pool_enter          copy_pool_enter
 #define edo_pool_leave          copy_pool_leave
 #define edo_pool_wake           copy_pool_wake
+#define edo_pool_spawn          copy_pool_spawn
 #define edo_pool_adopt          copy_pool_adopt
+#define edo_pool_forget         copy_pool_forget
+
+/* Inline, and not what is to be polled. */
+#define edo_task_poll real_task_poll
+#include "runtime/task_poll.h"
+#undef edo_task_poll
+#define edo_task_poll bed_poll
+static bool bed_poll(struct edo_task *task, struct edo_context *cx);
 
 #include "runtime/pool.c"
 #include "runtime/worker.c"
@@ -149,11 +157,8 @@ bool bed_wait_blocking(struct edo_blocking_pool *blocking, uint64_t deadline)
 
 void bed_cancel(struct edo_task *task)
 {
-    struct edo_worker *worker = task->born;
     model_assert(before == 1);
-    edo_lock(&worker->lock);
-    edo_list_remove(&task->owned);
-    edo_unlock(&worker->lock);
+    edo_pool_forget(pool, task);
     cancelled++;
 }
 
@@ -164,27 +169,30 @@ static void take_item(struct edo_task *task)
     item->taken = 1;
 }
 
-/* As a waker of the task does. */
+/* As a waker of the task does, in another thread. */
 static void wake(struct item *item)
 {
     if (edo_task_state_schedule(&item->task.state, false))
         edo_worker_schedule(pool, &item->task, false);
 }
 
-bool bed_poll(struct edo_task *task, struct edo_context *cx)
+/* What gives way wakes itself, which its own thread sees without the state. */
+static bool bed_poll(struct edo_task *task, struct edo_context *cx)
 {
     (void)cx;
     struct item *item = (struct item *)task;
     item->polls++;
-    if (item->polls <= item->gives_way)
-        wake(item);
-    else if (edo_load(&item->ready, relaxed)) {
-        take_item(task);
-        edo_task_state_end(&task->state);
-        stop(pool);
-        return true;
+    if (item->polls <= item->gives_way) {
+        edo_thread.again = true;
+        return false;
     }
-    return false;
+    if (!edo_load(&item->ready, relaxed))
+        return false;
+    take_item(task);
+    edo_pool_forget(pool, task);
+    edo_task_state_end(&task->state);
+    stop(pool);
+    return true;
 }
 
 static void begin(uint32_t workers)
@@ -243,7 +251,6 @@ static struct item *find_one(struct edo_worker *worker)
             task = park(worker);
     }
     stop_searching(worker);
-    worker->tick++;
     take_item(task);
     return (struct item *)task;
 }
@@ -667,11 +674,7 @@ static void close_pool(uint32_t workers)
 {
     threads = true;
     begin(workers);
-    struct edo_worker *worker = &pool->workers[0];
-    edo_lock(&worker->lock);
-    items[0].task.born = worker;
-    edo_list_push_back(&worker->tasks, &items[0].task.owned);
-    edo_unlock(&worker->lock);
+    edo_pool_adopt(pool, &items[0].task);
     before = 1;
     edo_pool_close(pool, UINT64_MAX);
     model_assert(cancelled == 1);
@@ -708,24 +711,24 @@ MODEL(pool_left_by_two)
 }
 
 /* Spawned from elsewhere meanwhile: refused, or dropped with the others. */
-static bool adopted;
+static bool spawned;
 
-static void adopts(void *arg)
+static void spawns(void *arg)
 {
     (void)arg;
     before = 1;
-    adopted = edo_pool_adopt(pool, &items[0].task);
+    spawned = edo_pool_spawn(pool, &items[0].task);
 }
 
-MODEL(pool_adopts_as_it_is_closed, .outcomes = "0 1")
+MODEL(pool_spawned_on_as_it_is_closed, .outcomes = "0 1")
 {
     begin(1);
-    model_thread(adopts, NULL);
+    model_thread(spawns, NULL);
     stop(pool);
     be(0);
     edo_pool_leave(pool);
     model_join_all();
-    model_assert(cancelled == adopted);
-    model_outcome(adopted);
+    model_assert(cancelled == spawned);
+    model_outcome(spawned);
     end_all();
 }

@@ -203,7 +203,7 @@ ASYNC(many)
     ASYNC_END;
 }
 
-MODEL(worker_overflows, .bound = 1, .slow = true, .tries = true)
+MODEL(worker_overflows, .bound = 2, .slow = true, .tries = true)
 {
     struct edo_handle *handle = start(1);
     joins(SPAWN_ON(handle, NEW(many)), 7);
