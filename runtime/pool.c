@@ -126,7 +126,8 @@ static void end(struct edo_pool *pool)
     worker->retired = true;
     for (uint32_t i = 0; i < pool->count; i++) {
         struct edo_worker *other = &pool->workers[i];
-        keep(pool, edo_exchange(&other->lifo, NULL, acquire));
+        /* Relaxed: who filled it has left, and released that (edo_pool_leave). */
+        keep(pool, edo_exchange(&other->lifo, NULL, relaxed));
         for (struct edo_task *task; (task = edo_queue_pop(&other->queue)) != NULL;)
             keep(pool, task);
     }

@@ -158,6 +158,7 @@ bool bed_wait_blocking(struct edo_blocking_pool *blocking, uint64_t deadline)
 void bed_cancel(struct edo_task *task)
 {
     model_assert(before == 1);
+    ((struct item *)task)->taken = 1;
     edo_pool_forget(pool, task);
     cancelled++;
 }
@@ -708,6 +709,28 @@ MODEL(pool_left_by_two)
     model_assert(edo_load(&handle->refs, relaxed) == 1);
     edo_pool_free(pool);
     edo_handle_drop(handle);
+}
+
+/* What is in queues is dropped, by whom it was not put there. */
+static void makes_and_leaves(void *i)
+{
+    int first = 2 * (int)(intptr_t)i;
+    be((uint32_t)(intptr_t)i);
+    make(first);
+    make(first + 1);
+    edo_pool_leave(pool);
+}
+
+MODEL(pool_left_with_tasks)
+{
+    begin(2);
+    before = 1;
+    make(4);
+    model_thread(makes_and_leaves, (void *)1);
+    makes_and_leaves((void *)0);
+    model_join_all();
+    model_assert(cancelled == 5);
+    end_all();
 }
 
 /* Spawned from elsewhere meanwhile: refused, or dropped with the others. */
