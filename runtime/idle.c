@@ -25,14 +25,15 @@ int edo_idle_take(struct edo_idle *idle, int spare)
         return -1;
     int taken = -1;
     edo_lock(&idle->lock);
-    if (idle->count > 0 && edo_load(&idle->word, seq_cst) % EDO_IDLE_AWAKE == 0) {
+    /* Relaxed: whoever has begun to search since edo_idle_wanted looked stops later than that, and then looks himself. */
+    if (idle->count > 0 && edo_load(&idle->word, relaxed) % EDO_IDLE_AWAKE == 0) {
         uint32_t last = idle->count - 1, at = last;
         if (idle->sleepers[last] == spare && last > 0)
             at = last - 1;
         taken = idle->sleepers[at];
         idle->sleepers[at] = idle->sleepers[last];
         idle->count = last;
-        edo_fetch_add(&idle->word, EDO_IDLE_AWAKE + EDO_IDLE_SEARCHING, seq_cst);
+        edo_fetch_add(&idle->word, EDO_IDLE_AWAKE + EDO_IDLE_SEARCHING, relaxed);
     }
     edo_unlock(&idle->lock);
     return taken;
@@ -43,7 +44,7 @@ bool edo_idle_search(struct edo_idle *idle)
     uint32_t searching = edo_load(&idle->word, relaxed) % EDO_IDLE_AWAKE;
     if (2 * searching >= idle->workers)
         return false;
-    edo_fetch_add(&idle->word, EDO_IDLE_SEARCHING, seq_cst);
+    edo_fetch_add(&idle->word, EDO_IDLE_SEARCHING, relaxed);
     return true;
 }
 

@@ -27,7 +27,7 @@ void edo_pool_wake(struct edo_pool *pool)
 
 static void stop(struct edo_pool *pool)
 {
-    edo_store(&pool->closing, true, seq_cst);
+    edo_store(&pool->closing, true, release);
     for (uint32_t i = 0; i < pool->count; i++)
         edo_driver_wake(pool->workers[i].driver);
 }
@@ -127,7 +127,8 @@ static void end(struct edo_pool *pool)
     worker->retired = true;
     for (uint32_t i = 0; i < pool->count; i++) {
         struct edo_worker *other = &pool->workers[i];
-        keep(pool, edo_exchange(&other->lifo, NULL, acquire));
+        /* Relaxed: who filled it has left, and released that (edo_pool_leave). */
+        keep(pool, edo_exchange(&other->lifo, NULL, relaxed));
         for (struct edo_task *task; (task = edo_queue_pop(&other->queue)) != NULL;)
             keep(pool, task);
     }

@@ -32,10 +32,10 @@ struct edo_queue {
     _Atomic(struct edo_task *) slots[EDO_QUEUE_SIZE];
 };
 
-/* How many are in it; by others than the owner, a moment ago. */
+/* How many are in it; by others than the owner, a moment ago, and nothing is acquired. */
 static inline uint32_t edo_queue_length(struct edo_queue *queue)
 {
-    uint32_t head = edo_load(&queue->head, acquire), tail = edo_load(&queue->tail, acquire);
+    uint32_t head = edo_load(&queue->head, relaxed), tail = edo_load(&queue->tail, relaxed);
     return tail - head > EDO_QUEUE_SIZE ? 0 : tail - head;
 }
 

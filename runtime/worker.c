@@ -267,15 +267,15 @@ static void turn(struct edo_worker *worker)
 
 /* ---- The watch ---- */
 
-/* Sequentially consistent, as giving it up is: whoever wakes or falls asleep, or has found work, writes the word of
- * idle.h and looks at the watch then; whoever gives it up writes the watch and looks at that word. One of them sees
- * the other. Acquires `look_at`. */
+/* The look is sequentially consistent, as giving it up is: whoever wakes or falls asleep, or has found work, writes the
+ * word of idle.h and looks at the watch then; whoever gives it up writes the watch and looks at that word. One of them
+ * sees the other. Taking it acquires `look_at`, no more: who overlooks that it is taken wakes one too many. */
 static bool take_watch(struct edo_worker *worker)
 {
     struct edo_pool *pool = worker->pool;
     int32_t nobody = -1;
     return edo_load(&pool->watch, seq_cst) < 0 && pool->count > 1 &&
-           edo_cas(&pool->watch, &nobody, (int32_t)worker->index, seq_cst, relaxed);
+           edo_cas(&pool->watch, &nobody, (int32_t)worker->index, acquire, relaxed);
 }
 
 static void leave_watch(struct edo_pool *pool)
@@ -361,7 +361,7 @@ static struct edo_task *park(struct edo_worker *worker)
     edo_handle_hook(pool->handle, pool->handle->hooks.on_thread_park);
     struct edo_task *task = NULL;
     bool watch = take_watch(worker);
-    for (uint32_t quiet = 0; !edo_load(&pool->closing, acquire);) {
+    for (uint32_t quiet = 0; !edo_load(&pool->closing, relaxed);) {
         uint64_t limit = watch ? until_look(pool) : UINT64_MAX;
         if (limit > 0)
             task = doze(worker, limit);
@@ -393,7 +393,7 @@ void edo_worker_run(struct edo_worker *worker)
     edo_context_init(&cx, NULL);
     cx.random = next_random(worker);
     begin_busy(worker);
-    while (edo_thread.worker == worker && !edo_load(&pool->closing, relaxed)) {
+    while (edo_thread.worker == worker && !edo_load(&pool->closing, acquire)) {
         struct edo_task *task = next_task(worker);
         if (task == NULL && (task = search(worker)) == NULL)
             task = park(worker);

@@ -118,7 +118,7 @@ MODEL(worker_task_woken_as_it_gives_way, .bound = 2, .slow = true)
 }
 
 /* The end meets a wake, and the last reference. */
-MODEL(worker_ended_while_woken, .bound = 2, .slow = true)
+MODEL(worker_ended_while_woken, .bound = 3, .slow = true)
 {
     struct edo_handle *handle = start(1);
     edo_task_detach(
@@ -175,16 +175,9 @@ MODEL(workers_steal, .bound = 1, .slow = true, .tries = true)
     edo_runtime_drop(runtime);
 }
 
-MODEL(workers_end, .bound = 2, .slow = true, .tries = true)
+MODEL(workers_end, .bound = 3, .slow = true, .tries = true)
 {
     start(2);
-    edo_runtime_drop(runtime);
-}
-
-MODEL(workers_woken, .manual = true, .bound = 1, .slow = true, .tries = true)
-{
-    struct edo_handle *handle = start(2);
-    joins(SPAWN_ON(handle, EDO_NEW(until, .done = &done, .bits = 1, .begin = begin_wakes)), 1);
     edo_runtime_drop(runtime);
 }
 
@@ -210,7 +203,7 @@ ASYNC(many)
     ASYNC_END;
 }
 
-MODEL(worker_overflows, .bound = 1, .slow = true, .tries = true)
+MODEL(worker_overflows, .bound = 2, .slow = true, .tries = true)
 {
     struct edo_handle *handle = start(1);
     joins(SPAWN_ON(handle, NEW(many)), 7);
