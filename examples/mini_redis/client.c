@@ -44,6 +44,7 @@ static void leave(struct client *self)
     edo_bytes_free(&self->out);
     resp_parser_free(&self->parser);
     server->buffered -= self->counted;
+    server->going -= self->going;
     edo_task_tracker_token_drop(&self->token);
 }
 
@@ -53,16 +54,26 @@ static size_t held(const struct client *self)
     return self->counted + self->session.kept;
 }
 
-/* It finds out by itself; it may run on another thread. */
+/* More is held than may be, also when those are gone that have been closed for it. */
+static inline bool is_too_much(struct server *server)
+{
+    return server->buffered + server->pubsub.bytes > server->limits.buffers + server->going;
+}
+
+/* It finds out by itself; it may run on another thread, and what it holds is there until then. */
 __attribute__((cold, noinline)) static void close_largest(struct server *server)
 {
     pthread_mutex_lock(&server->mutex);
-    struct client *largest = server->first;
+    struct client *largest = NULL;
     for (struct client *client = server->first; client != NULL; client = client->next)
-        if (held(client) > held(largest))
+        if (!client->evicted && (largest == NULL || held(client) > held(largest)))
             largest = client;
-    largest->evicted = true;
-    shutdown(edo_tcp_fd(largest->conn), SHUT_RDWR);
+    if (largest != NULL && is_too_much(server)) {
+        largest->evicted = true;
+        largest->going = held(largest);
+        server->going += largest->going;
+        shutdown(edo_tcp_fd(largest->conn), SHUT_RDWR);
+    }
     pthread_mutex_unlock(&server->mutex);
 }
 
@@ -77,7 +88,7 @@ static inline void account(struct client *self)
         server->buffered += now - self->counted;
         self->counted = now;
     }
-    if (server->buffered + server->pubsub.bytes > server->limits.buffers)
+    if (is_too_much(server))
         close_largest(server);
 }
 

@@ -45,6 +45,7 @@ struct server {
     struct edo_cancellation_token *stop; /* cancelled by whoever ends the server */
     struct edo_task_tracker tracker;     /* of clients */
     _Atomic(size_t) buffered; /* bytes, for all of them; not the messages, which they share */
+    _Atomic(size_t) going;    /* of both, what is held by those who have been closed for it */
     pthread_mutex_t mutex;
     struct client *first;       /* clients alive; under the mutex, as is the next */
     uint64_t commands;          /* of those that have left */
