@@ -257,11 +257,14 @@ static void run(struct edo_worker *worker, struct edo_task *task, struct edo_con
 /* Its loop, without sleeping. */
 static void turn(struct edo_worker *worker)
 {
+    uint32_t before = edo_queue_length(&worker->queue);
     worker->turning = true;
     edo_driver_turn(worker->driver, false);
     worker->turning = false;
     edo_store(&worker->turns, edo_load(&worker->turns, relaxed) + 1, relaxed);
-    if (edo_queue_length(&worker->queue) > 0)
+    /* For what the turn has woken, but for a single task, which is next here. */
+    uint32_t after = edo_queue_length(&worker->queue);
+    if (after > before && (after > 1 || edo_load(&worker->lifo, relaxed) != NULL))
         edo_pool_notify(worker->pool);
 }
 
