@@ -89,6 +89,16 @@
 #define edo_likely(x)   __builtin_expect(!!(x), 1)
 #define edo_unlikely(x) __builtin_expect(!!(x), 0)
 
+/* Tells the processor that this thread waits for another. */
+static inline void edo_pause(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__) || defined(__arm__)
+    __asm__ volatile("yield");
+#endif
+}
+
 /* Returns size bytes aligned for any type, or NULL; not zeroed. Any thread. */
 void *edo_malloc(size_t size);
 

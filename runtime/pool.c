@@ -223,8 +223,9 @@ static int init_worker(struct edo_pool *pool, struct edo_worker *worker)
     return 0;
 }
 
-int edo_pool_new(struct edo_handle *handle, uint32_t workers)
+int edo_pool_new(struct edo_handle *handle, uint32_t workers, uint32_t processors)
 {
+    workers = workers > 0 ? workers : processors;
     /* Its parts that different threads write are on cache lines of their own. */
     void *block =
         edo_calloc(1, sizeof(struct edo_pool) + workers * sizeof(struct edo_worker) + LINE);
@@ -237,6 +238,7 @@ int edo_pool_new(struct edo_handle *handle, uint32_t workers)
     pool->event_interval = hooks->event_interval ? hooks->event_interval : 61;
     pool->global_queue_interval = hooks->global_queue_interval ? hooks->global_queue_interval : 31;
     pool->lifo = !hooks->disable_lifo_slot;
+    pool->lingers = processors > 1;
     edo_init(&pool->watch, -1);
     pool->look_at = edo_clock_ns();
     edo_init(&pool->closing, false);

@@ -19,6 +19,7 @@ struct edo_pool {
     uint32_t count; /* of workers */
     uint32_t event_interval, global_queue_interval;
     bool lifo;
+    bool lingers; /* there are other processors than the one a worker runs on */
 
     struct edo_idle idle;
     struct edo_inject inject;
@@ -41,8 +42,9 @@ static inline bool edo_worker_mine(const struct edo_pool *pool)
     return edo_thread.worker != NULL && edo_thread.worker->pool == pool;
 }
 
-/* Makes the workers, and starts their threads; it is the handle's, also when that fails. 0, UV_ENOMEM, UV_EAGAIN, or what libuv says. */
-int edo_pool_new(struct edo_handle *handle, uint32_t workers);
+/* Makes the workers, as many as the processors that the process may use when 0, and starts their threads; it is the
+ * handle's, also when that fails. 0, UV_ENOMEM, UV_EAGAIN, or what libuv says. */
+int edo_pool_new(struct edo_handle *handle, uint32_t workers, uint32_t processors);
 
 /* The handle's last reference is gone. */
 void edo_pool_free(struct edo_pool *pool);

@@ -15,7 +15,7 @@
 #include "time.h"
 
 /* As many as CPUs that this process may use. */
-static uint32_t cpus(void)
+static uint32_t processors(void)
 {
     cpu_set_t set;
     int n = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
@@ -74,8 +74,7 @@ static int build(const struct edo_builder *builder, uv_loop_t *host, struct edo_
         goto no_runtime;
     snprintf(runtime->name, sizeof runtime->name, "%s", builder->name ? builder->name : "edo");
     if (builder->flavor == EDO_MULTI_THREAD)
-        error = edo_pool_new(runtime->handle,
-                             builder->worker_threads ? builder->worker_threads : cpus());
+        error = edo_pool_new(runtime->handle, builder->worker_threads, processors());
     else
         error = build_current(builder, host, runtime);
     if (error < 0)

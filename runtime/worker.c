@@ -27,9 +27,14 @@
 #ifndef EDO_WATCH_ROUNDS
 #define EDO_WATCH_ROUNDS 25
 #endif
+#ifndef EDO_LINGER_ROUNDS
+#define EDO_LINGER_ROUNDS 16
+#endif
 
 enum {
     LIFO_POLLS = 3,
+    LINGER_ROUNDS = EDO_LINGER_ROUNDS,
+    LINGER_PAUSES = 16,
     NS_PER_MS = 1000000,
     WATCH_NS = 4 * NS_PER_MS,
     WATCH_ROUNDS = EDO_WATCH_ROUNDS, /* without anybody awake, before the watch is given up */
@@ -144,6 +149,7 @@ static struct edo_task *take_injected(struct edo_worker *worker)
         return NULL;
     uint32_t most = length / pool->count + 1, room = EDO_QUEUE_SIZE / 2;
     struct edo_task *first = edo_inject_take(&pool->inject, most < room ? most : room);
+    worker->keen = first != NULL && pool->lingers;
     for (struct edo_task *task = first != NULL ? first->next : NULL, *next; task != NULL;
          task = next) {
         next = task->next;
@@ -192,6 +198,21 @@ static struct edo_task *steal_from(struct edo_worker *worker, struct edo_worker 
     return task;
 }
 
+/* Some microseconds, for what comes from outside. A task that sends work to another thread, and waits for it, is woken
+ * in about that time: sleeping takes longer, and two switches. Others' queues are not looked at: what is there is
+ * about to be run where it is. */
+static struct edo_task *linger(struct edo_worker *worker)
+{
+    for (int round = 0; round < LINGER_ROUNDS; round++) {
+        for (int i = 0; i < LINGER_PAUSES; i++)
+            edo_pause();
+        struct edo_task *task = take_injected(worker);
+        if (task != NULL)
+            return task;
+    }
+    return NULL;
+}
+
 /* The worker's own queues are empty. */
 static struct edo_task *search(struct edo_worker *worker)
 {
@@ -205,7 +226,11 @@ static struct edo_task *search(struct edo_worker *worker)
         if (task != NULL)
             return task;
     }
-    return take_injected(worker);
+    struct edo_task *task = take_injected(worker);
+    if (task != NULL || !worker->keen)
+        return task;
+    worker->keen = false;
+    return linger(worker);
 }
 
 /* Nobody searches any more: whoever made work meanwhile has relied on who did. */

@@ -23,6 +23,7 @@ struct edo_worker {
 
     /* Its thread's. */
     bool searching;
+    bool keen;           /* the last that it was woken for came from outside the runtime */
     bool turning;        /* in a turn of its loop, after which it looks whether to wake others */
     bool lifo_off;       /* until a task has run that was not in the LIFO slot */
     uint32_t lifo_polls; /* in a row out of the LIFO slot */

@@ -199,7 +199,7 @@ static bool bed_poll(struct edo_task *task, struct edo_context *cx)
 static void begin(uint32_t workers)
 {
     struct edo_handle *handle = edo_handle_new(&(const struct edo_builder){.rng_seed = 1});
-    model_assert(handle != NULL && edo_pool_new(handle, workers) == 0);
+    model_assert(handle != NULL && edo_pool_new(handle, workers, 1) == 0);
     pool = handle->pool;
     handle->pool = NULL;
     /* The watch looks when a model says so. */
