@@ -335,7 +335,7 @@ WORKERS_IN := test asan tsan
 check-workers: $(foreach f,$(WORKERS_IN),$(call test-binary,$f))
 	$(call heading,what holds on any runtime holds on multi-thread ones)
 	$(Q)RUNS='1/thread 8/task' tests/support/run_workers.sh test
-	$(Q)RUNS='2/task 8/thread' tests/support/run_workers.sh asan tsan
+	$(Q)RUNS='1/thread 2/task 8/thread' tests/support/run_workers.sh asan tsan
 
 check-examples: examples $(EXAMPLES:%=build/asan/%)
 	$(call heading,the scripts of tests/ on the examples; then with AddressSanitizer)
@@ -383,8 +383,8 @@ $(foreach f,$(WORKERS_IN),$(eval $(call program-rule,$f,build/$f/stress,tests/so
 stress: $(WORKERS_IN:%=build/%/stress)  ## the multi-thread runtime under stress, plain and under sanitizers, for SECONDS each
 	$(Q)$(foreach f,$(WORKERS_IN),echo "== $f" && build/$f/stress $(SECONDS) &&) true
 
-soak-workers:  ## check-workers twenty times, or REPEAT times
-	$(Q)$(MAKE) check-workers REPEAT=$(if $(filter-out 1,$(REPEAT)),$(REPEAT),20)
+soak-workers: $(foreach f,asan tsan,$(call test-binary,$f))  ## what holds on any runtime, on 1, 2 and 8 workers, under the sanitizers, twenty times, or REPEAT times
+	$(Q)RUNS='1/thread 2/task 8/task' REPEAT=$(if $(filter-out 1,$(REPEAT)),$(REPEAT),20) tests/support/run_workers.sh asan tsan
 
 # ---- Model checking ------------------------------------------------------------------------------
 
