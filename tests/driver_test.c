@@ -3,8 +3,7 @@
 #include "poll_harness.h"
 
 #include <semaphore.h>
-#include <stdlib.h>
-#include <unistd.h>
+#include <sys/mman.h>
 
 #include "edo.h"
 #include "runtime/registration_internal.h"
@@ -69,10 +68,8 @@ Test(driver, a_note_run_on_the_way_to_sleep_ends_it, .timeout = 60)
 {
     struct bench bench;
     bench_begin(&bench);
-    char path[] = "/tmp/edo-driver-test-XXXXXX";
-    struct watches_file file = EDO_NEW(watches_file, .fd = mkstemp(path));
+    struct watches_file file = EDO_NEW(watches_file, .fd = memfd_create("plain", MFD_CLOEXEC));
     cr_assert_geq(file.fd, 0);
-    unlink(path);
     sem_init(&file.begun, 0, 0);
     sem_init(&file.entered, 0, 0);
     sem_init(&file.waits, 0, 0);
