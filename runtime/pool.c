@@ -49,9 +49,10 @@ bool edo_pool_spawn(struct edo_pool *pool, struct edo_task *task)
 {
     struct edo_worker *worker = edo_worker_mine(pool) ? edo_thread.worker : NULL;
     if (worker == NULL) {
+        /* Before it may end, which is counted also where it is refused. */
+        edo_fetch_add(&pool->handle->own.counts.spawned, 1, relaxed);
         if (!edo_inject_push(&pool->inject, task, task, 1, true))
             return false;
-        edo_fetch_add(&pool->handle->own.counts.spawned, 1, relaxed);
         edo_pool_notify(pool);
         return true;
     }
