@@ -226,10 +226,7 @@ def main():
     parser.add_argument("--core", type=int, help="the core that ct runs on (the last one); mtK has all")
     parser.add_argument("--limit", type=float, default=60, metavar="SECONDS",
                         help="after which a process is ended, and a workload gets no further round (60)")
-    parser.add_argument("--json", metavar="FILE", help="write all runs there too; - prints them alone")
-    parser.add_argument("--edo", default=program.EDO, type=pathlib.Path)
-    parser.add_argument("--peers", default=program.PEERS, type=pathlib.Path,
-                        help="a folder with the peers' programs")
+    program.add_options(parser, "write all runs there too; - prints them alone")
     arguments = parser.parse_args()
     rounds = arguments.rounds or (SHORT_ROUNDS if arguments.budget else ROUNDS)
     programs = programs_for(arguments, parser)

@@ -2,6 +2,7 @@
 """A program that runs workloads: Edo's, or a peer's. `PROGRAM WORKLOAD FLAVOR [N]` prints a line of what an
 operation cost, `PROGRAM --list` the workloads it has; status 2 says that it has not got what was asked for."""
 import os
+import pathlib
 import subprocess
 import time
 
@@ -46,6 +47,13 @@ class Program:
         if "bytes_per_task" in said:
             return {"B": float(said["bytes_per_task"]), "s": seconds}
         return {"ns": float(said["ns_per_op"]), "cpu ns": float(said["cpu_ns_per_op"]), "s": seconds}
+
+
+def add_options(parser, runs="write all runs there too"):
+    """What the programs that measure have in common."""
+    parser.add_argument("--json", metavar="FILE", help=runs)
+    parser.add_argument("--edo", default=EDO, type=pathlib.Path)
+    parser.add_argument("--peers", default=PEERS, type=pathlib.Path, help="a folder with the peers' programs")
 
 
 def edo(path=EDO):

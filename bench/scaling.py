@@ -160,10 +160,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=5, help="of a curve, at most (5)")
     parser.add_argument("--limit", type=float, default=60, metavar="SECONDS",
                         help="after which a process is ended (60)")
-    parser.add_argument("--json", metavar="FILE", help="write all there too")
-    parser.add_argument("--edo", default=program.EDO, type=pathlib.Path)
-    parser.add_argument("--peers", default=program.PEERS, type=pathlib.Path,
-                        help="a folder with the peers' programs")
+    program.add_options(parser)
     parser.add_argument("--loadgen", default=BUILD / "loadgen", type=pathlib.Path)
     arguments = parser.parse_args()
     every = curves(arguments)

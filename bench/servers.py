@@ -245,10 +245,7 @@ def main():
     parser.add_argument("--threads", type=int, default=1, help="of the load on echo (1)")
     parser.add_argument("--requests", type=int, default=150000,
                         help="to redis, one by one; in a pipeline ten times as many (150000)")
-    parser.add_argument("--json", metavar="FILE", help="write all runs there too")
-    parser.add_argument("--edo", default=program.EDO, type=pathlib.Path)
-    parser.add_argument("--peers", default=program.PEERS, type=pathlib.Path,
-                        help="a folder with the peers' programs")
+    program.add_options(parser)
     parser.add_argument("--loadgen", default=BUILD / "loadgen", type=pathlib.Path)
     parser.add_argument("--mini-redis", default=ROOT / "build/examples/mini_redis", type=pathlib.Path)
     arguments = parser.parse_args()
