@@ -4,31 +4,14 @@
 #include "driver.h"
 #include "executor.h"
 #include "runtime/registration_internal.h"
-
-enum { FD = 100 };
+#include "socket.h"
 
 static struct edo_driver *driver;
-static _Atomic(int) readable, flags;
-/* What a system call on the descriptor touches: it is ordered against its closing. */
-static int socket_, closings;
-
-static int socket_ready(int fd)
-{
-    return fd == FD ? edo_fetch_or(&readable, 0, seq_cst) : 0;
-}
-
-static void socket_closed(int fd)
-{
-    if (fd != FD)
-        return;
-    socket_ = -1;
-    closings++;
-}
+static _Atomic(int) flags;
 
 static struct edo_registration *start(void)
 {
-    static const struct model_descriptors descriptors = {socket_ready, socket_closed};
-    model_descriptors = &descriptors;
+    socket_open();
     driver = driver_new();
     driver_take(driver);
     struct edo_registration *r = edo_malloc(sizeof *r);

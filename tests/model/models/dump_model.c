@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A runtime that is looked at by another thread: between two runs of it, while it runs, at its end. */
-#include "executor.h"
 #include "runtime/dump.h"
+#include "wakes.h"
 
 static FILE *nowhere;
 
@@ -10,8 +10,6 @@ __attribute__((constructor, no_sanitize("thread"))) static void open_nowhere(voi
 {
     nowhere = fopen("/dev/null", "w");
 }
-
-static _Atomic(int) done;
 
 static void dumps(void *arg)
 {
@@ -50,19 +48,6 @@ MODEL(dump_at_the_end)
 }
 
 /* A task that waits is looked at as it is woken, as it ends; the runtime's end waits, or happens here. */
-static void sets_and_wakes(void *arg)
-{
-    edo_fetch_or(&done, 1, relaxed);
-    edo_wake(arg);
-    edo_waker_drop(arg);
-}
-
-static void begin_wakes(struct edo_waker *waker, void *arg)
-{
-    (void)arg;
-    model_thread(sets_and_wakes, edo_waker_clone(waker));
-}
-
 MODEL(dump_of_a_worker, .slow = true, .bound = 1, .steps = 4000)
 {
     struct edo_runtime *runtime;

@@ -5,31 +5,13 @@
 #include "runtime/pool.h"
 #include "runtime/registration_internal.h"
 #include "runtime/runtime_internal.h"
-
-enum { FD = 100 };
+#include "socket.h"
 
 static struct edo_runtime *runtime;
-static _Atomic(int) readable;
-/* What a system call on the descriptor touches: it is ordered against its closing. */
-static int socket_, closings;
-
-static int socket_ready(int fd)
-{
-    return fd == FD ? edo_fetch_or(&readable, 0, seq_cst) : 0;
-}
-
-static void socket_closed(int fd)
-{
-    if (fd != FD)
-        return;
-    socket_ = -1;
-    closings++;
-}
 
 static struct edo_registration *start(void)
 {
-    static const struct model_descriptors descriptors = {socket_ready, socket_closed};
-    model_descriptors = &descriptors;
+    socket_open();
     model_assert(edo_runtime_new(&runtime, .flavor = EDO_MULTI_THREAD, .worker_threads = 1,
                                  .rng_seed = 1) == 0);
     struct edo_guard guard = edo_enter(edo_runtime_handle(runtime));

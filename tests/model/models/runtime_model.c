@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A runtime that threads take turns in, its handle that outlives it, and one on a host's loop. */
-#include "executor.h"
-
-static _Atomic(int) done;
+#include "wakes.h"
 
 /* ---- Turns ---- */
 
@@ -93,19 +91,6 @@ MODEL(handle_freed_by_waker)
 }
 
 /* ---- On a host's loop ---- */
-
-static void sets_and_wakes(void *arg)
-{
-    edo_fetch_or(&done, 1, relaxed);
-    edo_wake(arg);
-    edo_waker_drop(arg);
-}
-
-static void begin_wakes(struct edo_waker *waker, void *arg)
-{
-    (void)arg;
-    model_thread(sets_and_wakes, edo_waker_clone(waker));
-}
 
 static uv_loop_t *attach(struct edo_runtime **runtime)
 {

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* The multi-thread runtime: its workers, their sleep, and its end. */
-#include "executor.h"
 #include "runtime/blocking.h"
 #include "runtime/driver.h"
 #include "runtime/pool.h"
 #include "runtime/runtime_internal.h"
+#include "wakes.h"
 
-static _Atomic(int) done;
 static struct edo_runtime *runtime;
 
 static struct edo_handle *start(uint32_t workers)
@@ -86,19 +85,6 @@ MODEL(worker_ended_while_spawned_on, .bound = 3, .slow = true, .outcomes = "0 1"
 }
 
 /* ---- Wakes ---- */
-
-static void sets_and_wakes(void *arg)
-{
-    edo_fetch_or(&done, 1, relaxed);
-    edo_wake(arg);
-    edo_waker_drop(arg);
-}
-
-static void begin_wakes(struct edo_waker *waker, void *arg)
-{
-    (void)arg;
-    model_thread(sets_and_wakes, edo_waker_clone(waker));
-}
 
 /* While it is polled, as its poll ends, when it waits. */
 MODEL(worker_task_woken, .bound = 2, .slow = true)
