@@ -25,7 +25,8 @@ int edo_idle_take(struct edo_idle *idle, int spare)
         return -1;
     int taken = -1;
     edo_lock(&idle->lock);
-    /* Relaxed: whoever has begun to search since edo_idle_wanted looked stops later than that, and then looks himself. */
+    /* Relaxed: whoever has begun to search since edo_idle_wanted looked stops later than that, and then looks
+     * himself. */
     if (idle->count > 0 && edo_load(&idle->word, relaxed) % EDO_IDLE_AWAKE == 0) {
         uint32_t last = idle->count - 1, at = last;
         if (idle->sleepers[last] == spare && last > 0)

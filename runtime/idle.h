@@ -5,13 +5,13 @@
  * when some sleep and none searches: a searcher will find it, and wakes the next when it has (so that a
  * burst of work wakes workers one by one, and not all at once for nothing; Tokio's and Go's way).
  *
- * No wake-up is lost: who puts work where all look (the inject queue) does so before it reads this word, and
- * a worker that falls asleep writes the word before it looks there for the last time; all sequentially
- * consistent, so one of them sees the other. So it is with one that stops searching. That another searches may be
- * written and seen relaxed: who relies on a searcher relies on his stop, and that comes after what was seen. (For the
- * watch of worker.c one who was taken counts as awake when he stops, too.) A worker that pushes to its own queue reads the word without such
- * an order: it runs that task itself if nobody else does, and whom it overlooked in that moment it finds at
- * its next push, or the watch finds the task (worker.c).
+ * No wake-up is lost: who puts work where all look (the inject queue) does so before it reads this word, and a
+ * worker that falls asleep writes the word before it looks there for the last time; all sequentially consistent,
+ * so one of them sees the other. So it is with one that stops searching. That another searches may be written and
+ * seen relaxed: who relies on a searcher relies on his stop, and that comes after what was seen. (For the watch of
+ * worker.c one who was taken counts as awake when he stops, too.) A worker that pushes to its own queue reads the
+ * word without such an order: it runs that task itself if nobody else does, and whom it overlooked in that moment
+ * it finds at its next push, or the watch finds the task (worker.c).
  */
 #ifndef EDO_RUNTIME_IDLE_H
 #define EDO_RUNTIME_IDLE_H

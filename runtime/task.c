@@ -75,8 +75,8 @@ static void pooled_wake(struct edo_waker *waker)
         edo_worker_schedule(task->home->pool, task, false);
 }
 
-/* Whether the runtime does not end as long as this thread is where it is: on a worker, or in the poll of a task that has
- * handed the worker on (edo_block_in_place), maybe just now, between two wakes. */
+/* Whether the runtime does not end as long as this thread is where it is: on a worker, or in the poll of a task that
+ * has handed the worker on (edo_block_in_place), maybe just now, between two wakes. */
 static bool holds_up_the_end(const struct edo_handle *home)
 {
     const struct edo_task *polled = edo_thread.task;

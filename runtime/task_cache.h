@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Blocks of tasks that have ended, kept for the next ones by each thread that runs tasks: spawning costs a few
- * instructions then, and no call of the allocator. By size, as the C library's allocator has them, in steps of
- * 16 bytes with 8 of its own; those of larger tasks, and what is more than EDO_CACHE_BYTES of a size, go back at once. (As Go's runtime keeps its
- * goroutines.)
+ * instructions then, and no call of the allocator. By size, as the C library's allocator has them, in steps of 16
+ * bytes with 8 of its own; those of larger tasks, and what is more than EDO_CACHE_BYTES of a size, go back at
+ * once. (As Go's runtime keeps its goroutines.)
  *
  * Where a checker looks after memory it must see each task come and go: then nothing is kept.
  */

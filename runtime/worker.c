@@ -10,12 +10,12 @@
  * stays until a poll has ended that nobody woke it during (task_state.h). So a queue holds no reference, and
  * `next` belongs to whoever has taken it from one.
  *
- * The watch. A worker in a long poll does not turn its loop, and does not come to its LIFO slot. So of the
- * workers that sleep while another is awake one has the watch: every WATCH_NS it looks at them, and when
- * one has not turned its loop since the last time, it turns it in its place and takes what
- * waits there. Who is woken hands the watch on, and the next to sleep looks at once if it is time. When nobody has been awake for some time it sleeps like the others, and the first to
- * wake then wakes another to take the watch. It costs nothing while nothing runs, and no system call on the way
- * of those that work.
+ * The watch. A worker in a long poll does not turn its loop, and does not come to its LIFO slot. So of the workers
+ * that sleep while another is awake one has the watch: every WATCH_NS it looks at them, and when one has not
+ * turned its loop since the last time, it turns it in its place and takes what waits there. Who is woken hands the
+ * watch on, and the next to sleep looks at once if it is time. When nobody has been awake for some time it sleeps
+ * like the others, and the first to wake then wakes another to take the watch. It costs nothing while nothing
+ * runs, and no system call on the way of those that work.
  */
 #include "worker.h"
 
