@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -19,7 +20,7 @@ struct fault {
     _Atomic(uint64_t) countdown; /* to the failing call; 0 is off */
     atomic_bool sticky, fired;
 };
-static struct fault alloc_fault, thread_fault;
+static struct fault alloc_fault, pages_fault, thread_fault;
 
 static bool fault_now(struct fault *fault)
 {
@@ -51,6 +52,11 @@ static bool fault_arm(struct fault *fault, uint64_t n, bool sticky)
 bool edo_alloc_fail(uint64_t n, bool sticky)
 {
     return fault_arm(&alloc_fault, n, sticky);
+}
+
+bool edo_pages_fail(uint64_t n, bool sticky)
+{
+    return fault_arm(&pages_fault, n, sticky);
 }
 
 bool edo_thread_fail(uint64_t n, bool sticky)
@@ -114,24 +120,44 @@ void edo_free(void *block)
 }
 
 #if defined(EDO_FAULTS) || defined(EDO_CENSUS)
-void edo_keep(void *block)
+void edo_keep(size_t bytes)
 {
-    uncounted(block);
+    EDO_COUNT(BYTES, -(int64_t)bytes);
+    EDO_COUNT(BLOCKS, -1);
 }
 
-bool edo_reuse(void *block)
+bool edo_reuse(size_t bytes)
 {
     if (fault_now(&alloc_fault))
         return false;
-    (void)counted(block);
+    EDO_COUNT(BYTES, (int64_t)bytes);
+    EDO_COUNT(BLOCKS, 1);
     return true;
 }
-
-void edo_free_kept(void *block)
-{
-    free(block);
-}
 #endif
+
+void *edo_pages_map(size_t size)
+{
+    enum { HUGE = 2 << 20 };
+    if (edo_unlikely(fault_now(&pages_fault)))
+        return NULL;
+    /* Twice as many, and what is before and behind the aligned part goes back. */
+    char *mapped = mmap(NULL, 2 * size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (mapped == MAP_FAILED)
+        return NULL;
+    size_t before = -(uintptr_t)mapped & (size - 1);
+    if (before > 0)
+        munmap(mapped, before);
+    munmap(mapped + before + size, size - before);
+    if (size >= HUGE)
+        madvise(mapped + before, size, MADV_HUGEPAGE);
+    return mapped + before;
+}
+
+void edo_pages_unmap(void *pages, size_t size)
+{
+    munmap(pages, size);
+}
 
 uint64_t edo_clock_ns(void)
 {

@@ -111,22 +111,30 @@ void *edo_calloc(size_t count, size_t size);
 /* Gives back what the three above returned; NULL is fine. Any thread. */
 void edo_free(void *block);
 
-/* A block that its owner keeps in order to use it again counts as freed where test builds count; using it again counts
- * as an allocation, which may fail: false. One that is kept is freed by the third. */
+/* Returns `size` bytes of zeros, a power of two that is no less than a page, aligned to their size; or NULL. From 2 MiB
+ * on huge pages are asked for. Any thread. */
+void *edo_pages_map(size_t size);
+
+/* Gives back what it returned, or a part of that. Any thread. */
+void edo_pages_unmap(void *pages, size_t size);
+
+/* A block that its owner keeps in order to use it again, of so many bytes, counts as freed where test builds count;
+ * using it again counts as an allocation, which may fail: false. */
 #if defined(EDO_FAULTS) || defined(EDO_CENSUS)
-void edo_keep(void *block);
-bool edo_reuse(void *block);
-void edo_free_kept(void *block);
+void edo_keep(size_t bytes);
+bool edo_reuse(size_t bytes);
 #else
-#define edo_keep(block)      ((void)(block))
-#define edo_reuse(block)     ((void)(block), true)
-#define edo_free_kept(block) edo_free(block)
+#define edo_keep(bytes)  ((void)(bytes))
+#define edo_reuse(bytes) ((void)(bytes), true)
 #endif
 
 /* Fails the n-th allocation from now (1 is the next); `sticky` fails all after it as well; 0 turns
  * it off. Returns whether a failure was delivered since the last call. Only where the library is
  * built with EDO_FAULTS; elsewhere it does nothing and returns false. Affects all threads. */
 bool edo_alloc_fail(uint64_t n, bool sticky);
+
+/* As edo_alloc_fail, for edo_pages_map: whether a task needs new pages depends on those before it. */
+bool edo_pages_fail(uint64_t n, bool sticky);
 
 /* Nanoseconds of CLOCK_MONOTONIC. Any thread. */
 uint64_t edo_clock_ns(void);

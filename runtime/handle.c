@@ -22,6 +22,7 @@ struct edo_handle *edo_handle_new(const struct edo_builder *builder)
     edo_lock_init(&handle->lock);
     edo_lock_init(&handle->look);
     edo_list_init(&handle->waiters);
+    edo_slabs_init(&handle->slabs, builder->flavor == EDO_MULTI_THREAD ? 6 : 4);
     static _Atomic(uint64_t) last;
     handle->id = edo_fetch_add(&last, 1, relaxed) + 1;
     handle->hooks = *builder;
@@ -51,9 +52,10 @@ void edo_handle_unref(struct edo_handle *handle, int64_t n)
     if (edo_fetch_sub(&handle->refs, n, acq_rel) != n)
         return;
     EDO_COUNT(RUNTIMES, -1);
-    edo_cache_clear(&handle->own.cache);
+    edo_cache_clear(&handle->own.cache, &handle->slabs);
     if (handle->pool != NULL)
         edo_pool_free(handle->pool);
+    edo_slabs_destroy(&handle->slabs);
     edo_blocking_pool_free(handle->blocking);
     edo_lock_destroy(&handle->lock);
     edo_lock_destroy(&handle->look);

@@ -69,7 +69,7 @@ void edo_pool_adopt(struct edo_pool *pool, struct edo_task *task)
 {
     struct edo_worker *worker = edo_worker_mine(pool)
                                     ? edo_thread.worker
-                                    : &pool->workers[task->serial / EDO_CACHE_SIZES % pool->count];
+                                    : &pool->workers[task->serial / EDO_SLAB_SIZES % pool->count];
     task->keeper = worker;
     edo_lock(&worker->lock);
     edo_list_push_back(&worker->tasks, &task->owned);
@@ -190,7 +190,7 @@ void edo_pool_free(struct edo_pool *pool)
     for (uint32_t i = 0; i < pool->count; i++) {
         struct edo_worker *worker = &pool->workers[i];
         edo_driver_free(worker->driver);
-        edo_cache_clear(&worker->own.cache);
+        edo_cache_clear(&worker->own.cache, &pool->handle->slabs);
         edo_lock_destroy(&worker->lock);
     }
     edo_event_destroy(&pool->ended);

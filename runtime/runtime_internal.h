@@ -77,6 +77,7 @@ struct edo_handle {
     struct edo_builder hooks; /* as built; names aside */
     bool observed;            /* each poll of a task is timed, or some hook wants it */
     char thread_name[EDO_THREAD_NAME];
+    struct edo_slabs slabs;
     struct edo_own own; /* the owner's */
 };
 

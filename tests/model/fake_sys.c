@@ -14,6 +14,18 @@ void *edo_malloc(size_t size)
     return block_new(size, false, true, __builtin_return_address(0));
 }
 
+/* The slabs of tasks are not used in models, but are there. */
+void *edo_pages_map(size_t size)
+{
+    return aligned_alloc(size, size);
+}
+
+void edo_pages_unmap(void *pages, size_t size)
+{
+    (void)size;
+    free(pages);
+}
+
 void *edo_calloc(size_t count, size_t size)
 {
     size_t bytes;
