@@ -26,7 +26,7 @@ struct edo_worker_metrics {
     uint64_t local_schedules; /* tasks it put into its own queue. Multi-thread, as the following */
     uint64_t steals;          /* tasks it took from other workers */
     uint64_t steal_operations;
-    uint64_t overflows;   /* times its queue was full, and half of it went to the shared one */
+    uint64_t overflows;   /* times its queue was full, and its oldest went to the shared one */
     uint64_t queue_depth; /* tasks in its queue now */
     /* How long polls took, when the builder has asked for it: builder.h. */
     uint64_t poll_time[EDO_HISTOGRAM_BUCKETS];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A worker's run queue: a ring of 256 tasks. Its owner pushes at one end; the owner and thieves take from the
+/* A worker's run queue: a ring of 1,024 tasks. Its owner pushes at one end; the owner and thieves take from the
  * other. No locks. (The way of Go's runtime; the ring with two counters is Lamport's, "Proving the
  * Correctness of Multiprocess Programs", 1977.)
  *
@@ -23,8 +23,11 @@
 struct edo_task;
 
 #ifndef EDO_QUEUE_SIZE
-#define EDO_QUEUE_SIZE 256u
+#define EDO_QUEUE_SIZE 1024u
 #endif
+/* How many are copied by those who take many at once: the owner goes on meanwhile, and a long copy is for nothing when
+ * he has taken one. */
+enum { EDO_QUEUE_MOVED = EDO_QUEUE_SIZE < 256 ? EDO_QUEUE_SIZE / 2 : 128 };
 
 struct edo_queue {
     _Alignas(64) _Atomic(uint32_t) head;
@@ -62,12 +65,12 @@ static inline struct edo_task *edo_queue_pop(struct edo_queue *queue)
     return NULL;
 }
 
-/* The owner's, of a full queue: takes the older half of it, at most EDO_QUEUE_SIZE / 2, into `tasks`. Returns how
- * many; 0 when thieves were there first. */
-uint32_t edo_queue_shed(struct edo_queue *queue, struct edo_task *tasks[EDO_QUEUE_SIZE / 2]);
+/* The owner's, of a full queue: takes the EDO_QUEUE_MOVED oldest into `tasks`. Returns how many; 0 when thieves were
+ * there first. */
+uint32_t edo_queue_shed(struct edo_queue *queue, struct edo_task *tasks[EDO_QUEUE_MOVED]);
 
-/* The owner of `to`, which is empty: takes the older half of what is in `from`. Returns one of them, the others
- * are in `to`; NULL: there was nothing. `taken` is how many. */
+/* The owner of `to`, which is empty: takes the older half of what is in `from`, EDO_QUEUE_MOVED at most. Returns one
+ * of them, the others are in `to`; NULL: there was nothing. `taken` is how many. */
 struct edo_task *edo_queue_steal(struct edo_queue *from, struct edo_queue *to, uint32_t *taken);
 
 #endif

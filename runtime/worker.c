@@ -2,7 +2,7 @@
 /* The scheduler of a multi-thread runtime, as one worker sees it.
  *
  * A task that the running one wakes goes to the LIFO slot, what was there to the end of the worker's queue; what
- * does not fit there goes, with half of the queue, to the inject queue. A worker takes from its slot, three
+ * does not fit there goes, with the oldest of the queue, to the inject queue. A worker takes from its slot, three
  * times in a row at most, from its queue, now and then (global_queue_interval) and when it has nothing from the
  * inject queue; then it steals half of another's queue; then it sleeps in its loop.
  *
@@ -58,10 +58,10 @@ static void inject(struct edo_pool *pool, struct edo_task *first, struct edo_tas
         edo_pool_notify(pool);
 }
 
-/* Its queue is full: half of it goes to where all look, with the task behind. */
+/* Its queue is full: the oldest go to where all look, with the task behind. */
 static void overflow(struct edo_worker *worker, struct edo_task *task)
 {
-    struct edo_task *tasks[EDO_QUEUE_SIZE / 2];
+    struct edo_task *tasks[EDO_QUEUE_MOVED];
     uint32_t n = edo_queue_shed(&worker->queue, tasks);
     if (n == 0) {
         /* Thieves made room. */
@@ -147,7 +147,7 @@ static struct edo_task *take_injected(struct edo_worker *worker)
     uint32_t length = edo_load(&pool->inject.length, relaxed);
     if (length == 0)
         return NULL;
-    uint32_t most = length / pool->count + 1, room = EDO_QUEUE_SIZE / 2;
+    uint32_t most = length / pool->count + 1, room = EDO_QUEUE_MOVED;
     struct edo_task *first = edo_inject_take(&pool->inject, most < room ? most : room);
     worker->keen = first != NULL && pool->lingers;
     for (struct edo_task *task = first != NULL ? first->next : NULL, *next; task != NULL;
