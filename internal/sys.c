@@ -234,6 +234,14 @@ bool edo_event_wait_until(struct edo_event *event, uint64_t deadline)
     return edo_exchange(&event->word_, EMPTY, acquire) == SET;
 }
 
+void edo_event_linger(const struct edo_event *event)
+{
+    enum { ROUNDS = 16, PAUSES = 16 };
+    for (int round = 0; round < ROUNDS && edo_load(&event->word_, relaxed) != SET; round++)
+        for (int i = 0; i < PAUSES; i++)
+            edo_pause();
+}
+
 void edo_event_wait(struct edo_event *event)
 {
     edo_event_wait_until(event, UINT64_MAX);

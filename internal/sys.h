@@ -184,6 +184,9 @@ void edo_event_wait(struct edo_event *event);
 /* The same, no longer than until edo_clock_ns() is `deadline`: false when that has come, and it was not set.
  * UINT64_MAX is never. One that has passed only looks. */
 bool edo_event_wait_until(struct edo_event *event, uint64_t deadline);
+/* Before a wait, for an event that often is set at once: looks at it for some microseconds, and returns when it is set, or
+ * not. A sleep and a wake take longer than that. */
+void edo_event_linger(const struct edo_event *event);
 
 /* Sleeps while the word is `value`, until edo_futex_wake, or for nothing: callers look again. */
 void edo_futex_wait(const _Atomic(uint32_t) *word, uint32_t value);

@@ -3,7 +3,9 @@
  * instructions. No code of a user's runs under it, no thread is started, and nobody is woken, but at the end.
  *
  * An idle thread sleeps on an event of its own, and is given its task in its own record. The one that went
- * idle last is woken first, so that those that are not needed leave, their keep-alive over. Records are kept
+ * idle last is woken first, so that those that are not needed leave, their keep-alive over. One that goes idle looks out
+ * for its next task some microseconds before it sleeps, if no other does at the moment: who sends work, and waits for
+ * it, often sends more at once. Records are kept
  * for the next thread and freed with the pool: whoever gave a task away, or woke one, may set the event when
  * the thread is through with it, or gone.
  *
@@ -40,6 +42,7 @@ struct edo_blocking_pool {
     struct edo_handle *handle;
     uint32_t max, seed;
     uint64_t keep_alive; /* ns */
+    bool lingers;        /* there are other processors than the one such a thread runs on */
 
     struct edo_lock lock; /* of all that follows */
     struct edo_task *head, *tail;
@@ -54,6 +57,7 @@ struct edo_blocking_pool {
     bool closed;
     bool abandoned; /* nobody waits for those that are present */
     bool watched;   /* somebody is to be told when no work is under way */
+    bool lingering; /* one that is idle does not sleep yet */
     bool has_left;
     struct edo_thread_id left; /* of the last that left; it has joined the one before */
 
@@ -61,7 +65,7 @@ struct edo_blocking_pool {
 };
 
 struct edo_blocking_pool *edo_blocking_pool_new(const struct edo_builder *builder,
-                                                struct edo_handle *handle)
+                                                struct edo_handle *handle, uint32_t processors)
 {
     struct edo_blocking_pool *pool = edo_calloc(1, sizeof *pool);
     if (pool == NULL)
@@ -71,6 +75,7 @@ struct edo_blocking_pool *edo_blocking_pool_new(const struct edo_builder *builde
     pool->keep_alive =
         (builder->thread_keep_alive != 0 ? builder->thread_keep_alive : KEEP_ALIVE_MS) *
         (uint64_t)NS_PER_MS;
+    pool->lingers = processors > 1;
     pool->seed = builder->rng_seed;
     if (pool->seed == 0)
         edo_random(&pool->seed, sizeof pool->seed);
@@ -161,10 +166,17 @@ static struct edo_task *wait_for_task(struct edo_blocking_pool *pool, struct wor
 {
     edo_list_push_back(&pool->idle, &worker->idle);
     pool->idle_count++;
-    bool tell = quiet(pool);
+    bool tell = quiet(pool), linger = pool->lingers && !pool->lingering;
+    pool->lingering |= linger;
     edo_unlock(&pool->lock);
     if (tell)
         edo_handle_signal(pool->handle);
+    if (linger) {
+        edo_event_linger(&worker->event);
+        edo_lock(&pool->lock);
+        pool->lingering = false;
+        edo_unlock(&pool->lock);
+    }
     uint64_t deadline = edo_clock_ns() + pool->keep_alive;
     bool in_time = true;
     for (;;) {

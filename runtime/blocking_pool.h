@@ -9,9 +9,9 @@
 
 #include "runtime_internal.h"
 
-/* As the builder says: limit and keep-alive. Names, stacks and hooks are the handle's. NULL: no memory. */
+/* As the builder says: limit and keep-alive; `processors` is how many the process may use. Names, stacks and hooks are the handle's. NULL: no memory. */
 struct edo_blocking_pool *edo_blocking_pool_new(const struct edo_builder *builder,
-                                                struct edo_handle *handle);
+                                                struct edo_handle *handle, uint32_t processors);
 
 /* With its handle: there are no threads any more. NULL is fine. */
 void edo_blocking_pool_free(struct edo_blocking_pool *pool);

@@ -69,7 +69,7 @@ static int build(const struct edo_builder *builder, uv_loop_t *host, struct edo_
     runtime->handle = edo_handle_new(builder);
     if (runtime->handle == NULL)
         goto no_handle;
-    runtime->handle->blocking = edo_blocking_pool_new(builder, runtime->handle);
+    runtime->handle->blocking = edo_blocking_pool_new(builder, runtime->handle, processors());
     if (runtime->handle->blocking == NULL)
         goto no_runtime;
     snprintf(runtime->name, sizeof runtime->name, "%s", builder->name ? builder->name : "edo");

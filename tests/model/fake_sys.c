@@ -97,6 +97,11 @@ void edo_event_wait(struct edo_event *event)
     model_wait(event);
 }
 
+void edo_event_linger(const struct edo_event *event)
+{
+    (void)event;
+}
+
 bool edo_event_wait_until(struct edo_event *event, uint64_t deadline)
 {
     if (deadline == UINT64_MAX) {

@@ -9,7 +9,7 @@ static struct edo_handle *handle_new(uint32_t threads)
 {
     const struct edo_builder builder = {.max_blocking_threads = threads};
     struct edo_handle *handle = edo_handle_new(&builder);
-    handle->blocking = edo_blocking_pool_new(&builder, handle);
+    handle->blocking = edo_blocking_pool_new(&builder, handle, 2);
     return handle;
 }
 
