@@ -3,9 +3,9 @@
 #ifndef EDO_RUNTIME_COUNTS_H
 #define EDO_RUNTIME_COUNTS_H
 
+#include "../internal/blocks.h"
 #include "../internal/sys.h"
 #include "builder.h"
-#include "task_cache.h"
 
 struct edo_counts {
     /* Multi-thread: what others than workers spawn and end is counted at the handle's, by read-modify-writes. */
@@ -20,7 +20,7 @@ struct edo_counts {
 struct edo_own {
     int64_t spare;   /* references to the handle, taken in batches and not given out */
     uint32_t serial; /* of the last task spawned here */
-    struct edo_task_cache cache;
+    struct edo_blocks blocks;
     struct edo_counts counts;
 };
 

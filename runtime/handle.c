@@ -51,7 +51,7 @@ void edo_handle_unref(struct edo_handle *handle, int64_t n)
     if (edo_fetch_sub(&handle->refs, n, acq_rel) != n)
         return;
     EDO_COUNT(RUNTIMES, -1);
-    edo_cache_clear(&handle->own.cache);
+    edo_blocks_clear(&handle->own.blocks);
     if (handle->pool != NULL)
         edo_pool_free(handle->pool);
     edo_blocking_pool_free(handle->blocking);

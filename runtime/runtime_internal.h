@@ -23,7 +23,7 @@
 struct edo_task {
     struct edo_waker waker; /* first: a waker is a task */
     edo_task_state state;   /* task_state.h */
-    uint32_t serial; /* half of the id; its lowest bits are the size of its block (task_cache.h) */
+    uint32_t serial; /* half of the id; its lowest bits are the size of its block (blocks.h) */
     struct edo_task *next; /* run queue; NULL: not in it. Owner's thread; else who has taken it */
     union {
         struct edo_task *remote_next; /* inject list. Whoever set LINKED, until it is pushed */

@@ -129,8 +129,8 @@ struct edo_task *edo_task_new(struct edo_handle *handle, const char *name, size_
         return NULL;
     struct edo_own *own = edo_handle_own(handle);
     size_t bytes = before + sizeof(struct edo_task) + frame_size;
-    uint32_t size = edo_cache_size(bytes);
-    char *block = edo_cache_take(own != NULL ? &own->cache : NULL, size, bytes);
+    uint32_t size = edo_block_size(bytes);
+    char *block = edo_block_take(size, bytes);
     if (edo_unlikely(block == NULL))
         return NULL;
     struct edo_task *task = (struct edo_task *)(block + before);
@@ -148,7 +148,7 @@ struct edo_task *edo_task_new(struct edo_handle *handle, const char *name, size_
     /* The serial tells tasks apart that follow each other at one address. */
     static _Atomic(uint32_t) foreign;
     uint32_t n = own != NULL ? ++own->serial : edo_fetch_add(&foreign, 1, relaxed);
-    task->serial = n * EDO_CACHE_SIZES | size;
+    task->serial = n * EDO_BLOCK_SIZES | size;
     edo_handle_give(handle, own);
     return task;
 }
@@ -163,8 +163,7 @@ static void free_task(struct edo_task *task)
     EDO_COUNT(TASKS, -1);
     bool named = edo_task_state_peek(&task->state) & EDO_TASK_NAMED;
     struct edo_own *own = edo_handle_own(home);
-    edo_cache_give(own != NULL ? &own->cache : NULL, task->serial % EDO_CACHE_SIZES,
-                   (char *)task - (named ? EDO_TASK_NAME : 0));
+    edo_block_give(task->serial % EDO_BLOCK_SIZES, (char *)task - (named ? EDO_TASK_NAME : 0));
     edo_handle_take_back(home, own);
 }
 
