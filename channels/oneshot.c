@@ -3,6 +3,7 @@
  * each other, and wake each other, is told in oneshot_state.h. */
 #include "oneshot.h"
 
+#include "../internal/blocks.h"
 #include "../internal/copy.h"
 #include "../internal/park.h"
 #include "../internal/waiter.h"
@@ -11,9 +12,11 @@
 /* A future's state while its waker is kept. */
 enum { STABLE = 1, CLONED = 2 };
 
+/* A message up to that size has as much room: those channels are of one size, which the compiler knows. */
+enum { SMALL = 16 };
+
 struct edo_oneshot_ {
     edo_oneshot_state state;
-    bool received;                         /* the receiver's own */
     size_t size;                           /* constant */
     void (*drop)(void *);                  /* constant */
     struct edo_waker *sending, *receiving; /* each written by its side while it does not WAIT */
@@ -21,16 +24,26 @@ struct edo_oneshot_ {
     _Alignas(max_align_t) char message[];
 };
 
-struct edo_oneshot_ *edo_oneshot_new_(size_t size, void (*drop)(void *))
+/* It and two others are `inline` for who links with optimisation across files: what a message costs is little more than
+ * these calls. */
+inline struct edo_oneshot_ *edo_oneshot_new_(size_t size, void (*drop)(void *))
 {
-    struct edo_oneshot_ *channel = edo_malloc(sizeof *channel + size);
-    if (channel == NULL)
+    struct edo_oneshot_ *channel =
+        edo_block_new(sizeof *channel + (edo_likely(size <= SMALL) ? SMALL : size));
+    if (edo_unlikely(channel == NULL))
         return NULL;
     edo_init(&channel->state, 0);
-    channel->received = false;
     channel->size = size;
     channel->drop = drop;
     return channel;
+}
+
+static inline void channel_free(struct edo_oneshot_ *channel)
+{
+    if (edo_likely(channel->size <= SMALL))
+        edo_block_free(channel, sizeof *channel + SMALL);
+    else
+        edo_block_free(channel, sizeof *channel + channel->size);
 }
 
 static struct edo_waker **kept(struct edo_oneshot_ *channel, enum edo_oneshot_side side)
@@ -93,7 +106,7 @@ static bool wait(struct edo_oneshot_ *channel, enum edo_oneshot_side side,
 }
 
 /* The sender is done: with or without the message in its place. Returns whether it was sent. */
-static bool finish(struct edo_oneshot_ *channel, uint32_t sent)
+__attribute__((noinline)) static bool finish(struct edo_oneshot_ *channel, uint32_t sent)
 {
     uint32_t now = edo_oneshot_state_finish(&channel->state, sent);
     /* A future of edo_oneshot_closed is not under way. */
@@ -102,15 +115,19 @@ static bool finish(struct edo_oneshot_ *channel, uint32_t sent)
     if (now & EDO_ONESHOT_RX_WAITS)
         gone = wake(channel, EDO_ONESHOT_RX, EDO_ONESHOT_TX_GONE) & EDO_ONESHOT_RX_GONE;
     if (gone)
-        edo_free(channel);
+        channel_free(channel);
     return now & EDO_ONESHOT_SENT;
 }
 
-int edo_oneshot_send_(struct edo_oneshot_sender *tx, const void *message)
+/* The usual case first, and the rest elsewhere: the receiver does not wait yet. */
+inline int edo_oneshot_send_(struct edo_oneshot_sender *tx, const void *message)
 {
     struct edo_oneshot_ *channel = (struct edo_oneshot_ *)tx;
     edo_copy(channel->message, message, channel->size);
-    return finish(channel, EDO_ONESHOT_SENT) ? 0 : EDO_ECLOSED;
+    return edo_likely(edo_oneshot_state_finish_first(&channel->state, EDO_ONESHOT_SENT)) ||
+                   finish(channel, EDO_ONESHOT_SENT)
+               ? 0
+               : EDO_ECLOSED;
 }
 
 void edo_oneshot_sender_drop_(struct edo_oneshot_sender *tx)
@@ -152,10 +169,10 @@ static inline int try_recv(struct edo_oneshot_ *channel, void *message)
     uint32_t now = edo_oneshot_state_look(&channel->state);
     if (!(now & (EDO_ONESHOT_TX_DONE | EDO_ONESHOT_RX_DONE)))
         return -EAGAIN;
-    if (!(now & EDO_ONESHOT_SENT) || channel->received)
+    if (!edo_oneshot_state_full(now))
         return EDO_ECLOSED;
-    channel->received = true;
     edo_copy(message, channel->message, channel->size);
+    edo_oneshot_state_receive(&channel->state, now);
     return 0;
 }
 
@@ -189,11 +206,13 @@ enum edo_poll edo_oneshot_recv_poll(struct edo_future *future, struct edo_contex
     struct edo_oneshot_recv *self = (struct edo_oneshot_recv *)future;
     struct edo_oneshot_ *channel = self->channel;
     if (edo_unlikely(cx->walk != EDO_WALK_POLL || cx->budget == 0 ||
-                     future->state != EDO_STATE_FRESH) ||
-        !(edo_oneshot_state_look(&channel->state) & EDO_ONESHOT_SENT) || channel->received ||
+                     future->state != EDO_STATE_FRESH))
+        return recv_poll(future, cx);
+    uint32_t now = edo_oneshot_state_look(&channel->state);
+    if (!edo_oneshot_state_full(now) ||
         !edo_copy_usual(self->message, channel->message, channel->size))
         return recv_poll(future, cx);
-    channel->received = true;
+    edo_oneshot_state_receive(&channel->state, now);
     edo_budget_spend(cx);
     return EDO_READY;
 }
@@ -230,22 +249,28 @@ void edo_oneshot_close_(struct edo_oneshot_receiver *rx)
         wake_receiver(channel);
 }
 
-void edo_oneshot_receiver_drop_(struct edo_oneshot_receiver *rx)
+/* Whatever edo_oneshot_receiver_drop_ finds. */
+__attribute__((noinline)) static void receiver_drop(struct edo_oneshot_ *channel)
 {
-    if (rx == NULL)
-        return;
-    struct edo_oneshot_ *channel = (struct edo_oneshot_ *)rx;
-    if (edo_oneshot_state_look(&channel->state) & EDO_ONESHOT_TX_GONE && channel->received) {
-        edo_free(channel);
-        return;
-    }
     if (!(edo_oneshot_state_look(&channel->state) & EDO_ONESHOT_TX_GONE))
-        edo_oneshot_close_(rx);
+        edo_oneshot_close_((struct edo_oneshot_receiver *)channel);
     /* If the message is there, it was there before this. */
-    bool left = edo_oneshot_state_look(&channel->state) & EDO_ONESHOT_SENT && !channel->received;
-    if (left && channel->drop != NULL)
+    if (edo_oneshot_state_full(edo_oneshot_state_look(&channel->state)) && channel->drop != NULL)
         channel->drop(channel->message);
     if (edo_oneshot_state_look(&channel->state) & EDO_ONESHOT_TX_GONE ||
         edo_oneshot_state_gone(&channel->state) & EDO_ONESHOT_TX_GONE)
-        edo_free(channel);
+        channel_free(channel);
+}
+
+/* The usual case first, as in edo_oneshot_recv_poll: the message was received, and nobody else is left. */
+inline void edo_oneshot_receiver_drop_(struct edo_oneshot_receiver *rx)
+{
+    struct edo_oneshot_ *channel = (struct edo_oneshot_ *)rx;
+    if (channel == NULL)
+        return;
+    uint32_t through = EDO_ONESHOT_RECEIVED | EDO_ONESHOT_TX_GONE;
+    if (edo_likely((edo_oneshot_state_look(&channel->state) & through) == through))
+        channel_free(channel);
+    else
+        receiver_drop(channel);
 }

@@ -14,7 +14,9 @@
  * LEFT   the future has gone while its waker     the side, while it WAITS  never
  *        was being claimed, and has left a       and the other is DONE
  *        clone of it to the other side
- * and SENT: the message is in its place; set by the sender with its DONE.
+ * and SENT: the message is in its place; set by the sender with its DONE. RECEIVED: it is there no more; set by the
+ * receiver, when it was SENT. When the sender is GONE as well the word is the receiver's alone, and setting a bit is
+ * no read-modify-write.
  *
  * How a waker that was not cloned is woken without a lock. It is good for as long as its future is
  * linked, that is while WAITS is set; so the side that is done claims it first, and clears WAITS
@@ -42,6 +44,7 @@ enum {
     EDO_ONESHOT_WAITS = 1u << 2,
     EDO_ONESHOT_LEFT = 1u << 3,
     EDO_ONESHOT_SENT = 1u << 8,
+    EDO_ONESHOT_RECEIVED = 1u << 9,
 };
 
 /* A side's bits: EDO_ONESHOT_DONE << side. The other side is 4 - side. */
@@ -78,6 +81,15 @@ static inline uint32_t edo_oneshot_state_finish(edo_oneshot_state *state, uint32
     return now;
 }
 
+/* The same where the receiver has done nothing yet, and there is nothing to acquire. False: it has; nothing is set. */
+static inline bool edo_oneshot_state_finish_first(edo_oneshot_state *state, uint32_t sent)
+{
+    uint32_t fresh = 0;
+    return edo_load(state, relaxed) == fresh &&
+           edo_cas(state, &fresh, EDO_ONESHOT_TX_DONE | EDO_ONESHOT_TX_GONE | sent, release,
+                   relaxed);
+}
+
 /* The receiver is done. Returns the word as it was. */
 static inline uint32_t edo_oneshot_state_close(edo_oneshot_state *state)
 {
@@ -88,6 +100,21 @@ static inline uint32_t edo_oneshot_state_close(edo_oneshot_state *state)
 static inline uint32_t edo_oneshot_state_gone(edo_oneshot_state *state)
 {
     return edo_fetch_or(state, EDO_ONESHOT_RX_GONE, acq_rel);
+}
+
+/* Whether there is a message, in such a word. */
+static inline bool edo_oneshot_state_full(uint32_t now)
+{
+    return (now & (EDO_ONESHOT_SENT | EDO_ONESHOT_RECEIVED)) == EDO_ONESHOT_SENT;
+}
+
+/* The receiver takes it, and has seen `now`. Relaxed: it is nobody else's business. */
+static inline void edo_oneshot_state_receive(edo_oneshot_state *state, uint32_t now)
+{
+    if (edo_likely(now & EDO_ONESHOT_TX_GONE))
+        edo_store(state, now | EDO_ONESHOT_RECEIVED, relaxed);
+    else
+        edo_fetch_or(state, EDO_ONESHOT_RECEIVED, relaxed);
 }
 
 /* The waker of `side`, which WAITS, was claimed by the other one, which is DONE; and sets its `gone`, or

@@ -120,19 +120,37 @@ void edo_free(void *block)
 }
 
 #if defined(EDO_FAULTS) || defined(EDO_CENSUS)
-void edo_keep(size_t bytes)
+void edo_keep(void *block)
 {
-    EDO_COUNT(BYTES, -(int64_t)bytes);
-    EDO_COUNT(BLOCKS, -1);
+    uncounted(block);
 }
 
-bool edo_reuse(size_t bytes)
+bool edo_reuse(void *block)
+{
+    if (fault_now(&alloc_fault))
+        return false;
+    (void)counted(block);
+    return true;
+}
+
+void edo_free_kept(void *block)
+{
+    free(block);
+}
+
+bool edo_count_cut(size_t bytes)
 {
     if (fault_now(&alloc_fault))
         return false;
     EDO_COUNT(BYTES, (int64_t)bytes);
     EDO_COUNT(BLOCKS, 1);
     return true;
+}
+
+void edo_count_uncut(size_t bytes)
+{
+    EDO_COUNT(BYTES, -(int64_t)bytes);
+    EDO_COUNT(BLOCKS, -1);
 }
 #endif
 

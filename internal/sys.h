@@ -118,14 +118,25 @@ void *edo_pages_map(size_t size);
 /* Gives back what it returned, or a part of that. Any thread. */
 void edo_pages_unmap(void *pages, size_t size);
 
-/* A block that its owner keeps in order to use it again, of so many bytes, counts as freed where test builds count;
- * using it again counts as an allocation, which may fail: false. */
+/* A block that its owner keeps in order to use it again counts as freed where test builds count; using it again counts
+ * as an allocation, which may fail: false. One that is kept is freed by the third. */
 #if defined(EDO_FAULTS) || defined(EDO_CENSUS)
-void edo_keep(size_t bytes);
-bool edo_reuse(size_t bytes);
+void edo_keep(void *block);
+bool edo_reuse(void *block);
+void edo_free_kept(void *block);
 #else
-#define edo_keep(bytes)  ((void)(bytes))
-#define edo_reuse(bytes) ((void)(bytes), true)
+#define edo_keep(block)      ((void)(block))
+#define edo_reuse(block)     ((void)(block), true)
+#define edo_free_kept(block) edo_free(block)
+#endif
+
+/* The same of a block of so many bytes that is cut from pages. */
+#if defined(EDO_FAULTS) || defined(EDO_CENSUS)
+bool edo_count_cut(size_t bytes);
+void edo_count_uncut(size_t bytes);
+#else
+#define edo_count_cut(bytes)   ((void)(bytes), true)
+#define edo_count_uncut(bytes) ((void)(bytes))
 #endif
 
 /* Fails the n-th allocation from now (1 is the next); `sticky` fails all after it as well; 0 turns

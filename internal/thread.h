@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct edo_blocks;
 struct edo_driver;
 struct edo_handle;
 struct edo_task;
@@ -24,6 +25,9 @@ struct edo_thread {
     bool again;            /* it was woken by this thread meanwhile. Multi-thread */
     struct edo_driver *turn; /* the shared driver whose loop it has, the latest; else NULL */
     const char *next_name;   /* of the task that is to be spawned next */
+    /* Where it keeps blocks for its tasks to use again (blocks.h): the place of the runtime whose tasks it runs; else
+     * NULL */
+    struct edo_blocks *blocks;
 };
 extern _Thread_local struct edo_thread edo_thread;
 

@@ -33,8 +33,7 @@ static enum edo_poll stand_in_poll(struct edo_future *future, struct edo_context
         return EDO_READY;
     struct edo_thread outer = edo_thread;
     if (take(worker)) {
-        edo_thread =
-            (struct edo_thread){.current = pool->handle, .running = pool->handle, .worker = worker};
+        edo_thread = edo_worker_thread(worker);
         /* Maybe to the end of the runtime: blocking work must not lack the thread. */
         edo_blocking_pool_lend(pool->handle->blocking);
         edo_worker_run(worker);
@@ -43,6 +42,13 @@ static enum edo_poll stand_in_poll(struct edo_future *future, struct edo_context
     edo_pool_leave(pool);
     edo_thread = outer;
     return EDO_READY;
+}
+
+/* As which worker the thread goes on; NULL: as none. */
+static void go_on_as(struct edo_thread *thread, struct edo_worker *worker)
+{
+    thread->worker = worker;
+    thread->blocks = worker != NULL ? &worker->own.blocks : NULL;
 }
 
 int edo_block_in_place(void (*function)(void *argument), void *argument)
@@ -60,14 +66,14 @@ int edo_block_in_place(void (*function)(void *argument), void *argument)
         return UV_EINVAL;
     if (worker != NULL) {
         /* From the next line on it may be the other's, whose spawn and detach are not ours as a worker. */
-        thread->worker = NULL;
+        go_on_as(thread, NULL);
         edo_store(&worker->handed, 1, release);
         EDO_JOIN_HANDLE(void)
         other = EDO_SPAWN_BLOCKING_ON(running, EDO_NEW(stand_in, .worker = worker));
         int error = edo_task_error(other);
         edo_task_detach(other);
         if (error < 0 && take(worker)) {
-            thread->worker = worker;
+            go_on_as(thread, worker);
             return error;
         }
     }
@@ -75,6 +81,6 @@ int edo_block_in_place(void (*function)(void *argument), void *argument)
     function(argument);
     thread->running = running;
     if (worker != NULL && take(worker))
-        thread->worker = worker;
+        go_on_as(thread, worker);
     return 0;
 }

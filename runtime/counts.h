@@ -3,6 +3,7 @@
 #ifndef EDO_RUNTIME_COUNTS_H
 #define EDO_RUNTIME_COUNTS_H
 
+#include "../internal/blocks.h"
 #include "../internal/sys.h"
 #include "builder.h"
 #include "task_cache.h"
@@ -21,6 +22,7 @@ struct edo_own {
     int64_t spare;   /* references to the handle, taken in batches and not given out */
     uint32_t serial; /* of the last task spawned here */
     struct edo_task_cache cache;
+    struct edo_blocks blocks; /* of what else lives as short */
     struct edo_counts counts;
 };
 

@@ -84,6 +84,7 @@ static bool attached_turn(struct edo_driver *driver)
     struct edo_thread outer = edo_thread;
     edo_thread.current = runtime->handle;
     edo_thread.running = runtime->handle;
+    edo_thread.blocks = &runtime->handle->own.blocks;
     edo_driver_fire(driver);
     bool more = edo_run_batch(runtime, NULL);
     if (edo_unlikely(runtime->failed))

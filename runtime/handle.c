@@ -53,6 +53,7 @@ void edo_handle_unref(struct edo_handle *handle, int64_t n)
         return;
     EDO_COUNT(RUNTIMES, -1);
     edo_cache_clear(&handle->own.cache, &handle->slabs);
+    edo_blocks_clear(&handle->own.blocks);
     if (handle->pool != NULL)
         edo_pool_free(handle->pool);
     edo_slabs_destroy(&handle->slabs);

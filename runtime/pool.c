@@ -123,8 +123,7 @@ static void end(struct edo_pool *pool)
 {
     struct edo_thread outer = edo_thread;
     struct edo_worker *worker = &pool->workers[0];
-    edo_thread =
-        (struct edo_thread){.current = pool->handle, .running = pool->handle, .worker = worker};
+    edo_thread = edo_worker_thread(worker);
     worker->retired = true;
     for (uint32_t i = 0; i < pool->count; i++) {
         struct edo_worker *other = &pool->workers[i];
@@ -175,7 +174,7 @@ static void *run_thread(void *arg)
     struct edo_worker *worker = arg;
     struct edo_pool *pool = worker->pool;
     struct edo_handle *handle = pool->handle;
-    edo_thread = (struct edo_thread){.current = handle, .running = handle, .worker = worker};
+    edo_thread = edo_worker_thread(worker);
     edo_handle_hook(handle, handle->hooks.on_thread_start);
     edo_worker_run(worker);
     edo_handle_hook(handle, handle->hooks.on_thread_stop);
@@ -191,6 +190,7 @@ void edo_pool_free(struct edo_pool *pool)
         struct edo_worker *worker = &pool->workers[i];
         edo_driver_free(worker->driver);
         edo_cache_clear(&worker->own.cache, &pool->handle->slabs);
+        edo_blocks_clear(&worker->own.blocks);
         edo_lock_destroy(&worker->lock);
     }
     edo_event_destroy(&pool->ended);

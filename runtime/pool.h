@@ -42,6 +42,14 @@ static inline bool edo_worker_mine(const struct edo_pool *pool)
     return edo_thread.worker != NULL && edo_thread.worker->pool == pool;
 }
 
+/* What a thread is that runs tasks as this worker. */
+static inline struct edo_thread edo_worker_thread(struct edo_worker *worker)
+{
+    struct edo_handle *handle = worker->pool->handle;
+    return (struct edo_thread){
+        .current = handle, .running = handle, .worker = worker, .blocks = &worker->own.blocks};
+}
+
 /* Makes the workers, as many as the processors that the process may use when 0, and starts their threads; it is the
  * handle's, also when that fails. 0, UV_ENOMEM, UV_EAGAIN, or what libuv says. */
 int edo_pool_new(struct edo_handle *handle, uint32_t workers, uint32_t processors);

@@ -217,7 +217,8 @@ int edo_block_on_(struct edo_runtime *runtime, struct edo_future *future)
     if (!own(handle))
         return refuse(future, UV_EBUSY);
     struct edo_thread outer = edo_thread;
-    edo_thread = (struct edo_thread){.current = handle, .local = outer.local, .running = handle};
+    edo_thread = (struct edo_thread){
+        .current = handle, .local = outer.local, .running = handle, .blocks = &handle->own.blocks};
     edo_handle_hook(handle, handle->hooks.on_thread_start);
     struct edo_task *task = edo_task_new(handle, NULL, sizeof(struct root));
     int error = task != NULL ? run(runtime, task, future) : refuse(future, UV_ENOMEM);
@@ -245,7 +246,8 @@ static void end_current(struct edo_runtime *runtime, uint64_t deadline)
     /* The caller has ordered all uses of the runtime before this, its last; a look at it, by a handle, he has not. */
     bool mine = edo_handle_mine(handle) ? runtime->driver->attached : own(handle);
     edo_assert(mine);
-    edo_thread = (struct edo_thread){.current = handle, .running = handle};
+    edo_thread =
+        (struct edo_thread){.current = handle, .running = handle, .blocks = &handle->own.blocks};
     edo_drop_all(runtime);
     edo_blocking_pool_close(handle->blocking);
     edo_blocking_pool_wait(handle->blocking, deadline);

@@ -46,7 +46,7 @@ static inline void *edo_cache_take(struct edo_task_cache *cache, struct edo_slab
         return edo_malloc(bytes);
     if (edo_unlikely(cache->first[size] == NULL) && !edo_cache_fill(cache, slabs, size))
         return NULL;
-    if (!edo_reuse(edo_slab_bytes(slabs, size)))
+    if (!edo_count_cut(edo_slab_bytes(slabs, size)))
         return NULL;
     void *block = cache->first[size];
     cache->first[size] = *(void **)block;
@@ -62,7 +62,7 @@ static inline void edo_cache_give(struct edo_task_cache *cache, struct edo_slabs
         edo_free(block);
         return;
     }
-    edo_keep(edo_slab_bytes(slabs, size));
+    edo_count_uncut(edo_slab_bytes(slabs, size));
     if (edo_unlikely(cache == NULL)) {
         edo_cache_give_apart(slabs, block);
         return;
