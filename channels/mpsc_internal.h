@@ -12,7 +12,8 @@
  * and hands the place on; or it came first, and the sender, who looks again afterwards, finds the place.
  *
  * The receiver that finds nothing looks again under the lock, and leaves its waker there for the next
- * push.
+ * push. That takes the waker over first, and counts the message then: where there is a message the
+ * waker is gone, and the receiver need not look.
  */
 #ifndef EDO_CHANNELS_MPSC_INTERNAL_H
 #define EDO_CHANNELS_MPSC_INTERNAL_H

@@ -59,8 +59,8 @@ static inline bool take_one(struct edo_mpsc_ *channel, void *message)
     return true;
 }
 
-/* The waker must not be left behind, whatever ends the future: a push may have been seen that has not
- * come to it yet. */
+/* The future is dropped: its waker must not be left behind. (Where it has received, or found the end, there is
+ * none.) */
 __attribute__((noinline)) static void forget(struct edo_mpsc_ *channel, struct edo_future *future)
 {
     if (future->state == EDO_STATE_FRESH)
@@ -106,17 +106,8 @@ static ptrdiff_t receive(struct edo_mpsc_ *channel, struct edo_future *future, v
         if (result < 0)
             break;
     }
-    forget(channel, future);
     edo_budget_spend(cx);
     return (ptrdiff_t)n;
-}
-
-/* It has a message, or the end. */
-static enum edo_poll received(struct edo_mpsc_recv *self, struct edo_context *cx)
-{
-    forget(self->channel, &self->future_);
-    edo_budget_spend(cx);
-    return EDO_READY;
 }
 
 /* Nothing was there. */
@@ -129,7 +120,8 @@ __attribute__((noinline)) static enum edo_poll await_one(struct edo_mpsc_recv *s
             return EDO_PENDING;
         self->output = result;
     } while (self->output == 0 && !take_one(self->channel, self->message));
-    return received(self, cx);
+    edo_budget_spend(cx);
+    return EDO_READY;
 }
 
 /* There is one, in the next block, or of an unusual size. */
@@ -137,7 +129,8 @@ __attribute__((noinline)) static enum edo_poll receive_one(struct edo_mpsc_recv 
                                                            struct edo_context *cx)
 {
     take_first(self->channel, self->message);
-    return received(self, cx);
+    edo_budget_spend(cx);
+    return EDO_READY;
 }
 
 /* Whatever edo_mpsc_recv_poll finds in a poll. */
@@ -146,7 +139,10 @@ __attribute__((noinline)) static enum edo_poll recv_poll(struct edo_mpsc_recv *s
 {
     if (edo_budget_spent(cx))
         return EDO_PENDING;
-    return take_one(self->channel, self->message) ? received(self, cx) : await_one(self, cx);
+    if (!take_one(self->channel, self->message))
+        return await_one(self, cx);
+    edo_budget_spend(cx);
+    return EDO_READY;
 }
 
 /* The other walks: one that lost a SELECT as soon as it was made comes here as well. */

@@ -28,9 +28,10 @@ static int reserve(struct edo_mpsc_ *channel, size_t n)
 /* Fills a reserved place. Returns what is to be finished after the lock; or NULL. */
 static struct edo_waker *push(struct edo_mpsc_ *channel, const void *message)
 {
+    struct edo_waker *claimed = edo_mpsc_claim_receiver(channel);
     edo_fifo_push(&channel->fifo, message);
     edo_store(&channel->pushed, edo_load(&channel->pushed, relaxed) + 1, release);
-    return edo_mpsc_claim_receiver(channel);
+    return claimed;
 }
 
 static void unlink_waiter(struct edo_mpsc_ *channel, struct edo_mpsc_waiter *waiter)
