@@ -31,7 +31,8 @@ static size_t take(struct edo_mpsc_ *channel, void *messages, size_t limit)
 {
     /* Relaxed: the receiver's own count. Acquire: the messages. */
     uint64_t popped = edo_load(&channel->popped, relaxed) / EDO_MPSC_ONE;
-    uint64_t ready = edo_load(&channel->pushed, acquire) - popped;
+    channel->pushed_seen = edo_load(&channel->pushed, acquire);
+    uint64_t ready = channel->pushed_seen - popped;
     size_t n = ready < limit ? ready : limit, size = channel->fifo.size;
     for (size_t i = 0; i < n; i++) {
         edo_copy((char *)messages + i * size, edo_fifo_first(&channel->fifo), size);
