@@ -347,7 +347,7 @@ check-examples: examples $(EXAMPLES:%=build/asan/%)
 
 # The runner's own test: a leak, a race, a hang, a crash, a lost test must be noticed.
 RUNNER := tests/runner/wrong_test.c $(addprefix tests/support/,other_threads.c sanitizers.c timeout.c) \
-	$(addprefix internal/,census.c futex_lock.c sys.c)
+	$(addprefix internal/,census.c spin_lock.c sys.c)
 $(foreach f,test asan tsan,$(eval $(call program-rule,$f,build/$f/runner,$(RUNNER) $(if $(filter tsan,$f),$(TSAN_SUPPORT)),-lcriterion)))
 
 check-runner: $(foreach f,test asan tsan,build/$f/runner)

@@ -47,7 +47,7 @@ static struct edo_waiter *next_served(struct edo_mpsc_ *channel)
             edo_container_of(channel->waiting.next, struct edo_mpsc_waiter, link.node);
         if (channel->closed) {
             waiter->state = EDO_MPSC_REFUSED;
-        } else if (waiter->count <= edo_mpsc_free(channel)) {
+        } else if (edo_mpsc_has_free(channel, waiter->count)) {
             waiter->state = EDO_MPSC_GRANTED;
             channel->reserved += waiter->count;
         } else {

@@ -31,7 +31,8 @@ static size_t take(struct edo_mpsc_ *channel, void *messages, size_t limit)
 {
     /* Relaxed: the receiver's own count. Acquire: the messages. */
     uint64_t popped = edo_load(&channel->popped, relaxed) / EDO_MPSC_ONE;
-    uint64_t ready = edo_load(&channel->pushed, acquire) - popped;
+    channel->pushed_seen = edo_load(&channel->pushed, acquire);
+    uint64_t ready = channel->pushed_seen - popped;
     size_t n = ready < limit ? ready : limit, size = channel->fifo.size;
     for (size_t i = 0; i < n; i++) {
         edo_copy((char *)messages + i * size, edo_fifo_first(&channel->fifo), size);
@@ -59,8 +60,8 @@ static inline bool take_one(struct edo_mpsc_ *channel, void *message)
     return true;
 }
 
-/* The waker must not be left behind, whatever ends the future: a push may have been seen that has not
- * come to it yet. */
+/* The future is dropped: its waker must not be left behind. (Where it has received, or found the end, there is
+ * none.) */
 __attribute__((noinline)) static void forget(struct edo_mpsc_ *channel, struct edo_future *future)
 {
     if (future->state == EDO_STATE_FRESH)
@@ -106,17 +107,8 @@ static ptrdiff_t receive(struct edo_mpsc_ *channel, struct edo_future *future, v
         if (result < 0)
             break;
     }
-    forget(channel, future);
     edo_budget_spend(cx);
     return (ptrdiff_t)n;
-}
-
-/* It has a message, or the end. */
-static enum edo_poll received(struct edo_mpsc_recv *self, struct edo_context *cx)
-{
-    forget(self->channel, &self->future_);
-    edo_budget_spend(cx);
-    return EDO_READY;
 }
 
 /* Nothing was there. */
@@ -129,7 +121,8 @@ __attribute__((noinline)) static enum edo_poll await_one(struct edo_mpsc_recv *s
             return EDO_PENDING;
         self->output = result;
     } while (self->output == 0 && !take_one(self->channel, self->message));
-    return received(self, cx);
+    edo_budget_spend(cx);
+    return EDO_READY;
 }
 
 /* There is one, in the next block, or of an unusual size. */
@@ -137,7 +130,8 @@ __attribute__((noinline)) static enum edo_poll receive_one(struct edo_mpsc_recv 
                                                            struct edo_context *cx)
 {
     take_first(self->channel, self->message);
-    return received(self, cx);
+    edo_budget_spend(cx);
+    return EDO_READY;
 }
 
 /* Whatever edo_mpsc_recv_poll finds in a poll. */
@@ -146,7 +140,10 @@ __attribute__((noinline)) static enum edo_poll recv_poll(struct edo_mpsc_recv *s
 {
     if (edo_budget_spent(cx))
         return EDO_PENDING;
-    return take_one(self->channel, self->message) ? received(self, cx) : await_one(self, cx);
+    if (!take_one(self->channel, self->message))
+        return await_one(self, cx);
+    edo_budget_spend(cx);
+    return EDO_READY;
 }
 
 /* The other walks: one that lost a SELECT as soon as it was made comes here as well. */

@@ -16,7 +16,7 @@ static int reserve(struct edo_mpsc_ *channel, size_t n)
     if (channel->closed)
         return EDO_ECLOSED;
     if (channel->bounded) {
-        if (n > 0 && (!edo_list_empty(&channel->waiting) || n > edo_mpsc_free(channel)))
+        if (n > 0 && (!edo_list_empty(&channel->waiting) || !edo_mpsc_has_free(channel, n)))
             return -EAGAIN;
     } else if (edo_fifo_needs_block(&channel->fifo) && edo_fifo_add_block(&channel->fifo) < 0) {
         return -ENOMEM;
@@ -28,9 +28,10 @@ static int reserve(struct edo_mpsc_ *channel, size_t n)
 /* Fills a reserved place. Returns what is to be finished after the lock; or NULL. */
 static struct edo_waker *push(struct edo_mpsc_ *channel, const void *message)
 {
+    struct edo_waker *claimed = edo_mpsc_claim_receiver(channel);
     edo_fifo_push(&channel->fifo, message);
     edo_store(&channel->pushed, edo_load(&channel->pushed, relaxed) + 1, release);
-    return edo_mpsc_claim_receiver(channel);
+    return claimed;
 }
 
 static void unlink_waiter(struct edo_mpsc_ *channel, struct edo_mpsc_waiter *waiter)
@@ -67,7 +68,7 @@ static int obtain(struct edo_mpsc_ *channel, struct edo_mpsc_waiter *waiter)
         return -EAGAIN;
     /* Relaxed: see mpsc_internal.h; what is found afterwards is acquired by the look. */
     edo_fetch_or(&channel->popped, EDO_MPSC_WAITING, relaxed);
-    if (waiter->count > edo_mpsc_free(channel))
+    if (!edo_mpsc_has_free(channel, waiter->count))
         return -EAGAIN;
     unlink_waiter(channel, waiter);
     channel->reserved += waiter->count;
@@ -81,7 +82,7 @@ static inline bool send_at_once(struct edo_mpsc_ *channel, const void *message, 
     *locked = edo_lock_now(&channel->lock);
     if (edo_unlikely(!*locked || channel->receiver != NULL || channel->closed))
         return false;
-    if (channel->bounded ? !edo_list_empty(&channel->waiting) || edo_mpsc_free(channel) == 0
+    if (channel->bounded ? !edo_list_empty(&channel->waiting) || !edo_mpsc_has_free(channel, 1)
                          : edo_fifo_needs_block(&channel->fifo))
         return false;
     if (!edo_fifo_push_usual(&channel->fifo, message))

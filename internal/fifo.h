@@ -25,14 +25,19 @@ struct edo_fifo_end {
     char *end; /* of the block */
 };
 
+/* A cache line between what one thread writes and what another uses. */
+enum { EDO_FIFO_APART = 64 };
+
 struct edo_fifo {
+    struct edo_fifo_end tail; /* the pushing thread's */
+    char apart[EDO_FIFO_APART];
     size_t size;   /* of a value */
     size_t step;   /* from one to the next: its size, but for one of no size */
     size_t length; /* of a block, in steps */
     bool bounded;
-    struct edo_fifo_end tail; /* the pushing thread's */
     /* One block that was emptied, for the next that is needed: from the head's thread to the tail's. */
     _Atomic(struct edo_fifo_block *) spare;
+    char apart_too[EDO_FIFO_APART];
     struct edo_fifo_end head; /* the popping thread's */
 };
 

@@ -199,18 +199,25 @@ bool edo_random(void *block, size_t size)
     return true;
 }
 
-void edo_futex_wait(const _Atomic(uint32_t) *word, uint32_t value)
-{
-    int error = errno;
-    syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, NULL);
-    errno = error;
-}
+/* A pause is some 40 ns on the processors of today, 140 cycles at most; a spin is 40 us at most. The longest
+ * pause in one piece is what a holder may go on for: some tens of operations. */
+enum { SPIN_ROUNDS = 7, SPIN_PAUSES = 32, SPIN_PAUSES_MOST = 256, SPIN_SLEEP_NS = 50000 };
 
-void edo_futex_wake(const _Atomic(uint32_t) *word)
+void edo_spin_wait(struct edo_lock *lock, uint32_t round)
 {
-    int error = errno;
-    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1);
-    errno = error;
+    (void)lock;
+    round %= SPIN_ROUNDS;
+    if (round == SPIN_ROUNDS - 1) {
+        int error = errno;
+        nanosleep(&(struct timespec){.tv_nsec = SPIN_SLEEP_NS}, NULL);
+        errno = error;
+        return;
+    }
+    int pauses = SPIN_PAUSES << round;
+    if (pauses > SPIN_PAUSES_MOST)
+        pauses = SPIN_PAUSES_MOST;
+    for (int i = 0; i < pauses; i++)
+        edo_pause();
 }
 
 /* An event is a futex word. The waiter alone takes SET and puts WAITS; the setter replaces either, and has
@@ -218,6 +225,13 @@ void edo_futex_wake(const _Atomic(uint32_t) *word)
  * takes the address alone, which may be somebody else's by then, or nobody's; that wakes somebody for nothing
  * at worst, and whoever waits on a futex looks again. */
 enum { EMPTY, SET, WAITS };
+
+static void futex_wake(const _Atomic(uint32_t) *word)
+{
+    int error = errno;
+    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1);
+    errno = error;
+}
 
 void edo_event_init(struct edo_event *event)
 {
@@ -232,7 +246,7 @@ void edo_event_destroy(struct edo_event *event)
 void edo_event_set(struct edo_event *event)
 {
     if (edo_exchange(&event->word_, SET, release) == WAITS)
-        edo_futex_wake(&event->word_);
+        futex_wake(&event->word_);
 }
 
 bool edo_event_wait_until(struct edo_event *event, uint64_t deadline)

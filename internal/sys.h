@@ -94,7 +94,9 @@ static inline void edo_pause(void)
 {
 #if defined(__x86_64__) || defined(__i386__)
     __builtin_ia32_pause();
-#elif defined(__aarch64__) || defined(__arm__)
+#elif defined(__aarch64__)
+    __asm__ volatile("isb"); /* `yield` takes no time on most */
+#elif defined(__arm__)
     __asm__ volatile("yield");
 #endif
 }
@@ -199,11 +201,9 @@ bool edo_event_wait_until(struct edo_event *event, uint64_t deadline);
  * not. A sleep and a wake take longer than that. */
 void edo_event_linger(const struct edo_event *event);
 
-/* Sleeps while the word is `value`, until edo_futex_wake, or for nothing: callers look again. */
-void edo_futex_wait(const _Atomic(uint32_t) *word, uint32_t value);
-
-/* Wakes one of those who sleep at the word's address, if any does. Nothing need be there any more. */
-void edo_futex_wake(const _Atomic(uint32_t) *word);
+/* Passes some time, while another thread holds the lock: without looking at it, or at anything that others use.
+ * Round 0 is the first that a thread waits for it, of about a microsecond; in the seventh it sleeps. errno is unchanged. */
+void edo_spin_wait(struct edo_lock *lock, uint32_t round);
 
 /* Prints "edo: " and the message with its location, and aborts. For bugs only: never reached by
  * bad input, a peer or a failed allocation. */
@@ -219,6 +219,6 @@ _Noreturn void edo_bug(const char *file, int line, const char *format, ...)
 #define edo_container_of(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
 
 /* edo_lock and its like. */
-#include "futex_lock.h"
+#include "spin_lock.h"
 
 #endif

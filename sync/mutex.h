@@ -67,7 +67,7 @@ int edo_mutex_try_lock(struct edo_mutex *mutex, struct edo_mutex_guard *guard);
 int edo_mutex_blocking_lock(struct edo_mutex *mutex, struct edo_mutex_guard *guard);
 
 /* Unlocks, and empties the guard. Nothing for an empty one: fit for FINALLY. It does not touch the
- * mutex after another may have locked it. */
+ * mutex after another may have locked it, but for what edo_mutex_destroy waits for. */
 void edo_mutex_unlock(struct edo_mutex_guard *guard);
 
 #ifdef __cplusplus

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The lock guards the row, the permit, and `chosen` of each future in the row. One that has entered, and
- * is in no row, has been notified; `chosen` says by whom.
+/* The lock guards the row and the permit. One that has entered, and is in no row, has been notified. By edo_notify_one
+ * or edo_notify_last, `chosen` says by which: that is the last that is done to the future, so who finds it there
+ * needs no lock. (It may find it before the caller lets the lock go, and destroy the notify, which waits for
+ * that.) The others look at the row, under the lock.
  *
  * `rounds_` is also read without the lock, when a future is made. Relaxed: a call of notify_waiters
  * that happens after that counts up from what was read, or from more, and one that is concurrent may
@@ -29,8 +31,16 @@ void edo_notify_init(struct edo_notify *notify)
 
 void edo_notify_destroy(struct edo_notify *notify)
 {
+    /* Who has chosen the last of the waiters may hold it still. */
+    edo_lock(&notify->lock_);
     edo_assert(edo_list_empty(&notify->waiters_));
+    edo_unlock(&notify->lock_);
     edo_lock_destroy(&notify->lock_);
+}
+
+static _Atomic(uint32_t) *chosen(struct edo_notified *notified)
+{
+    return (_Atomic(uint32_t) *)&notified->chosen;
 }
 
 /* Under the lock. Returns what is to be finished after it; or NULL. */
@@ -43,9 +53,11 @@ static struct edo_waker *choose_one(struct edo_notify *notify, uint32_t by)
     }
     struct edo_notified *notified =
         edo_container_of(by == BY_ONE ? row->next : row->prev, struct edo_notified, waiter.node);
-    notified->chosen = by;
     struct edo_waker *waker = edo_row_leave(&notified->waiter);
-    return waker != NULL ? edo_waker_claim(waker) : NULL;
+    struct edo_waker *claimed = waker != NULL ? edo_waker_claim(waker) : NULL;
+    /* Release: what was done before the notification. */
+    edo_store(chosen(notified), by, release);
+    return claimed;
 }
 
 static void notify_by(struct edo_notify *notify, uint32_t by)
@@ -83,7 +95,7 @@ static bool wait(struct edo_notified *self, struct edo_waker **spare)
             return false;
         if (notify->permit_) {
             notify->permit_ = false;
-            self->chosen = BY_ONE;
+            edo_store(chosen(self), BY_ONE, relaxed);
             return false;
         }
     } else if (!edo_waiter_linked(&self->waiter)) {
@@ -98,7 +110,8 @@ static void leave(struct edo_notified *self)
     struct edo_notify *notify = self->notify;
     edo_lock(&notify->lock_);
     struct edo_waker *forgotten = edo_row_leave(&self->waiter);
-    struct edo_waker *claimed = self->chosen != BY_ALL ? choose_one(notify, self->chosen) : NULL;
+    uint32_t by = edo_load(chosen(self), relaxed); /* written under the lock */
+    struct edo_waker *claimed = by != BY_ALL ? choose_one(notify, by) : NULL;
     edo_unlock(&notify->lock_);
     edo_waker_finish(claimed);
     edo_waker_forget(forgotten);
@@ -117,10 +130,11 @@ bool edo_notified_enable(struct edo_notified *self)
     return !waits;
 }
 
-static enum edo_poll edo_notified_poll(struct edo_future *future, struct edo_context *cx)
+/* Whatever edo_notified_poll finds. */
+__attribute__((noinline)) static enum edo_poll notified_poll(struct edo_notified *self,
+                                                             struct edo_context *cx)
 {
-    struct edo_notified *self = (struct edo_notified *)future;
-    if (cx->walk == EDO_WALK_DROP && future->state == ENTERED)
+    if (cx->walk == EDO_WALK_DROP && self->future_.state == ENTERED)
         leave(self);
     if (cx->walk != EDO_WALK_POLL)
         return edo_walk_leaf(cx, "edo_notified");
@@ -133,6 +147,17 @@ static enum edo_poll edo_notified_poll(struct edo_future *future, struct edo_con
     edo_waker_forget(spare);
     if (waits)
         return EDO_PENDING;
+    edo_budget_spend(cx);
+    return EDO_READY;
+}
+
+/* The usual end first, and the rest elsewhere: it has waited, and has been chosen. */
+static enum edo_poll edo_notified_poll(struct edo_future *future, struct edo_context *cx)
+{
+    struct edo_notified *self = (struct edo_notified *)future;
+    /* Acquire: what was done before the notification. */
+    if (cx->walk != EDO_WALK_POLL || cx->budget == 0 || edo_load(chosen(self), acquire) == BY_ALL)
+        return notified_poll(self, cx);
     edo_budget_spend(cx);
     return EDO_READY;
 }

@@ -29,9 +29,9 @@ extern "C" {
 #endif
 
 /* Stays where it is from edo_notify_init to edo_notify_destroy, and outlives the futures made of it. A
- * call does not touch it after the futures that it notified have completed: who was notified, and knows
- * that nobody else is, may destroy it. All functions but these two may be called from any thread, from a
- * poll, and by a waker; none allocates or fails. */
+ * call does not touch it after the futures that it notified have completed, but for what edo_notify_destroy
+ * waits for: who was notified, and knows that nobody else is, may destroy it. All functions but these two
+ * may be called from any thread, from a poll, and by a waker; none allocates or fails. */
 struct edo_notify {
     struct edo_lock lock_;
     struct edo_list waiters_; /* in order of arrival */

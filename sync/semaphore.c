@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The lock guards the row, and each waiter's state while it is in the row; see semaphore_internal.h for
- * the word. */
+/* The lock guards the row, and each waiter's state until it is TOLD; see semaphore_internal.h for the word. */
 #include "semaphore_internal.h"
 
 #include <errno.h>
@@ -8,8 +7,10 @@
 #include "../internal/park.h"
 #include "../internal/waiter.h"
 
-/* What a waiter is, beside 0: not in the row yet. Served, it is linked until it is woken. */
-enum { QUEUED = 1, GRANTED, REFUSED };
+/* What a waiter is, beside 0: not in the row yet. Served, it is linked until it is woken. Then it is TOLD, which is
+ * the last that is done to it: from there on its state is its owner's, who looks without the lock. (It may
+ * find it before the teller lets the lock go, and destroy the semaphore, which waits for the lock.) */
+enum { QUEUED = 1, GRANTED = 2, REFUSED = 3, TOLD = 4 };
 
 int edo_semaphore_init(struct edo_semaphore *semaphore, size_t permits)
 {
@@ -23,48 +24,89 @@ int edo_semaphore_init(struct edo_semaphore *semaphore, size_t permits)
 
 void edo_semaphore_destroy(struct edo_semaphore *semaphore)
 {
+    /* Who has told the last of the waiters may hold it still. */
+    edo_lock(&semaphore->lock_);
     edo_assert(edo_list_empty(&semaphore->waiters_));
+    edo_unlock(&semaphore->lock_);
     edo_lock_destroy(&semaphore->lock_);
 }
 
-/* Under the lock: serves who is first, if that can be, and takes it out of the row. NULL: nobody can be
- * served. */
-static struct edo_semaphore_waiter *serve_first(struct edo_semaphore *semaphore)
+static _Atomic(uint32_t) *state_of(struct edo_semaphore_waiter *waiter)
 {
-    if (edo_list_empty(&semaphore->waiters_))
+    return (_Atomic(uint32_t) *)&waiter->state;
+}
+
+/* Under the lock: takes who is first out of the row, if that one can be served by what the word will be, *now. NULL:
+ * nobody can. */
+static struct edo_semaphore_waiter *serve_first(struct edo_semaphore *semaphore, uint64_t *now)
+{
+    struct edo_list *row = &semaphore->waiters_;
+    if (edo_list_empty(row))
         return NULL;
-    _Atomic(uint64_t) *word = edo_semaphore_word(semaphore);
-    struct edo_list *node = semaphore->waiters_.next;
     struct edo_semaphore_waiter *waiter =
-        edo_container_of(node, struct edo_semaphore_waiter, link.node);
-    /* Relaxed: what was there when the row began was acquired by who began it, under the lock; what
-     * came since came under it. */
-    uint64_t now = edo_load(word, relaxed);
-    if ((now & EDO_SEMAPHORE_CLOSED) != 0) {
-        waiter->state = REFUSED;
-    } else if (waiter->count <= now / EDO_SEMAPHORE_ONE) {
-        waiter->state = GRANTED;
-        now -= waiter->count * EDO_SEMAPHORE_ONE;
-    } else {
-        return NULL;
+        edo_container_of(row->next, struct edo_semaphore_waiter, link.node);
+    uint32_t state = REFUSED;
+    if ((*now & EDO_SEMAPHORE_CLOSED) == 0) {
+        if (waiter->count > *now / EDO_SEMAPHORE_ONE)
+            return NULL;
+        state = GRANTED;
+        *now -= waiter->count * EDO_SEMAPHORE_ONE;
     }
-    edo_list_remove(node);
-    if (edo_list_empty(&semaphore->waiters_))
-        now &= ~(uint64_t)EDO_SEMAPHORE_WAITERS;
-    edo_store(word, now, release);
+    edo_store(state_of(waiter), state, relaxed);
+    edo_list_remove(&waiter->link.node);
+    if (edo_list_empty(row))
+        *now &= ~(uint64_t)EDO_SEMAPHORE_WAITERS;
     return waiter;
 }
 
-/* With the lock, which it lets go. All who can be served are served at once, but each is linked until it is
- * taken off to be woken: when all have completed there may be nobody left who wants the semaphore. */
-static void serve(struct edo_semaphore *semaphore)
+/* Under the lock: one that is served, and linked no more. */
+static void tell(struct edo_semaphore_waiter *waiter, struct edo_wakes *wakes)
 {
+    edo_wakes_claim(wakes, waiter->link.waker);
+    /* Relaxed: written under the lock. Release: what givers did before, which has come here under the lock. */
+    uint32_t state = edo_load(state_of(waiter), relaxed);
+    edo_store(state_of(waiter), state | TOLD, release);
+}
+
+/* With the lock, which it lets go: wakes those who are served, and have not been woken yet. */
+static void tell_all(struct edo_semaphore *semaphore, struct edo_list *served,
+                     struct edo_wakes *wakes)
+{
+    while (!edo_list_empty(served)) {
+        edo_unlock(&semaphore->lock_);
+        edo_wakes_finish(wakes);
+        edo_lock(&semaphore->lock_);
+        struct edo_list *node;
+        while (!edo_wakes_full(wakes) && (node = edo_list_pop_front(served)) != NULL)
+            tell(edo_container_of(node, struct edo_semaphore_waiter, link.node), wakes);
+    }
+    edo_unlock(&semaphore->lock_);
+    edo_wakes_finish(wakes);
+}
+
+/* With the lock, which it lets go: n more, while there is a row. All who can be served are served at once, but each is
+ * linked until it is taken off to be woken: when all have completed there may be nobody left who wants the
+ * semaphore. */
+static void serve(struct edo_semaphore *semaphore, size_t n)
+{
+    _Atomic(uint64_t) *word = edo_semaphore_word(semaphore);
+    struct edo_wakes wakes;
+    wakes.count = 0;
     struct edo_list served;
-    struct edo_semaphore_waiter *waiter;
     edo_list_init(&served);
-    while ((waiter = serve_first(semaphore)) != NULL)
-        edo_list_push_back(&served, &waiter->link.node);
-    edo_row_drain(&served, &semaphore->lock_);
+    struct edo_semaphore_waiter *waiter;
+    /* Relaxed: what was there when the row began was acquired by who began it, under the lock; what came since came
+     * under it. With a row nobody else writes the word. */
+    uint64_t before = edo_load(word, relaxed), now = before + n * EDO_SEMAPHORE_ONE;
+    while ((waiter = serve_first(semaphore, &now)) != NULL) {
+        if (edo_wakes_full(&wakes))
+            edo_list_push_back(&served, &waiter->link.node);
+        else
+            tell(waiter, &wakes);
+    }
+    if (now != before)
+        edo_store(word, now, release);
+    tell_all(semaphore, &served, &wakes);
 }
 
 bool edo_semaphore_serve(struct edo_semaphore *semaphore, size_t n)
@@ -74,8 +116,7 @@ bool edo_semaphore_serve(struct edo_semaphore *semaphore, size_t n)
         edo_unlock(&semaphore->lock_);
         return false;
     }
-    edo_fetch_add(edo_semaphore_word(semaphore), n * EDO_SEMAPHORE_ONE, release);
-    serve(semaphore);
+    serve(semaphore, n);
     return true;
 }
 
@@ -88,7 +129,9 @@ static int take_or_queue(struct edo_semaphore *semaphore, size_t n, bool queue)
     do {
         if ((old & EDO_SEMAPHORE_CLOSED) != 0)
             return EDO_ECLOSED;
-        taken = n == 0 || ((old & EDO_SEMAPHORE_WAITERS) == 0 && n <= old / EDO_SEMAPHORE_ONE);
+        if (n > 0 && (old & EDO_SEMAPHORE_WAITERS) != 0)
+            return -EAGAIN; /* there is one, and the word is the lock's */
+        taken = n <= old / EDO_SEMAPHORE_ONE;
         if (!taken && !queue)
             return -EAGAIN;
         new = taken ? old - n *EDO_SEMAPHORE_ONE : old | EDO_SEMAPHORE_WAITERS;
@@ -109,15 +152,21 @@ int edo_semaphore_try(struct edo_semaphore *semaphore, size_t n)
 int edo_semaphore_wait(struct edo_semaphore *semaphore, struct edo_semaphore_waiter *waiter,
                        struct edo_context *cx)
 {
+    /* Acquire: what givers did before. */
+    uint32_t state = edo_load(state_of(waiter), acquire);
+    if ((state & TOLD) != 0)
+        return state == (GRANTED | TOLD) ? 0 : EDO_ECLOSED;
     struct edo_waker *spare = edo_waker_spare(waiter->link.waker, cx->waker);
     int error = -EAGAIN;
     edo_lock(&semaphore->lock_);
-    if (waiter->state == 0) {
+    /* Relaxed, here and in leave: under the lock, or this one's own. */
+    state = edo_load(state_of(waiter), relaxed);
+    if ((state & TOLD) != 0) {
+        error = state == (GRANTED | TOLD) ? 0 : EDO_ECLOSED;
+    } else if (state == 0) {
         error = take_or_queue(semaphore, waiter->count, true);
         if (error == -EAGAIN)
-            waiter->state = QUEUED;
-    } else if (!edo_waiter_linked(&waiter->link)) {
-        error = waiter->state == GRANTED ? 0 : EDO_ECLOSED;
+            edo_store(state_of(waiter), QUEUED, relaxed);
     }
     if (error == -EAGAIN)
         edo_row_join(&semaphore->waiters_, &waiter->link, &spare);
@@ -132,13 +181,14 @@ void edo_semaphore_leave(struct edo_semaphore *semaphore, struct edo_semaphore_w
         return;
     edo_lock(&semaphore->lock_);
     struct edo_waker *forgotten = edo_row_leave(&waiter->link);
+    uint32_t state = edo_load(state_of(waiter), relaxed);
     /* Relaxed, both: they go on with the release sequence of who gave. */
-    if (waiter->state == QUEUED && edo_list_empty(&semaphore->waiters_))
+    if (state == QUEUED && edo_list_empty(&semaphore->waiters_))
         edo_fetch_and(edo_semaphore_word(semaphore), ~(uint64_t)EDO_SEMAPHORE_WAITERS, relaxed);
-    if (waiter->state == GRANTED)
+    if ((state & ~(uint32_t)TOLD) == GRANTED)
         edo_fetch_add(edo_semaphore_word(semaphore), waiter->count * EDO_SEMAPHORE_ONE, relaxed);
     /* Those behind it may have been waiting for this one only. */
-    serve(semaphore);
+    serve(semaphore, 0);
     edo_waker_forget(forgotten);
 }
 
@@ -261,7 +311,7 @@ void edo_semaphore_close(struct edo_semaphore *semaphore)
 {
     edo_lock(&semaphore->lock_);
     edo_fetch_or(edo_semaphore_word(semaphore), EDO_SEMAPHORE_CLOSED, release);
-    serve(semaphore);
+    serve(semaphore, 0);
 }
 
 bool edo_semaphore_is_closed(const struct edo_semaphore *semaphore)

@@ -58,7 +58,7 @@ struct edo_permit {
 struct edo_semaphore_waiter {
     struct edo_waiter link;
     size_t count;
-    uint32_t state; /* under the lock, once it has been in the row */
+    uint32_t state; /* under the lock from its first poll on, until it is told */
 };
 struct edo_semaphore_acquire {
     EDO_FUTURE(int);
@@ -92,8 +92,9 @@ int edo_semaphore_blocking_acquire_many(struct edo_semaphore *semaphore, size_t 
                                         struct edo_permit *permit);
 
 /* Gives the permits back, and empties it. Nothing for an empty one: fit for FINALLY. Of a semaphore
- * that has been closed too. It does not touch the semaphore when those who waited have acquired them: the
- * last of them may destroy it. (One that is dropped in its turn has not; there, release returns first.) */
+ * that has been closed too. It does not touch the semaphore when those who waited have acquired them, but
+ * for what edo_semaphore_destroy waits for: the last of them may destroy it. (One that is dropped in its
+ * turn has not; there, release returns first.) */
 void edo_permit_release(struct edo_permit *permit);
 
 /* Empties it without giving anything back: there are so many fewer from now on. */

@@ -8,8 +8,8 @@
  * who came first makes it fail, and one who comes later sees it.
  *
  * Once the permits are there the semaphore may be gone with the last who wanted them. So a giver takes
- * the lock before it adds, not after: one that waits learns what it has under the lock, and the giver is
- * through with it then. And where nobody waits the giver does not add under the lock, but lets it go
+ * the lock before it adds, not after, and whoever destroys it waits for the lock: the giver is through with
+ * it then. And where nobody waits the giver does not add under the lock, but lets it go
  * first: the next one takes them without it.
  *
  * Acquire when permits are taken, release when they are given, so each taker sees all that givers

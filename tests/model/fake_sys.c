@@ -114,65 +114,14 @@ bool edo_event_wait_until(struct edo_event *event, uint64_t deadline)
     return set;
 }
 
-/* Futexes: the words at which threads sleep, behind a lock, as in the kernel, so that a wait is one step
- * to wakes. What a thread learns of others by that lock it forgets: whatever the kernel orders, the
- * code under test shall not rely on it. A wait may end for nothing. */
-static struct edo_lock futex_lock;
-static struct futex {
-    const void *word; /* where the thread sleeps */
-    uint32_t generation;
-} futexes[THREADS];
-
-static clock_vec futex_begin(void)
+/* Who spins would find nothing new before the lock has been given back: it waits for that, which the models of the lock
+ * signal. Then it is not told old values for ever: the exchange reads the newest, and orders nothing. To all other
+ * models a lock is one step (thread.c). */
+void edo_spin_wait(struct edo_lock *lock, uint32_t round)
 {
-    clock_vec known = self()->hb;
-    edo_lock(&futex_lock);
-    return known;
-}
-
-static void futex_end(clock_vec known)
-{
-    edo_unlock(&futex_lock);
-    known[x.current] = self()->hb[x.current];
-    self()->hb = known;
-}
-
-static bool futex_sleeps(int thread, const void *word)
-{
-    return futexes[thread].generation == x.generation && futexes[thread].word == word;
-}
-
-void edo_futex_wait(const _Atomic(uint32_t) *word, uint32_t value)
-{
-    if (x.spurious < (int)(search->model->spurious ? search->model->spurious : 1) &&
-        model_choose(2) == 1) {
-        x.spurious++;
-        return;
-    }
-    struct futex *futex = &futexes[x.current];
-    clock_vec known = futex_begin();
-    bool sleeps = edo_load(word, relaxed) == value;
-    if (sleeps)
-        *futex = (struct futex){word, x.generation};
-    futex_end(known);
-    if (sleeps)
-        model_wait(futex);
-}
-
-void edo_futex_wake(const _Atomic(uint32_t) *word)
-{
-    clock_vec known = futex_begin();
-    int asleep[THREADS];
-    unsigned count = 0;
-    for (int i = 0; i < x.count; i++)
-        if (futex_sleeps(i, word))
-            asleep[count++] = i;
-    if (count > 0) {
-        struct futex *futex = &futexes[asleep[count > 1 ? model_choose(count) : 0]];
-        futex->word = NULL;
-        model_signal(futex);
-    }
-    futex_end(known);
+    (void)round;
+    model_wait((const char *)lock + 1);
+    edo_fetch_or(&lock->word_, 0, relaxed);
 }
 
 /* A thread's number stands for it. */

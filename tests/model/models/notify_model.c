@@ -188,6 +188,23 @@ MODEL(notify_freed_by_the_notified)
     end();
 }
 
+/* Who is polled without being woken finds it before the call is through. */
+MODEL(notify_freed_by_the_notified_without_a_wake, .tries = true)
+{
+    short_lived = edo_malloc(sizeof *short_lived);
+    edo_notify_init(short_lived);
+    struct executor *executor = executor_of_thread(3);
+    struct edo_notified *notified = ON_HEAP(edo_notified(short_lived));
+    model_assert(executor_poll(executor, &notified->future_) == EDO_PENDING);
+    model_thread(notifies_for_good, NULL);
+    executor_run(executor, &notified->future_);
+    model_assert(data == 1);
+    edo_notify_destroy(short_lived);
+    edo_free(short_lived);
+    edo_notify_init(&notify);
+    end();
+}
+
 /* Two were; the last of them frees it. */
 static struct edo_notified *made[2];
 static _Atomic(int) left;

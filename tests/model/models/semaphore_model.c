@@ -254,6 +254,35 @@ MODEL(mutex_last_frees)
     end(0);
 }
 
+/* Who is polled without being woken finds that it has locked it before the unlock is through. */
+static struct edo_mutex_guard held;
+
+static void unlocks_held(void *arg)
+{
+    (void)arg;
+    data = 1;
+    edo_mutex_unlock(&held);
+}
+
+MODEL(mutex_freed_without_a_wake, .tries = true)
+{
+    edo_semaphore_init(&semaphore, 0);
+    shared = edo_malloc(sizeof *shared);
+    edo_mutex_init(&shared->mutex);
+    model_assert(edo_mutex_try_lock(&shared->mutex, &held) == 0);
+    struct edo_mutex_guard guard = {0};
+    struct executor *executor = executor_of_thread(0);
+    struct edo_mutex_lock *lock = ON_HEAP(edo_mutex_lock(&shared->mutex, &guard));
+    model_assert(executor_poll(executor, &lock->future_) == EDO_PENDING);
+    model_thread(unlocks_held, NULL);
+    executor_run(executor, &lock->future_);
+    model_assert(data == 1);
+    edo_mutex_unlock(&guard);
+    edo_mutex_destroy(&shared->mutex);
+    edo_free(shared);
+    end(0);
+}
+
 /* The only one that waits gives up while it is unlocked, so that nobody waits when it is given; and who
  * locks it next frees it at once. */
 static _Atomic(int) references;

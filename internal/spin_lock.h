@@ -1,26 +1,29 @@
 /* SPDX-License-Identifier: MIT */
-/* How a lock is taken and given back: a word, and behind it the kernel's queue of those who sleep. It
- * is the third mutex of Drepper's "Futexes Are Tricky". A part of sys.h.
+/* How a lock is taken and given back: a word that is HELD or FREE. A part of sys.h.
  *
  * 1. To take it is to turn FREE into HELD: one compare-exchange.
- * 2. Who finds it held puts CONTENDED in its place, and sleeps as long as that is what stands there. The
- *    kernel compares and falls asleep in one step, so no give-back in between is missed.
- * 3. To give it back is to put FREE in its place: one exchange. What it replaces tells whether to wake
- *    somebody: nobody is asleep behind HELD.
- * 4. Who was woken has not got the lock, and tries again as in 2: what he puts there, and takes the
- *    lock with, is CONTENDED. Others may be asleep, whom HELD would forget. When there are none, one
- *    wake-up is made for nothing.
+ * 2. Who finds it held passes some time, and tries again.
+ * 3. To give it back is to store FREE.
  *
- * Taking acquires, giving back releases: who takes it sees what was done under it. The exchange of 3
- * is the last use of the lock's memory: the next holder may free it, while the wake-up is still to come.
- * That uses the address only; whoever sleeps there by then wakes for nothing, and every sleep is in a
- * loop.
+ * Taking acquires, giving back releases: who takes it sees what was done under it. The store of 3 is the last
+ * use of the lock's memory: the next holder may free it.
  *
- * Nobody spins: what is done under a lock of ours is so short that two threads seldom meet, and where
- * they were made to, on two cores, spinning was not faster.
+ * Nobody is woken, so there is no exchange by which to learn whether somebody sleeps: an uncontended lock is one
+ * read-modify-write, not two, and one whose holder others wait for is given back as cheaply.
+ *
+ * How time is passed (edo_spin_wait in sys.c). What is done under a lock of ours takes less time than a cache line
+ * takes to come over from another core, and so does what is done until the same thread takes it again. Who looks at
+ * the word takes the line from the holder, whose next instructions then wait for it: two threads that pass a lock
+ * to and fro get less done than either of them alone. So who waits pauses without looking, and for longer each time:
+ * the holder does some operations in a row with the lines in its own cache, and what it loses is a microsecond. This is
+ * not fair, by some microseconds; what is promised to be (the row of a semaphore) is kept in lists under the lock.
+ *
+ * Who has not got it then waits for a thread that the kernel has taken the processor from. There is nothing to
+ * spin for, and the kernel cannot be told whom for: it sleeps for moments. Some microseconds after the holder
+ * runs again it has the lock, or the next one has.
  */
-#ifndef EDO_INTERNAL_FUTEX_LOCK_H
-#define EDO_INTERNAL_FUTEX_LOCK_H
+#ifndef EDO_INTERNAL_SPIN_LOCK_H
+#define EDO_INTERNAL_SPIN_LOCK_H
 
 #include "sys.h"
 
@@ -37,30 +40,30 @@
 
 _Static_assert(sizeof(struct edo_lock) == 4, "public types hold one");
 
-enum { EDO_LOCK_FREE, EDO_LOCK_HELD, EDO_LOCK_CONTENDED };
+enum { EDO_LOCK_FREE, EDO_LOCK_HELD };
 
-/* Steps 2 and 4. */
-void edo_futex_lock_contended(struct edo_lock *lock);
-/* The rest of 3, where another than HELD was replaced. */
-void edo_futex_unlock_contended(struct edo_lock *lock, uint32_t was);
+/* Step 2. */
+void edo_spin_lock_contended(struct edo_lock *lock);
 
-static inline bool edo_futex_try_lock(struct edo_lock *lock)
+static inline bool edo_spin_try_lock(struct edo_lock *lock)
 {
     uint32_t was = EDO_LOCK_FREE;
     return edo_cas(&lock->word_, &was, EDO_LOCK_HELD, acquire, relaxed);
 }
 
-static inline void edo_futex_lock(struct edo_lock *lock)
+static inline void edo_spin_lock(struct edo_lock *lock)
 {
-    if (edo_unlikely(!edo_futex_try_lock(lock)))
-        edo_futex_lock_contended(lock);
+    if (edo_unlikely(!edo_spin_try_lock(lock)))
+        edo_spin_lock_contended(lock);
 }
 
-static inline void edo_futex_unlock(struct edo_lock *lock)
+static inline void edo_spin_unlock(struct edo_lock *lock)
 {
-    uint32_t was = edo_exchange(&lock->word_, EDO_LOCK_FREE, release);
-    if (edo_unlikely(was != EDO_LOCK_HELD))
-        edo_futex_unlock_contended(lock, was);
+#ifdef EDO_DEBUG
+    /* Only here: a load would wait for the line, if somebody has looked at it; a store does not. */
+    edo_assert(edo_load(&lock->word_, relaxed) == EDO_LOCK_HELD);
+#endif
+    edo_store(&lock->word_, EDO_LOCK_FREE, release);
 }
 
 /* What the library calls. */
@@ -101,7 +104,7 @@ static inline void edo_lock_destroy(struct edo_lock *lock)
 static inline void edo_lock(struct edo_lock *lock)
 {
     edo_tsan_(__tsan_mutex_pre_lock(lock, 0));
-    edo_futex_lock(lock);
+    edo_spin_lock(lock);
     edo_tsan_(__tsan_mutex_post_lock(lock, 0, 0));
 }
 
@@ -109,7 +112,7 @@ static inline void edo_lock(struct edo_lock *lock)
 static inline bool edo_try_lock(struct edo_lock *lock)
 {
     edo_tsan_(__tsan_mutex_pre_lock(lock, __tsan_mutex_try_lock));
-    bool taken = edo_futex_try_lock(lock);
+    bool taken = edo_spin_try_lock(lock);
     edo_tsan_(__tsan_mutex_post_lock(
         lock, __tsan_mutex_try_lock | (taken ? 0 : __tsan_mutex_try_lock_failed), 0));
     return taken;
@@ -125,7 +128,7 @@ static inline bool edo_lock_now(struct edo_lock *lock)
 static inline void edo_unlock(struct edo_lock *lock)
 {
     edo_tsan_(__tsan_mutex_pre_unlock(lock, 0));
-    edo_futex_unlock(lock);
+    edo_spin_unlock(lock);
     edo_tsan_(__tsan_mutex_post_unlock(lock, 0));
 }
 
