@@ -220,26 +220,20 @@ void edo_select_none_(struct edo_future *future, struct edo_context *cx, const c
                     "every branch of a SELECT is off and it has no OTHERWISE");
 }
 
-bool edo_select_act_(uint8_t phase, struct edo_future *branch, bool borrowed,
-                     struct edo_context *cx)
+bool edo_select_lost_(struct edo_future *branch, struct edo_context *cx)
 {
-    switch ((enum edo_select_phase_)phase) {
-    case EDO_SELECT_POLL_:
-    case EDO_SELECT_RUN_:
-        if (!borrowed)
-            edo_future_drop(branch, cx);
-        /* A loser's FINALLY may panic. */
-        return cx->panic.name == NULL;
-    case EDO_SELECT_DROP_:
+    edo_future_drop(branch, cx);
+    /* Its FINALLY may panic. */
+    return cx->panic.name == NULL;
+}
+
+void edo_select_walk_(uint8_t phase, struct edo_future *branch, bool borrowed,
+                      struct edo_context *cx)
+{
+    if (phase == EDO_SELECT_DROP_)
         edo_future_drop(branch, cx);
-        return true;
-    case EDO_SELECT_TRACE_:
-        if (edo_select_on_(branch, borrowed))
-            trace_child(branch, cx);
-        return true;
-    default:
-        return true;
-    }
+    else if (edo_select_on_(branch, borrowed))
+        trace_child(branch, cx);
 }
 
 /* What programs built with EDO_DEBUG call; the library has it in any build. */

@@ -27,7 +27,7 @@ static inline bool edo_copy_usual(void *to, const void *from, size_t size)
     }
 }
 
-static inline void edo_copy(void *to, const void *from, size_t size)
+__attribute__((always_inline)) static inline void edo_copy(void *to, const void *from, size_t size)
 {
     if (!edo_copy_usual(to, from, size))
         memcpy(to, from, size);

@@ -155,10 +155,12 @@ EDO_SELECT_INLINE_ bool edo_select_poll_(struct edo_select_ *s, struct edo_futur
     return false;
 }
 
-/* A visit in any other pass that may have something to do with the branch, or after the winner. False: no
- * handler is to run any more. */
-bool edo_select_act_(uint8_t phase, struct edo_future *branch, bool borrowed,
-                     struct edo_context *cx);
+/* Of an owned branch that is not the winner. False: it panicked, and no handler is to run any more. */
+bool edo_select_lost_(struct edo_future *branch, struct edo_context *cx);
+
+/* A visit when the SELECT is dropped, or traced. */
+void edo_select_walk_(uint8_t phase, struct edo_future *branch, bool borrowed,
+                      struct edo_context *cx);
 
 /* One visit in any pass but arming: true when the branch became ready just now. */
 EDO_SELECT_INLINE_ bool edo_select_visit_(struct edo_select_ *s, struct edo_future *branch,
@@ -168,10 +170,23 @@ EDO_SELECT_INLINE_ bool edo_select_visit_(struct edo_select_ *s, struct edo_futu
     /* Not a branch of the other half. */
     if (s->phase == EDO_SELECT_POLL_ && s->winner == 0)
         return s->second == (index < s->start) && edo_select_poll_(s, branch, borrowed, cx);
-    /* Not the winner, nor those below it, which were dropped when it had been polled. */
-    if ((s->phase != EDO_SELECT_RUN_ || index + 1 < s->winner) &&
-        !edo_select_act_(s->phase, branch, borrowed, cx))
-        s->winner = 0;
+    switch ((enum edo_select_phase_)s->phase) {
+    case EDO_SELECT_RUN_:
+        /* Those below the winner were dropped when it had been polled. */
+        if (index + 1 >= s->winner)
+            break;
+        __attribute__((fallthrough));
+    case EDO_SELECT_POLL_:
+        if (!borrowed && !edo_select_lost_(branch, cx))
+            s->winner = 0;
+        break;
+    case EDO_SELECT_DROP_:
+    case EDO_SELECT_TRACE_:
+        edo_select_walk_(s->phase, branch, borrowed, cx);
+        break;
+    default: /* below a handler that has run, and when they are counted */
+        break;
+    }
     return false;
 }
 

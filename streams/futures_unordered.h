@@ -41,7 +41,7 @@ struct edo_futures_unordered {
     struct edo_members_ *shared; /* with the members' wakers */
     struct edo_list members;     /* in the order of pushing */
     size_t length;
-    struct edo_inbox_node *first, **last; /* members to be polled */
+    struct edo_inbox_node *first, *last; /* members to be polled */
     bool ordered;
 };
 

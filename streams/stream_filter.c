@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "stream_filter.h"
 
+#include "at_hand.h"
+
 static struct edo_size_hint at_most(const struct edo_stream *source)
 {
     return (struct edo_size_hint){0, edo_stream_size_hint_(source).upper};
@@ -22,12 +24,14 @@ static struct edo_stream *make(struct edo_stream_filter *place, edo_poll_fn *pol
     return &place->stream_;
 }
 
-static enum edo_poll filter_poll(struct edo_future *future, struct edo_context *cx)
+enum edo_poll edo_stream_filter_poll_(struct edo_future *future, struct edo_context *cx)
 {
     struct edo_stream_filter *self = (struct edo_stream_filter *)future;
     if (cx->walk != EDO_WALK_POLL)
         return edo_stream_walk_(self->source, cx, "edo_stream_filter");
     void *item = self->stream_.item;
+    if (edo_stream_filter_take_(self, cx, item))
+        return edo_stream_item(&self->stream_);
     int output;
     while ((output = edo_stream_draw_(self->source, cx, item)) == EDO_STREAM_ITEM) {
         if (self->predicate(self->arg, item))
@@ -41,7 +45,7 @@ static enum edo_poll filter_poll(struct edo_future *future, struct edo_context *
 struct edo_stream *edo_stream_filter_(struct edo_stream_filter *place, struct edo_stream *source,
                                       edo_stream_predicate_ *predicate, void *arg)
 {
-    return make(place, filter_poll, source, predicate, arg);
+    return make(place, edo_stream_filter_poll_, source, predicate, arg);
 }
 
 static enum edo_poll take_while_poll(struct edo_future *future, struct edo_context *cx)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "stream_iter.h"
 
-#include "../internal/copy.h"
+#include "at_hand.h"
 
 /* No poll, or one that gives no item. */
 __attribute__((noinline)) static enum edo_poll iter_none(struct edo_stream_iter *self,
@@ -15,16 +15,12 @@ __attribute__((noinline)) static enum edo_poll iter_none(struct edo_stream_iter 
     return EDO_PENDING;
 }
 
-static enum edo_poll iter_poll(struct edo_future *future, struct edo_context *cx)
+enum edo_poll edo_stream_iter_poll_(struct edo_future *future, struct edo_context *cx)
 {
     struct edo_stream_iter *self = (struct edo_stream_iter *)future;
-    if (__builtin_expect(cx->walk != EDO_WALK_POLL || self->left == 0 || cx->budget == 0, 0))
+    const void *item;
+    if (__builtin_expect(cx->walk != EDO_WALK_POLL, 0) || !edo_stream_iter_take_(self, cx, &item))
         return iter_none(self, cx);
-    edo_budget_spend(cx);
-    const char *item = self->items;
-    self->items += self->stride;
-    if (self->left != SIZE_MAX)
-        self->left--;
     self->stream_.output = EDO_STREAM_ITEM;
     /* Last, so that a call of memcpy keeps nothing in registers. */
     edo_copy(self->stream_.item, item, self->size);
@@ -40,10 +36,11 @@ static struct edo_size_hint iter_size_hint(const struct edo_stream *stream)
 struct edo_stream *edo_stream_iter_(struct edo_stream_iter *place, const void *items, size_t size,
                                     size_t stride, size_t count)
 {
-    *place = (struct edo_stream_iter){.stream_ = edo_stream_head_(iter_poll, iter_size_hint, NULL),
-                                      .items = items,
-                                      .size = size,
-                                      .stride = stride,
-                                      .left = count};
+    *place = (struct edo_stream_iter){
+        .stream_ = edo_stream_head_(edo_stream_iter_poll_, iter_size_hint, NULL),
+        .items = items,
+        .size = size,
+        .stride = stride,
+        .left = count};
     return &place->stream_;
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "stream_map.h"
 
+#include "at_hand.h"
+
 static struct edo_stream *make(struct edo_stream_map *place, edo_poll_fn *poll,
                                edo_size_hint_fn *size_hint, struct edo_stream *source, void *room,
                                void (*function)(void), void *arg)
@@ -13,16 +15,30 @@ static struct edo_stream *make(struct edo_stream_map *place, edo_poll_fn *poll,
     return &place->stream_;
 }
 
-static enum edo_poll map_poll(struct edo_future *future, struct edo_context *cx)
+static enum edo_poll mapped(struct edo_stream_map *self)
 {
-    struct edo_stream_map *self = (struct edo_stream_map *)future;
+    ((edo_stream_map_fn_ *)self->function)(self->arg, self->room, self->stream_.item);
+    return edo_stream_item(&self->stream_);
+}
+
+/* Any walk, and a poll when there was nothing at hand: not inlined, for the others to be short. */
+__attribute__((noinline)) static enum edo_poll map_any(struct edo_stream_map *self,
+                                                       struct edo_context *cx)
+{
     if (cx->walk != EDO_WALK_POLL)
         return edo_stream_walk_(self->source, cx, "edo_stream_map");
     int output = edo_stream_poll(self->source, cx, self->room);
-    if (output != EDO_STREAM_ITEM)
-        return edo_stream_pass_(&self->stream_, self->source, output);
-    ((edo_stream_map_fn_ *)self->function)(self->arg, self->room, self->stream_.item);
-    return edo_stream_item(&self->stream_);
+    return output == EDO_STREAM_ITEM ? mapped(self)
+                                     : edo_stream_pass_(&self->stream_, self->source, output);
+}
+
+static enum edo_poll map_poll(struct edo_future *future, struct edo_context *cx)
+{
+    struct edo_stream_map *self = (struct edo_stream_map *)future;
+    return __builtin_expect(
+               cx->walk == EDO_WALK_POLL && edo_stream_at_hand_(self->source, cx, self->room), 1)
+               ? mapped(self)
+               : map_any(self, cx);
 }
 
 static struct edo_size_hint map_size_hint(const struct edo_stream *stream)

@@ -299,6 +299,95 @@ Test(futures_unordered, one_that_wakes_itself_gets_no_more_turns_because_others_
     bench_end(&bench);
 }
 
+Test(futures_unordered, the_waker_is_cloned_once_while_the_same_task_polls)
+{
+    struct bench bench, other;
+    bench_begin(&bench);
+    set_t set = {.type_ = {}};
+    STREAM_REF(int) stream = edo_futures_unordered(&set);
+    for (int i = 0; i < 3; i++)
+        push(&set, i);
+    int n;
+    for (int i = 1; i <= 10; i++) {
+        cr_assert_eq(poll_stream(&bench, stream, &n), EDO_STREAM_PENDING);
+        cr_assert_eq(bench.counter.clones, 1);
+        edo_wake(kept[i % 3]);
+        cr_assert_eq(bench.counter.wakes, i);
+    }
+    other = bench;
+    edo_context_init(&other.cx, &other.counter.waker);
+    cr_assert_eq(poll_stream(&other, stream, &n), EDO_STREAM_PENDING);
+    cr_assert_eq(bench.counter.drops, 1, "another task's takes its place");
+    edo_wake(kept[0]);
+    cr_assert(bench.counter.wakes == 10 && other.counter.wakes == 11);
+    drop_stream(&other, stream);
+    cr_assert_eq(other.counter.clones, other.counter.drops + 1, "one of those is the first task's");
+    bench_end(&bench);
+}
+
+/* Polls a set while it is told that a member of it is woken: by a waker that polls the set when it is woken, as an
+ * executor on another thread may, before the wake has returned. */
+struct eager {
+    struct edo_waker waker;
+    struct bench *bench;
+    STREAM_REF(int) stream;
+    int clones, wakes, outcome, n;
+};
+
+static struct edo_waker *eager_clone(struct edo_waker *waker)
+{
+    ((struct eager *)waker)->clones++;
+    return waker;
+}
+
+static void eager_drop(struct edo_waker *waker)
+{
+    ((struct eager *)waker)->clones--;
+}
+
+static void eager_wake(struct edo_waker *waker)
+{
+    struct eager *self = (struct eager *)waker;
+    struct edo_context cx;
+    edo_context_init(&cx, &self->waker);
+    if (self->wakes++ > 0)
+        return;
+    self->outcome = edo_stream_poll((struct edo_stream *)(void *)self->stream, &cx, &self->n);
+    /* Its clone is lent to us still: it waits with a second one, which is dropped when that has been woken. */
+    cr_assert_eq(self->clones, 2);
+    edo_wake(kept[1]);
+    cr_assert(self->wakes == 2 && self->clones == 1);
+}
+
+static const struct edo_waker_ops eager_ops = {eager_wake, eager_clone, eager_drop, NULL, NULL};
+
+Test(futures_unordered, polled_before_the_wake_has_returned)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    set_t set = {.type_ = {}};
+    STREAM_REF(int) stream = edo_futures_unordered(&set);
+    struct eager eager = {.waker = {&eager_ops}, .bench = &bench, .stream = stream, .outcome = -1};
+    push(&set, 0);
+    push(&set, 1);
+    struct edo_context cx;
+    edo_context_init(&cx, &eager.waker);
+    cr_assert_eq(edo_stream_poll((struct edo_stream *)(void *)stream, &cx, &eager.n),
+                 EDO_STREAM_PENDING);
+    edo_wake(kept[0]);
+    cr_assert(eager.outcome == EDO_STREAM_PENDING && polls[0] == 2 && polls[1] == 1);
+    cr_assert_eq(edo_stream_poll((struct edo_stream *)(void *)stream, &cx, &eager.n),
+                 EDO_STREAM_PENDING);
+    cr_assert(eager.clones == 1 && polls[1] == 2);
+    tell(1);
+    cr_assert_eq(eager.wakes, 3);
+    cr_assert_eq(edo_stream_poll((struct edo_stream *)(void *)stream, &cx, &eager.n),
+                 EDO_STREAM_ITEM);
+    edo_stream_drop_((struct edo_stream *)(void *)stream, &cx);
+    cr_assert_eq(eager.clones, 0);
+    bench_end(&bench);
+}
+
 Test(futures_unordered, without_budget_it_gives_way_and_goes_on_with_the_next)
 {
     struct bench bench;
