@@ -391,7 +391,7 @@ soak-workers: $(foreach f,asan tsan,$(call test-binary,$f))  ## what holds on an
 CHECKER := $(wildcard tests/model/*.c)
 MODELS := $(wildcard tests/model/models/*.c)
 MODEL_OBJECTS := $(call objects,checker,$(CHECKER)) \
-	$(call objects,model,$(MODELS) $(filter-out internal/sys.c io/%,$(LIB)))
+	$(call objects,model,$(MODELS) $(filter-out internal/sys.c runtime/selector.c io/%,$(LIB)))
 # The system calls of edo_driver_new, and what copies memory without the compiler's report.
 MODEL_WRAPS := memcpy memmove memset eventfd fcntl close getrlimit
 
