@@ -201,7 +201,7 @@ static int start(struct edo_resolve *self)
     struct edo_lookup *lookup = edo_calloc(1, sizeof *lookup);
     if (lookup == NULL)
         return UV_ENOMEM;
-    lookup->driver = driver;
+    lookup->driver = driver = driver->io;
     lookup->shared = driver->shared;
     lookup->note.run = on_note;
     lookup->refs = 1;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Connections: the operations. Each tries its system call when the registration says it may work,
  * and otherwise waits there. A call that moved less than it could tells that the socket is drained
- * (or full) for now: the next operation waits without asking the kernel. Readiness is
- * level-triggered, so what came in between is not missed. */
+ * (or full) for now: the next operation waits without asking the kernel. What came in between is
+ * told again, and not missed (registration.c). */
 #include "tcp.h"
 
 #include <errno.h>
@@ -84,14 +84,15 @@ int edo_tcp_into_fd(struct edo_tcp *stream)
 }
 
 /* After a system call, with the errors negative. `n < size` clears readiness. */
-static ssize_t settle(struct edo_tcp *stream, uint8_t interest, ssize_t n, size_t size)
+static ssize_t settle(struct edo_tcp *stream, uint8_t interest, uint32_t told, ssize_t n,
+                      size_t size)
 {
     if (n < 0)
         n = -errno;
     if (n == -EWOULDBLOCK)
         n = UV_EAGAIN;
     bool drained = n == UV_EAGAIN || (n > 0 && (size_t)n < size);
-    edo_registration_end(&stream->registration, drained ? interest : 0);
+    edo_registration_end(&stream->registration, drained ? interest : 0, told);
     return n;
 }
 
@@ -100,14 +101,15 @@ static ssize_t receive(struct edo_tcp *stream, uint8_t interest, void *buffer, s
                        int flags)
 {
     ssize_t n;
-    int fd = edo_registration_begin(&stream->registration, interest);
+    uint32_t told;
+    int fd = edo_registration_begin(&stream->registration, interest, &told);
     if (fd < 0)
         return fd;
     do
         n = recv(fd, buffer, size, flags);
     while (n < 0 && errno == EINTR);
     /* A short peek says nothing: what it saw is still there. */
-    return settle(stream, EDO_READABLE, n, flags & MSG_PEEK ? 0 : size);
+    return settle(stream, EDO_READABLE, told, n, flags & MSG_PEEK ? 0 : size);
 }
 
 static ssize_t transmit(struct edo_tcp *stream, uint8_t interest, const struct iovec *iov,
@@ -115,14 +117,15 @@ static ssize_t transmit(struct edo_tcp *stream, uint8_t interest, const struct i
 {
     struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)iov, .msg_iovlen = count};
     ssize_t n;
-    int fd = edo_registration_begin(&stream->registration, interest);
+    uint32_t told;
+    int fd = edo_registration_begin(&stream->registration, interest, &told);
     if (fd < 0)
         return fd;
     do
         n = count == 1 ? send(fd, iov->iov_base, iov->iov_len, MSG_NOSIGNAL)
                        : sendmsg(fd, &message, MSG_NOSIGNAL);
     while (n < 0 && errno == EINTR);
-    return settle(stream, EDO_WRITABLE, n, size);
+    return settle(stream, EDO_WRITABLE, told, n, size);
 }
 
 /* 0; or UV_ECANCELED when the connection was closed, or its runtime is gone. */
@@ -313,11 +316,11 @@ ssize_t edo_try_write_(struct edo_tcp *stream, const void *data, size_t size)
 
 int edo_tcp_shutdown_(struct edo_tcp *stream)
 {
-    int fd = edo_registration_begin(&stream->registration, 0);
+    int fd = edo_registration_hold(&stream->registration);
     if (fd < 0)
         return fd;
     int error = shutdown(fd, SHUT_WR) == 0 ? 0 : -errno;
-    edo_registration_end(&stream->registration, 0);
+    edo_registration_end(&stream->registration, 0, 0);
     return error;
 }
 

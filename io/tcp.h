@@ -11,9 +11,8 @@
  *     edo_tcp_close(self->conn);
  *
  * A connection is owned by whoever got it, who closes it or makes halves of it. It belongs to the
- * runtime in which it was made: to its thread, or on a multi-thread runtime to all of them, and is
- * watched by the worker on which it first waits. Reading and writing go on side by side, in two tasks if
- * you like; several readers get what comes, in no particular order.
+ * runtime in which it was made: to its thread, or on a multi-thread runtime to all of them. Reading and writing
+ * go on side by side, in two tasks if you like; several readers get what comes, in no particular order.
  *
  * The operations are futures; the buffers they are given live as long as they do. Errors are
  * libuv's: UV_ECONNRESET once after a peer's reset, UV_EPIPE for a write that the peer will not
@@ -51,9 +50,7 @@ struct edo_tcp_connect {
 struct edo_tcp_connect edo_tcp_connect(const struct edo_addr *addr);
 
 /* Takes over a connected stream socket. It is made non-blocking. Returns 0; or an error (UV_ENOTSOCK,
- * UV_EEXIST when this runtime watches it already), the descriptor still the caller's. A multi-thread
- * runtime does not look at it yet: what epoll has against it comes from the first operation that waits,
- * and from all others that would. */
+ * UV_EEXIST when this runtime watches it already), the descriptor still the caller's. */
 int edo_tcp_from_fd(int fd, struct edo_tcp **stream);
 
 /* Gives the descriptor back, the connection's memory freed; it stays non-blocking. On a multi-thread

@@ -85,11 +85,11 @@ void edo_tcp_listener_close(struct edo_tcp_listener *listener)
 int edo_tcp_listener_local(struct edo_tcp_listener *listener, struct edo_addr *addr)
 {
     addr->length = sizeof addr->v6;
-    int fd = edo_registration_begin(&listener->registration, 0);
+    int fd = edo_registration_hold(&listener->registration);
     if (fd < 0)
         return fd;
     int error = getsockname(fd, &addr->any, &addr->length) == 0 ? 0 : -errno;
-    edo_registration_end(&listener->registration, 0);
+    edo_registration_end(&listener->registration, 0, 0);
     return error;
 }
 
@@ -143,11 +143,12 @@ static int accept_from(int listener, struct edo_tcp_accept *self)
 static int try_accept(struct edo_tcp_accept *self)
 {
     struct edo_registration *registration = &self->listener->registration;
-    int listener = edo_registration_begin(registration, EDO_READABLE);
+    uint32_t told;
+    int listener = edo_registration_begin(registration, EDO_READABLE, &told);
     if (listener < 0)
         return listener;
     int error = accept_from(listener, self);
-    edo_registration_end(registration, error == UV_EAGAIN ? EDO_READABLE : 0);
+    edo_registration_end(registration, error == UV_EAGAIN ? EDO_READABLE : 0, told);
     return error;
 }
 

@@ -10,13 +10,13 @@
 static int end(struct edo_tcp *stream, int result)
 {
     int error = result == 0 ? 0 : -errno;
-    edo_registration_end(&stream->registration, 0);
+    edo_registration_end(&stream->registration, 0, 0);
     return error;
 }
 
 static int set(struct edo_tcp *stream, int level, int name, const void *value, socklen_t size)
 {
-    int fd = edo_registration_begin(&stream->registration, 0);
+    int fd = edo_registration_hold(&stream->registration);
     return fd < 0 ? fd : end(stream, setsockopt(fd, level, name, value, size));
 }
 
@@ -27,7 +27,7 @@ static int set_int(struct edo_tcp *stream, int level, int name, int value)
 
 static int get(struct edo_tcp *stream, int level, int name, void *value, socklen_t size)
 {
-    int fd = edo_registration_begin(&stream->registration, 0);
+    int fd = edo_registration_hold(&stream->registration);
     return fd < 0 ? fd : end(stream, getsockopt(fd, level, name, value, &size));
 }
 
@@ -94,14 +94,14 @@ int edo_tcp_take_error(struct edo_tcp *stream)
 int edo_tcp_peer(struct edo_tcp *stream, struct edo_addr *addr)
 {
     addr->length = sizeof addr->v6;
-    int fd = edo_registration_begin(&stream->registration, 0);
+    int fd = edo_registration_hold(&stream->registration);
     return fd < 0 ? fd : end(stream, getpeername(fd, &addr->any, &addr->length));
 }
 
 int edo_tcp_local(struct edo_tcp *stream, struct edo_addr *addr)
 {
     addr->length = sizeof addr->v6;
-    int fd = edo_registration_begin(&stream->registration, 0);
+    int fd = edo_registration_hold(&stream->registration);
     return fd < 0 ? fd : end(stream, getsockname(fd, &addr->any, &addr->length));
 }
 

@@ -11,8 +11,7 @@
 #include "registration_internal.h"
 #include "time_internal.h"
 
-/* LIBUV_EVENTS: what libuv gets from epoll at once. */
-enum { NS_PER_MS = 1000000, LIBUV_EVENTS = 1024 };
+enum { NS_PER_MS = 1000000 };
 
 /* libuv aborts when its table of descriptors cannot grow. So it is grown here, once, where a failure
  * can still be told, to hold every descriptor we may get. */
@@ -62,10 +61,72 @@ static int try_descriptors(void)
     return error;
 }
 
-static void on_signal(uv_async_t *async)
+static void on_selectable(uv_poll_t *poll, int status, int events)
 {
-    /* Its work is done: the loop is awake, and what follows looks at the inject list. */
-    (void)async;
+    (void)status;
+    (void)events;
+    edo_driver_tell(poll->data, 0);
+}
+
+void edo_driver_tell(struct edo_driver *driver, int ms)
+{
+    struct edo_selected selected[EDO_SELECTED_MAX];
+    int count = edo_selector_wait(&driver->selector, selected, driver->io_events_max, ms);
+    driver->telling = true;
+    for (int i = 0; i < count; i++)
+        edo_registration_tell(selected[i].data, selected[i].ready, selected[i].ended);
+    driver->telling = false;
+    if (!driver->shared)
+        edo_driver_run_notes(driver);
+}
+
+bool edo_driver_list(struct edo_driver *driver, struct edo_list *link)
+{
+    if (driver->shared)
+        edo_lock(&driver->list_lock);
+    bool closing = driver->closing;
+    uint32_t before = edo_load(&driver->watched, relaxed);
+    if (!closing) {
+        edo_list_push_back(&driver->registrations, link);
+        edo_store(&driver->watched, before + 1, seq_cst);
+    }
+    if (driver->shared) {
+        edo_unlock(&driver->list_lock);
+        if (before == 0)
+            edo_driver_first_listed(driver);
+    }
+    return !closing;
+}
+
+void edo_driver_unlist(struct edo_driver *driver, struct edo_list *link)
+{
+    if (driver->shared)
+        edo_lock(&driver->list_lock);
+    if (edo_list_linked(link)) {
+        edo_list_remove(link);
+        edo_store(&driver->watched, edo_load(&driver->watched, relaxed) - 1, relaxed);
+    }
+    if (driver->shared)
+        edo_unlock(&driver->list_lock);
+}
+
+void edo_driver_orphan_registrations(struct edo_driver *driver)
+{
+    bool some;
+    do {
+        struct edo_registration *r = NULL;
+        edo_lock(&driver->list_lock);
+        driver->closing = true;
+        struct edo_list *node = edo_list_pop_front(&driver->registrations);
+        if ((some = node != NULL)) {
+            r = edo_container_of(node, struct edo_registration, link);
+            edo_registration_keep(r);
+        }
+        edo_unlock(&driver->list_lock);
+        if (some)
+            edo_registration_orphan(r);
+    } while (some);
+    edo_store(&driver->watched, 0, relaxed);
 }
 
 /* A turn of libuv's runs what is due before it sleeps, and then sleeps all the same, without an end
@@ -98,9 +159,9 @@ void edo_driver_keep_alive(struct edo_driver *driver, bool keep)
     if (driver == NULL || !driver->attached)
         return;
     if (keep)
-        uv_ref((uv_handle_t *)&driver->async);
+        uv_ref((uv_handle_t *)&driver->poll);
     else
-        uv_unref((uv_handle_t *)&driver->async);
+        uv_unref((uv_handle_t *)&driver->poll);
 }
 
 static void on_idle(uv_idle_t *idle)
@@ -113,7 +174,6 @@ static void on_prepare(uv_prepare_t *prepare)
 {
     struct edo_driver *driver = prepare->data;
     struct edo_handle *handle = driver->runtime->handle;
-    driver->io_events = 0;
     bool more = attached_turn(driver);
     if (!more) {
         edo_store(&handle->parked, true, seq_cst);
@@ -139,82 +199,97 @@ static void on_check(uv_check_t *check)
     attached_turn(driver);
 }
 
+/* The loop, `host` or its own, and the selector on it. */
+static int make_loop(struct edo_driver *driver, uv_loop_t *host)
+{
+    int error = host != NULL ? 0 : try_descriptors();
+    if (host == NULL && error == 0)
+        error = uv_loop_init(&driver->own);
+    if (error < 0)
+        return error;
+    driver->loop = host != NULL ? host : &driver->own;
+    if (host == NULL)
+        error = grow_table(driver->loop);
+    if (error == 0)
+        error = uv_poll_init(driver->loop, &driver->poll, driver->selector.epoll);
+    if (error < 0) {
+        if (host == NULL)
+            edo_assert(uv_loop_close(driver->loop) == 0);
+        return error;
+    }
+    uv_timer_init(driver->loop, &driver->timer);
+    uv_unref((uv_handle_t *)&driver->timer);
+    driver->open = 2;
+    driver->poll.data = driver->timer.data = driver;
+    uv_poll_start(&driver->poll, UV_READABLE, on_selectable);
+    if (host == NULL)
+        return 0;
+    uv_unref((uv_handle_t *)&driver->poll);
+    uv_prepare_init(host, &driver->prepare);
+    uv_check_init(host, &driver->check);
+    uv_idle_init(host, &driver->idle);
+    uv_unref((uv_handle_t *)&driver->prepare);
+    uv_unref((uv_handle_t *)&driver->check);
+    uv_unref((uv_handle_t *)&driver->idle);
+    driver->prepare.data = driver->check.data = driver->idle.data = driver;
+    driver->open += 3;
+    uv_prepare_start(&driver->prepare, on_prepare);
+    uv_check_start(&driver->check, on_check);
+    return 0;
+}
+
 static int make(struct edo_handle *handle, struct edo_runtime *runtime, uv_loop_t *host,
-                struct edo_driver **out)
+                struct edo_driver *io, struct edo_driver **out)
 {
     struct edo_driver *driver = edo_calloc(1, sizeof *driver);
     if (driver == NULL)
         return UV_ENOMEM;
     driver->handle = handle;
     driver->runtime = runtime;
+    driver->io = io != NULL ? io : driver;
     driver->shared = runtime == NULL;
-    driver->io_events_max = handle->hooks.max_io_events_per_tick > 0
-                                ? handle->hooks.max_io_events_per_tick
-                                : UINT32_MAX;
-    driver->io_events_full =
-        driver->io_events_max < LIBUV_EVENTS ? driver->io_events_max : LIBUV_EVENTS;
+    uint32_t most = handle->hooks.max_io_events_per_tick;
+    driver->io_events_max = most > 0 && most < EDO_SELECTED_MAX ? (int)most : EDO_SELECTED_MAX;
     edo_lock_init(&driver->turn);
     edo_lock_init(&driver->wheel_lock);
-    edo_lock_init(&driver->signal);
+    edo_lock_init(&driver->list_lock);
     edo_event_init(&driver->event);
     driver->attached = host != NULL;
-    driver->loop = host != NULL ? host : &driver->own;
     edo_list_init(&driver->registrations);
     edo_wheel_init(&driver->wheel, edo_clock_ns() / NS_PER_MS);
-    int error = host != NULL ? 0 : try_descriptors();
-    if (host == NULL && error == 0)
-        error = uv_loop_init(&driver->own);
-    if (error < 0) {
-        edo_driver_free(driver);
-        return error;
+    int error = 0;
+    if (io == NULL) {
+        error = edo_selector_open(&driver->selector);
+        if (error < 0)
+            driver->io = NULL; /* nothing to be closed */
+        else
+            error = make_loop(driver, host);
     }
-    if (host == NULL && (error = grow_table(driver->loop)) < 0)
-        goto no_async;
-    error = uv_async_init(driver->loop, &driver->async, on_signal);
     if (error < 0)
-        goto no_async;
-    uv_timer_init(driver->loop, &driver->timer);
-    uv_unref((uv_handle_t *)&driver->timer);
-    driver->open = 2;
-    driver->async.data = driver->timer.data = driver;
-    if (driver->attached) {
-        uv_unref((uv_handle_t *)&driver->async);
-        uv_prepare_init(host, &driver->prepare);
-        uv_check_init(host, &driver->check);
-        uv_idle_init(host, &driver->idle);
-        uv_unref((uv_handle_t *)&driver->prepare);
-        uv_unref((uv_handle_t *)&driver->check);
-        uv_unref((uv_handle_t *)&driver->idle);
-        driver->prepare.data = driver->check.data = driver->idle.data = driver;
-        driver->open += 3;
-        uv_prepare_start(&driver->prepare, on_prepare);
-        uv_check_start(&driver->check, on_check);
-    }
-    *out = driver;
-    return 0;
-
-no_async:
-    if (host == NULL)
-        edo_assert(uv_loop_close(driver->loop) == 0);
-    edo_driver_free(driver);
+        edo_driver_free(driver);
+    else
+        *out = driver;
     return error;
 }
 
 int edo_driver_new(struct edo_runtime *runtime, uv_loop_t *host, struct edo_driver **driver)
 {
-    return make(runtime->handle, runtime, host, driver);
+    return make(runtime->handle, runtime, host, NULL, driver);
 }
 
-int edo_driver_new_shared(struct edo_handle *handle, struct edo_driver **driver)
+int edo_driver_new_shared(struct edo_handle *handle, struct edo_driver *io,
+                          struct edo_driver **driver)
 {
-    return make(handle, NULL, NULL, driver);
+    return make(handle, NULL, NULL, io, driver);
 }
 
 void edo_driver_free(struct edo_driver *driver)
 {
+    if (driver->io == driver)
+        edo_selector_close(&driver->selector);
     edo_lock_destroy(&driver->turn);
     edo_lock_destroy(&driver->wheel_lock);
-    edo_lock_destroy(&driver->signal);
+    edo_lock_destroy(&driver->list_lock);
     edo_event_destroy(&driver->event);
     edo_free(driver);
 }
@@ -303,12 +378,16 @@ void edo_driver_close(struct edo_driver *driver, uint64_t deadline)
     if (driver->shared) {
         edo_driver_orphan_shared(driver);
     } else {
-        edo_registration_orphan_all(&driver->registrations);
+        edo_driver_orphan_registrations(driver);
         edo_timer_orphan_all(&driver->wheel);
         driver->runtime = NULL;
     }
+    if (driver->io != driver) {
+        edo_driver_leave(driver);
+        return;
+    }
     uv_close((uv_handle_t *)&driver->timer, on_closed);
-    uv_close((uv_handle_t *)&driver->async, on_closed);
+    uv_close((uv_handle_t *)&driver->poll, on_closed);
     if (driver->attached) {
         uv_close((uv_handle_t *)&driver->prepare, on_closed);
         uv_close((uv_handle_t *)&driver->check, on_closed);
@@ -326,6 +405,15 @@ void edo_driver_close(struct edo_driver *driver, uint64_t deadline)
         return;
     }
     run_out(driver);
+}
+
+/* ms until the wheel's next timer, for edo_selector_wait. */
+static int until_timer(struct edo_driver *driver)
+{
+    uint64_t when;
+    if (driver->paused || !edo_wheel_next(&driver->wheel, &when))
+        return -1;
+    return edo_driver_ms(edo_driver_now(driver) / NS_PER_MS, when);
 }
 
 void edo_driver_arm(struct edo_driver *driver)
@@ -347,14 +435,15 @@ void edo_driver_turn(struct edo_driver *driver, bool sleep)
         edo_driver_look(driver);
         return;
     }
-    if (sleep)
-        edo_driver_arm(driver);
-    driver->io_events = 0;
-    /* With nothing on the loop but our timer and signal there is nothing to look at: a foreign wake
-     * is on the inject list, and timers are fired here. That saves an epoll_wait per event_interval
-     * polls. */
-    if (sleep || driver->watched > 0 || requests(driver) > 0 || driver->lent)
+    /* With nothing on the loop but what is ours, the loop is left alone: a foreign wake is on the inject list, and
+     * timers are fired here. With nothing watched either there is nothing to look at. */
+    if (requests(driver) > 0 || driver->lent) {
+        if (sleep)
+            edo_driver_arm(driver);
         uv_run(driver->loop, sleep ? UV_RUN_ONCE : UV_RUN_NOWAIT);
+    } else if (sleep || edo_load(&driver->watched, relaxed) > 0) {
+        edo_driver_tell(driver, sleep ? until_timer(driver) : 0);
+    }
     edo_driver_fire(driver);
 }
 

@@ -1,14 +1,24 @@
 /* SPDX-License-Identifier: MIT */
-/* The driver: one libuv loop, the timer wheel, the clock, the descriptors.
+/* The driver: the timer wheel, the clock, the selector that watches descriptors, and a libuv loop.
  *
- * A current-thread runtime has one, and its owner alone touches it. A multi-thread runtime has one for each
- * worker; these are `shared`, and three things in them are locked, each for itself:
- *   - the loop, and what libuv keeps there: `turn`, held while the loop turns or sleeps. Whoever else wants
- *     something of the loop does not wait for that: edo_driver_enter tries, and edo_driver_submit leaves a
- *     note for who has it;
+ * The selector is watched by the loop, so that a turn of the loop is all that a host has to make. A loop of our own with
+ * nothing on it but that is not turned: the selector is waited for itself.
+ *
+ * A current-thread runtime has one, and its owner alone touches it. A multi-thread runtime has one for each worker, with
+ * a wheel; the first has the loop and the selector for all, and is `io` to them. These are `shared`, and these things
+ * in them are locked, each for itself:
+ *   - the loop, what libuv keeps there, and the right to wait for the selector: `turn`, held while one of them turns or
+ *     sleeps. Whoever else wants something of the loop does not wait for that: edo_driver_enter tries, and
+ *     edo_driver_submit leaves a note for who has it;
  *   - the wheel: `wheel_lock`, held for a few instructions;
+ *   - which registrations there are: `list_lock`, likewise;
  *   - each registration: a lock of its own (registration.c).
- * Taken in this order: turn, registration; turn, wheel. A shared driver's memory lives as long as its handle.
+ * Taken in this order: turn, list, registration; turn, wheel. A shared driver's memory lives as long as its handle, and
+ * so do the selector's descriptors.
+ *
+ * One worker keeps the loop: it sleeps there, and nobody else does until it is behind with what it found there, and
+ * gives it up. So what comes while it works waits for it, or for its next turn; where it is stuck, the watch turns
+ * the loop (worker.c).
  */
 #ifndef EDO_RUNTIME_DRIVER_H
 #define EDO_RUNTIME_DRIVER_H
@@ -17,6 +27,7 @@
 
 #include "../internal/list.h"
 #include "../internal/sys.h"
+#include "selector.h"
 #include "wheel.h"
 
 struct edo_runtime;
@@ -34,17 +45,20 @@ struct edo_driver {
     /* Of a shared one. */
     bool shared;
     bool closed; /* the same for signals, under `signal`, and for timers, under `wheel_lock` */
-    struct edo_lock turn, wheel_lock, signal;
-    uint32_t nested;                  /* how often who has the turn has taken it again */
-    struct edo_driver *outer;         /* whose turn that thread has as well; NULL: nobody's */
-    _Atomic(struct edo_note *) notes; /* a Treiber stack, pushed to and taken whole */
-    _Atomic(uint32_t) sleeping;       /* driver_shared.c */
-    struct edo_event event;           /* ends it, with nothing on the loop */
+    struct edo_driver *
+        io; /* whose loop and selector its runtime uses: the first worker's; this one, not shared */
+    struct edo_lock turn, wheel_lock, list_lock;
+    uint32_t nested;                     /* how often who has the turn has taken it again */
+    struct edo_driver *outer;            /* whose turn that thread has as well; NULL: nobody's */
+    _Atomic(struct edo_note *) notes;    /* a Treiber stack, pushed to and taken whole */
+    _Atomic(uint32_t) sleeping;          /* driver_shared.c */
+    _Atomic(struct edo_driver *) keeper; /* of an `io`: whose worker sleeps there. NULL: nobody's */
+    struct edo_event event;              /* ends it, with nothing on the loop */
     uint64_t sleeps_until; /* the tick for which it is armed; 0: it does not sleep. wheel_lock */
     uv_loop_t *loop;       /* &own, or the host's */
     uv_loop_t own;
     uv_timer_t timer; /* the wheel's next */
-    uv_async_t async; /* foreign wakes */
+    uv_poll_t poll;   /* the selector, for when the loop is what sleeps */
     /* Attached only: tasks run before the loop sleeps and after it slept; idle keeps it awake. */
     uv_prepare_t prepare;
     uv_check_t check;
@@ -52,11 +66,13 @@ struct edo_driver {
     bool attached;
     uint32_t open;              /* libuv handles not closed yet */
     _Atomic(uint32_t) requests; /* operations under way that hold paused time back */
-    uint32_t watched;           /* registrations that libuv knows, those being closed included */
-    bool lent;                  /* somebody has the loop and may have handles on it */
-    uint32_t io_events, io_events_max; /* readiness told in this turn, and at most */
-    uint32_t io_events_full; /* from when on what is told twice in a turn is not asked for */
-    struct edo_list registrations;
+    struct edo_selector selector;
+    _Atomic(uint32_t)
+        watched;       /* registrations, those being closed included. Changed under list_lock */
+    bool lent;         /* somebody has the loop and may have handles on it */
+    int io_events_max; /* told in a turn, at most */
+    bool telling;      /* not shared: it tells what the selector has told */
+    struct edo_list registrations; /* list_lock */
     struct edo_wheel wheel;
     bool paused;
     uint64_t frozen; /* the time while paused, ns */
@@ -77,16 +93,32 @@ void edo_driver_leave(struct edo_driver *driver);
  * False: the driver is closing, and the note will not be run. */
 bool edo_driver_submit(struct edo_driver *driver, struct edo_note *note);
 
-/* Whether a shared driver takes no notes any more: nothing will come from it. As far as is known here. Any thread. */
-bool edo_driver_gone(struct edo_driver *driver);
+/* Has it run when what is being told has been told; wakes nobody for it. False: nothing is being told, nor will be
+ * of what was there before. */
+bool edo_driver_leave_note(struct edo_driver *driver, struct edo_note *note);
 
-/* A worker's driver: made and closed by its runtime, freed with the handle. 0, UV_ENOMEM, or libuv's error. */
-int edo_driver_new_shared(struct edo_handle *handle, struct edo_driver **driver);
+/* A registration of an `io`, from then to then. False: the driver is closing. */
+bool edo_driver_list(struct edo_driver *driver, struct edo_list *link);
+void edo_driver_unlist(struct edo_driver *driver, struct edo_list *link);
+
+/* Tells what is ready, within `ms`, -1: whenever. Who has the loop. */
+void edo_driver_tell(struct edo_driver *driver, int ms);
+
+/* The driver is closing, and there will be no registrations: those that are there are told. */
+void edo_driver_orphan_registrations(struct edo_driver *driver);
+
+/* A worker's driver: made and closed by its runtime, freed with the handle. `io` is another of the same runtime, or
+ * NULL: then it has a loop. 0, UV_ENOMEM, or libuv's error. */
+int edo_driver_new_shared(struct edo_handle *handle, struct edo_driver *io,
+                          struct edo_driver **driver);
 void edo_driver_free(struct edo_driver *driver);
 
 /* Its worker's: sleeps, for `limit` ns at most, until something happens on the loop, a timer is due, or
  * edo_driver_wake was called since the last sleep. Then does what is due. */
 void edo_driver_sleep(struct edo_driver *driver, uint64_t limit);
+
+/* Its worker is behind with what it has found: another may sleep in the loop. */
+void edo_driver_give_up(struct edo_driver *driver);
 
 /* Ends the sleep, or the next one. Any thread, also when it is closed. */
 void edo_driver_wake(struct edo_driver *driver);
@@ -99,6 +131,21 @@ void edo_driver_unlock_wheel(struct edo_driver *driver, uint64_t tick);
 
 /* Makes a driver on `host`, or on a loop of its own when NULL. 0, UV_ENOMEM, or libuv's error. */
 int edo_driver_new(struct edo_runtime *runtime, uv_loop_t *host, struct edo_driver **driver);
+
+/* From tick to tick in ms, as edo_selector_wait takes them. `when` UINT64_MAX: never. */
+static inline int edo_driver_ms(uint64_t now, uint64_t when)
+{
+    if (when == UINT64_MAX)
+        return -1;
+    uint64_t ms = when > now ? when - now : 0;
+    return ms < INT32_MAX ? (int)ms : INT32_MAX;
+}
+
+/* Runs the notes that were left. Who has the loop. Whether there were any. */
+bool edo_driver_run_notes(struct edo_driver *driver);
+
+/* The first registration is there: who sleeps without looking for any is woken. */
+void edo_driver_first_listed(struct edo_driver *driver);
 
 /* The shared ones' parts of turning and firing (driver_shared.c). */
 void edo_driver_look(struct edo_driver *driver);

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* What is different in a driver that several threads have to do with: the driver of a worker.
  *
- * `sleeping` is the worker's sleep: AWAKE, SLEEPING in its loop, WAITING on an event, or WOKEN, a wake that the next
- * sleep finds. Who wants it awake exchanges WOKEN in, and signals when it slept. The signal is sent under a lock, which
- * keeps the loop from being closed meanwhile.
+ * `sleeping` is the worker's sleep: AWAKE, SLEEPING in the loop, WAITING on an event, or WOKEN, a wake that the next
+ * sleep finds. Who wants it awake exchanges WOKEN in, and signals when it slept.
  *
- * Who leaves a note pushes it first and looks at `sleeping` then; the worker writes SLEEPING first and looks at the
- * notes then. These four are sequentially consistent, so one of the two sees the other; it does not matter that
- * exchanges of weaker orders come in between, since no value is trusted that one of them has left: after WOKEN or AWAKE
- * the worker looks again. Who arms a timer has the lock of the wheel, under which the worker writes what it sleeps for
+ * `keeper`, of `io`, is whose worker sleeps in the loop: written by that worker, when there is none, and until it gives
+ * it up. It orders nothing: the loop has its lock.
+ *
+ * Who leaves a note pushes it first and looks for the keeper, and at its `sleeping`, then; the worker becomes the
+ * keeper, and writes SLEEPING, first and looks at the notes then. All these are sequentially consistent, so one of the
+ * two sees the other; it does not matter that exchanges of weaker orders come in between, since no value is trusted that
+ * one of them has left: after WOKEN or AWAKE the worker looks again. So it is with the first registration, and a keeper
+ * that waits on its event because there is none. Who arms a timer has the lock of the wheel, under which the worker writes what it sleeps for
  * before it sleeps: the timer is seen by it, or it is woken.
  */
 #include "../internal/waiter.h"
@@ -50,10 +53,7 @@ void edo_driver_wake(struct edo_driver *driver)
         edo_event_set(&driver->event);
     if (old != SLEEPING)
         return;
-    edo_lock(&driver->signal);
-    if (!driver->closed)
-        uv_async_send(&driver->async);
-    edo_unlock(&driver->signal);
+    edo_selector_wake(&driver->io->selector);
 }
 
 /* ---- The loop ---- */
@@ -112,7 +112,7 @@ static void run_notes(struct edo_note *note)
 }
 
 /* `turn` is held. Acquires what was pushed. Whether there were any. */
-static bool take_notes(struct edo_driver *driver)
+bool edo_driver_run_notes(struct edo_driver *driver)
 {
     if (edo_load(&driver->notes, relaxed) == NULL)
         return false;
@@ -120,7 +120,7 @@ static bool take_notes(struct edo_driver *driver)
     return true;
 }
 
-bool edo_driver_submit(struct edo_driver *driver, struct edo_note *note)
+static bool push(struct edo_driver *driver, struct edo_note *note)
 {
     struct edo_note *head = edo_load(&driver->notes, relaxed);
     do {
@@ -128,27 +128,48 @@ bool edo_driver_submit(struct edo_driver *driver, struct edo_note *note)
             return false;
         note->next = head;
     } while (!edo_cas_weak(&driver->notes, &head, note, seq_cst, relaxed));
-    uint32_t sleeping = edo_load(&driver->sleeping, seq_cst);
-    if (sleeping == SLEEPING || sleeping == WAITING)
-        edo_driver_wake(driver);
     return true;
 }
 
-bool edo_driver_gone(struct edo_driver *driver)
+static void wake_keeper(struct edo_driver *driver)
 {
-    return edo_load(&driver->notes, relaxed) == CLOSED;
+    struct edo_driver *keeper = edo_load(&driver->keeper, seq_cst);
+    if (keeper == NULL)
+        return;
+    uint32_t sleeping = edo_load(&keeper->sleeping, seq_cst);
+    if (sleeping == SLEEPING || sleeping == WAITING)
+        edo_driver_wake(keeper);
+}
+
+bool edo_driver_submit(struct edo_driver *driver, struct edo_note *note)
+{
+    if (!push(driver, note))
+        return false;
+    wake_keeper(driver);
+    return true;
+}
+
+void edo_driver_first_listed(struct edo_driver *driver)
+{
+    wake_keeper(driver);
+}
+
+bool edo_driver_leave_note(struct edo_driver *driver, struct edo_note *note)
+{
+    return (driver->shared || driver->telling) && push(driver, note);
 }
 
 void edo_driver_look(struct edo_driver *driver)
 {
-    if (take_turn(driver, false)) {
-        take_notes(driver);
-        /* As in edo_driver_turn: with nothing there, there is nothing to look at. */
-        if (driver->watched > 0 || edo_load(&driver->requests, relaxed) > 0) {
-            driver->io_events = 0;
-            uv_run(driver->loop, UV_RUN_NOWAIT);
-        }
-        leave_turn(driver);
+    struct edo_driver *io = driver->io;
+    if (take_turn(io, false)) {
+        edo_driver_run_notes(io);
+        /* As in edo_driver_turn. */
+        if (edo_load(&io->requests, relaxed) > 0)
+            uv_run(io->loop, UV_RUN_NOWAIT);
+        else if (edo_load(&io->watched, relaxed) > 0)
+            edo_driver_tell(io, 0);
+        leave_turn(io);
     }
     edo_driver_fire(driver);
 }
@@ -171,50 +192,68 @@ static uint64_t wake_at(struct edo_driver *driver, uint64_t now, uint64_t limit)
     return when < end ? when : end;
 }
 
-/* With something on the loop. */
+/* Who has the loop: there. */
 static void sleep_in_loop(struct edo_driver *driver, uint64_t now, uint64_t when)
 {
+    struct edo_driver *io = driver->io;
     uint32_t awake = AWAKE;
     bool sleeps = edo_cas(&driver->sleeping, &awake, SLEEPING, seq_cst, relaxed) &&
-                  edo_load(&driver->notes, seq_cst) == NULL;
-    now /= NS_PER_MS;
-    if (when == UINT64_MAX)
-        uv_timer_stop(&driver->timer);
+                  edo_load(&io->notes, seq_cst) == NULL;
+    int ms = edo_driver_ms(now / NS_PER_MS, when);
+    if (edo_load(&io->requests, relaxed) == 0) {
+        edo_driver_tell(io, sleeps ? ms : 0);
+        return;
+    }
+    if (ms < 0)
+        uv_timer_stop(&io->timer);
     else
-        uv_timer_start(&driver->timer, on_timer, when > now ? when - now : 0, 0);
-    driver->io_events = 0;
-    uv_run(driver->loop, sleeps ? UV_RUN_ONCE : UV_RUN_NOWAIT);
+        uv_timer_start(&io->timer, on_timer, (uint64_t)ms, 0);
+    uv_run(io->loop, sleeps ? UV_RUN_ONCE : UV_RUN_NOWAIT);
 }
 
-/* With nothing there an event does, in fewer system calls on both sides. `turn` stays taken, so that whoever wants
- * to put something on the loop leaves a note, and wakes us. */
-static void sleep_on_event(struct edo_driver *driver, uint64_t when)
+/* With nothing there, or another there, an event does, in less time on both sides. `turn` stays taken by who has it,
+ * so that whoever wants to put something on the loop leaves a note, and wakes us. */
+static void sleep_on_event(struct edo_driver *driver, uint64_t when, bool there)
 {
+    struct edo_driver *io = driver->io;
     uint32_t awake = AWAKE;
     if (edo_cas(&driver->sleeping, &awake, WAITING, seq_cst, relaxed) &&
-        edo_load(&driver->notes, seq_cst) == NULL)
+        (!there || (edo_load(&io->notes, seq_cst) == NULL && edo_load(&io->watched, seq_cst) == 0)))
         edo_event_wait_until(&driver->event,
                              when > UINT64_MAX / NS_PER_MS ? UINT64_MAX : when * NS_PER_MS);
 }
 
+void edo_driver_give_up(struct edo_driver *driver)
+{
+    if (edo_load(&driver->io->keeper, relaxed) == driver)
+        edo_store(&driver->io->keeper, NULL, relaxed);
+}
+
 void edo_driver_sleep(struct edo_driver *driver, uint64_t limit)
 {
-    take_turn(driver, true);
-    /* What they have woken may be this worker's. */
-    if (take_notes(driver))
-        limit = 0;
+    struct edo_driver *io = driver->io, *nobody = NULL;
+    bool there = edo_load(&io->keeper, relaxed) == driver ||
+                 edo_cas(&io->keeper, &nobody, driver, seq_cst, relaxed);
+    if (there) {
+        take_turn(io, true);
+        /* What they have woken may be this worker's. */
+        if (edo_driver_run_notes(io))
+            limit = 0;
+    }
     uint64_t now = edo_driver_now(driver), when = wake_at(driver, now, limit);
-    if (driver->watched > 0 || edo_load(&driver->requests, relaxed) > 0)
+    if (there && (edo_load(&io->watched, relaxed) > 0 || edo_load(&io->requests, relaxed) > 0))
         sleep_in_loop(driver, now, when);
     else
-        sleep_on_event(driver, when);
+        sleep_on_event(driver, when, there);
     /* Acquires what was done before the wake. */
     edo_exchange(&driver->sleeping, AWAKE, acquire);
     edo_lock(&driver->wheel_lock);
     driver->sleeps_until = 0;
     edo_unlock(&driver->wheel_lock);
-    take_notes(driver);
-    leave_turn(driver);
+    if (there) {
+        edo_driver_run_notes(io);
+        leave_turn(io);
+    }
     edo_driver_fire(driver);
 }
 
@@ -267,14 +306,11 @@ void edo_driver_orphan_shared(struct edo_driver *driver)
 {
     take_turn(driver, true);
     edo_lock(&driver->wheel_lock);
-    edo_lock(&driver->signal);
     driver->closed = true;
-    edo_unlock(&driver->signal);
     edo_unlock(&driver->wheel_lock);
-    driver->closing = true;
     /* Acquires what was pushed. It releases nothing: who finds it closed has nothing more to do with the loop. */
     struct edo_note *notes = edo_exchange(&driver->notes, CLOSED, acquire);
-    edo_registration_orphan_all(&driver->registrations);
+    edo_driver_orphan_registrations(driver);
     run_notes(notes);
     fire(driver, UINT64_MAX, true);
 }

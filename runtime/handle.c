@@ -7,6 +7,7 @@
 #include "blocking_pool.h"
 #include "pool.h"
 #include "runtime_internal.h"
+#include "selector.h"
 
 /* What the inject list points to when the runtime takes no more tasks. */
 static struct edo_task inject_closed;
@@ -124,10 +125,10 @@ bool edo_handle_pending(struct edo_handle *handle)
 
 void edo_handle_signal(struct edo_handle *handle)
 {
-    /* The lock keeps the async handle from being closed meanwhile. */
+    /* The lock keeps the selector from being closed meanwhile. */
     edo_lock(&handle->lock);
-    if (handle->async != NULL)
-        uv_async_send(handle->async);
+    if (handle->selector != NULL)
+        edo_selector_wake(handle->selector);
     edo_row_wake_all(&handle->waiters, &handle->lock);
 }
 

@@ -201,7 +201,8 @@ void edo_pool_free(struct edo_pool *pool)
 
 static int init_worker(struct edo_pool *pool, struct edo_worker *worker)
 {
-    int error = edo_driver_new_shared(pool->handle, &worker->driver);
+    struct edo_driver *io = pool->count > 0 ? pool->workers[0].driver : NULL;
+    int error = edo_driver_new_shared(pool->handle, io, &worker->driver);
     if (error < 0)
         return error;
     worker->pool = pool;

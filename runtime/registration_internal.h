@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* A descriptor that the driver watches: what io/ is built on.
  *
- *     fd = edo_registration_begin(registration, EDO_READABLE);
+ *     fd = edo_registration_begin(registration, EDO_READABLE, &told);
  *     if (fd >= 0) {
  *         n = recv(fd, …);
- *         edo_registration_end(registration, n is EAGAIN or less than there was room for ? EDO_READABLE : 0);
+ *         edo_registration_end(registration, n is EAGAIN or less than there was room for ? EDO_READABLE : 0, told);
  *     }
  *     if (it was UV_EAGAIN) {
  *         error = edo_registration_wait(registration, &self->waiter, EDO_READABLE, cx->waker);
@@ -13,9 +13,10 @@
  *     }
  *     edo_registration_forget(registration, &self->waiter);
  *
- * libuv tells of readiness, level-triggered; the operation is tried by whoever wants it. Interest
- * stays armed while its events are consumed, so that a busy connection costs no epoll_ctl; it is
- * taken back when events come for readiness that nobody has used.
+ * The selector tells of readiness once, as it comes (selector.h); the operation is tried by whoever wants it. What was
+ * told stands until an operation finds it not to be so any more. That less was moved than there was room for says
+ * as much of a stream socket, but when the peer has shut down or failed: that is told with the last of the data, maybe,
+ * and stands for good. (Urgent data stop a read short of what comes after them: it is read with what comes next.)
  *
  * Threads: on a current-thread runtime that thread only, with no lock and no atomic operation. On a
  * multi-thread runtime any, at the same time: who owns it, is inside a system call or waits keeps it alive.
@@ -31,33 +32,29 @@ enum { EDO_CLOSING = 128 };
 
 /* Its fields are read by the functions below that are here so that an operation on one thread calls none. */
 struct edo_registration {
-    uv_poll_t poll;       /* first. Who has the loop */
-    struct edo_list link; /* in driver->registrations while libuv has `poll`. Who has the loop */
-    /* Shared: that of whoever opened it, until it is placed; its handle is kept. */
+    struct edo_list link; /* in the driver's, while it is watched, and a moment longer */
+    /* Constant. Shared: its handle is kept. */
     struct edo_driver *driver;
     struct edo_lock lock; /* shared: guards all that follows */
     struct edo_note note;
     struct edo_list waiters;
-    int fd;          /* -1: closed, or given away */
-    int error;       /* why libuv does not watch it; whoever has to wait is told */
-    uint32_t refs;   /* owners; waiters, woken ones too; who is inside; libuv; the note under way */
+    int fd; /* -1: closed, or given away */
+    uint32_t
+        refs; /* owners; waiters, woken ones too; who is inside; the driver, which may tell of it */
     uint32_t inside; /* shared: system calls under way on fd */
+    uint32_t told;   /* how often */
     uint8_t ready;
-    uint8_t wanted; /* interest that libuv is to have */
-    uint8_t armed;  /* interest that it has. Changed by who has the loop, under the lock */
-    uint8_t unused; /* readable events in a row that nobody consumed */
-    bool shared;    /* constant */
-    bool placed;    /* the driver is the one, from now on */
-    bool bound;     /* libuv has `poll`, and it is not being closed. Changed as `armed` */
-    bool noted;     /* the note is under way */
-    bool closed;    /* by its owner */
-    bool orphaned;  /* the loop is gone */
+    uint8_t ended; /* what of it stays so */
+    bool shared;   /* constant */
+    bool watched;  /* by the selector */
+    bool closed;   /* by its owner */
+    bool orphaned; /* the driver is gone */
 };
 
 /* Of a shared one. */
 int edo_registration_ready_(struct edo_registration *r, uint8_t interest);
-int edo_registration_begin_(struct edo_registration *r, uint8_t interest);
-void edo_registration_end_(struct edo_registration *r, uint8_t drained);
+int edo_registration_begin_(struct edo_registration *r, uint8_t interest, uint32_t *told);
+void edo_registration_end_(struct edo_registration *r, uint8_t drained, uint32_t told);
 /* Of one that has waited. */
 void edo_registration_forget_(struct edo_registration *r, struct edo_io_waiter *waiter);
 
@@ -65,8 +62,7 @@ void edo_registration_forget_(struct edo_registration *r, struct edo_io_waiter *
  * until an operation finds out. The registration stands at the beginning of a block of edo_malloc, which is
  * its own too, and freed when nobody needs it after edo_registration_close. Returns 0; or an error, and both
  * are still the caller's: EDO_ENORUNTIME, EDO_ESHUTDOWN, UV_EEXIST when it is watched already, what epoll says
- * of it (UV_EPERM for a plain file). In a multi-thread runtime it is bound to a worker's loop when an
- * operation first waits, to that of the worker which runs it: the errors of libuv come from edo_registration_wait. */
+ * of it (UV_EPERM for a plain file). */
 int edo_registration_open(struct edo_registration *registration, int fd, uint8_t ready);
 
 /* Makes another owner of it. The first to close it ends it; the memory waits for all of them. */
@@ -91,28 +87,34 @@ static inline int edo_registration_ready(struct edo_registration *r, uint8_t int
     return edo_unlikely(r->closed | r->orphaned) ? UV_ECANCELED : r->ready & interest;
 }
 
-/* Before a system call: returns the descriptor, which stays open until edo_registration_end; UV_ECANCELED; or
- * UV_EAGAIN when nothing of `interest` is ready. With an interest of 0, which is for calls that do not wait,
- * whatever is ready, and also when the runtime is gone. */
-static inline int edo_registration_begin(struct edo_registration *r, uint8_t interest)
+/* Before a system call: returns the descriptor, which stays open until edo_registration_end, which is to have `told`;
+ * UV_ECANCELED; or UV_EAGAIN when nothing of `interest` is ready. With an interest of 0, which is for calls that do not
+ * wait, whatever is ready, and also when the runtime is gone. */
+static inline int edo_registration_begin(struct edo_registration *r, uint8_t interest,
+                                         uint32_t *told)
 {
     if (edo_unlikely(r->shared))
-        return edo_registration_begin_(r, interest);
+        return edo_registration_begin_(r, interest, told);
+    *told = 0;
     if (edo_unlikely(r->closed || (interest != 0 && r->orphaned)))
         return UV_ECANCELED;
     return interest == 0 || (r->ready & interest) ? r->fd : UV_EAGAIN;
 }
 
-/* After it: what of the interest it found not to be ready any more. */
-static inline void edo_registration_end(struct edo_registration *r, uint8_t drained)
+/* The same for a call that has nothing to do with readiness: edo_registration_end(registration, 0, 0). */
+static inline int edo_registration_hold(struct edo_registration *r)
 {
-    if (edo_unlikely(r->shared)) {
-        edo_registration_end_(r, drained);
-        return;
-    }
-    r->ready &= ~drained;
-    if (drained & EDO_READABLE)
-        r->unused = 0;
+    uint32_t told;
+    return edo_registration_begin(r, 0, &told);
+}
+
+/* After it: what of the interest it found not to be ready any more. */
+static inline void edo_registration_end(struct edo_registration *r, uint8_t drained, uint32_t told)
+{
+    if (edo_unlikely(r->shared))
+        edo_registration_end_(r, drained, told);
+    else
+        r->ready &= (uint8_t)(~drained | r->ended);
 }
 
 /* The descriptor, -1 when it is closed; for those that keep it open otherwise. */
@@ -137,7 +139,8 @@ static inline void edo_registration_forget(struct edo_registration *r, struct ed
 void edo_registration_lock(struct edo_registration *registration);
 void edo_registration_unlock(struct edo_registration *registration);
 
-/* The driver's: its loop is about to go. Who has the loop. */
-void edo_registration_orphan_all(struct edo_list *registrations);
+/* The driver's: who has the loop tells what has become of it; the driver goes, and takes the caller's reference. */
+void edo_registration_tell(struct edo_registration *registration, uint8_t ready, uint8_t ended);
+void edo_registration_orphan(struct edo_registration *registration);
 
 #endif

@@ -29,7 +29,7 @@ static int build_current(const struct edo_builder *builder, uv_loop_t *host,
     if (error < 0)
         return error;
     runtime->handle->runtime = runtime;
-    runtime->handle->async = &runtime->driver->async;
+    runtime->handle->selector = &runtime->driver->selector;
     edo_list_init(&runtime->tasks);
     runtime->event_interval = builder->event_interval ? builder->event_interval : 61;
     runtime->global_queue_interval =
@@ -233,7 +233,7 @@ int edo_block_on_(struct edo_runtime *runtime, struct edo_future *future)
  *  2. No foreign wake or spawn gets in any more; every task is dropped (edo_drop_all).
  *  3. Blocking work that has not begun is dropped, and that which has is waited for. Whom it waits for
  *     has been dropped before: a task it joins, the sender of what it receives.
- *  4. The async handle is taken from the signallers, under their lock, before it is closed.
+ *  4. The selector is taken from the signallers, under their lock, before it is closed.
  *  5. The driver orphans what outlives it (sockets still open, timers of foreign executors), and
  *     closes its handles. What that woke belongs to nobody; what it spawned is dropped.
  *  6. The handle forgets the runtime: a late waker finds its task complete, a late spawn finds the
@@ -252,7 +252,7 @@ static void end_current(struct edo_runtime *runtime, uint64_t deadline)
     edo_blocking_pool_close(handle->blocking);
     edo_blocking_pool_wait(handle->blocking, deadline);
     edo_lock(&handle->lock);
-    handle->async = NULL;
+    handle->selector = NULL;
     edo_unlock(&handle->lock);
     bool attached = runtime->driver->attached;
     edo_driver_close(runtime->driver, deadline);

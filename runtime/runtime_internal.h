@@ -62,9 +62,9 @@ struct edo_handle {
      * against `inject`: the owner sets it, then looks at the list; a waker pushes, then looks at it;
      * one of them sees the other. */
     atomic_bool parked;
-    struct edo_lock lock;               /* guards `async` against closing */
+    struct edo_lock lock;               /* guards `selector` against closing */
     struct edo_lock look;               /* held by who looks at a runtime that nobody runs */
-    uv_async_t *async;                  /* NULL when closed */
+    struct edo_selector *selector;      /* NULL when closed */
     struct edo_runtime *runtime;        /* owner's thread; NULL when gone */
     struct edo_blocking_pool *blocking; /* blocking_pool.h; lives as long as this */
     /* Of a local set (local_set.c): the thread that it belongs to, constant; and who runs it, and waits,

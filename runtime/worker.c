@@ -27,6 +27,9 @@
 #ifndef EDO_WATCH_ROUNDS
 #define EDO_WATCH_ROUNDS 25
 #endif
+#ifndef EDO_DEAR_NS
+#define EDO_DEAR_NS 20000
+#endif
 #ifndef EDO_LINGER_ROUNDS
 #define EDO_LINGER_ROUNDS 16
 #endif
@@ -37,6 +40,11 @@ enum {
     LINGER_PAUSES = 16,
     NS_PER_MS = 1000000,
     WATCH_NS = 4 * NS_PER_MS,
+    /* Polls are short when they take less than that; a worker is behind when it has had more than one task ready for
+     * so long, and wakes another at once for a while then. */
+    DEAR_NS = EDO_DEAR_NS,
+    BEHIND_NS = NS_PER_MS / 2,
+    EAGER_NS = 20 * NS_PER_MS,
     WATCH_ROUNDS = EDO_WATCH_ROUNDS, /* without anybody awake, before the watch is given up */
 };
 
@@ -279,6 +287,46 @@ static void run(struct edo_worker *worker, struct edo_task *task, struct edo_con
         edo_worker_schedule(pool, task, true);
 }
 
+static void tell_others(struct edo_worker *worker)
+{
+    worker->told = true;
+    edo_driver_give_up(worker->driver);
+    edo_pool_notify(worker->pool);
+}
+
+/* The loop has woken more than the one that is next here. Where polls are short, this worker is through with them
+ * before another has woken, which costs as much as several polls, and takes the processor from whoever the work
+ * is for; so another is woken only when this one does not get through with them. Then it keeps the loop, too. */
+static void found(struct edo_worker *worker)
+{
+    uint64_t now = edo_clock_ns();
+    if (worker->behind_since == 0) {
+        worker->behind_since = worker->polled_at = now;
+        worker->told = false;
+    }
+    if (worker->poll_ns >= DEAR_NS || now < worker->eager_until)
+        tell_others(worker);
+}
+
+/* A poll has ended, and what the loop found may not be done as yet. One that does not end is the watch's to notice. */
+static void keep_time(struct edo_worker *worker)
+{
+    uint64_t now = edo_clock_ns();
+    worker->poll_ns += ((int64_t)(now - worker->polled_at) - worker->poll_ns) / 8;
+    worker->polled_at = now;
+    if (edo_queue_length(&worker->queue) == 0) {
+        worker->behind_since = 0;
+        return;
+    }
+    bool late = now - worker->behind_since >= BEHIND_NS;
+    if (late) {
+        worker->behind_since = now;
+        worker->eager_until = now + EAGER_NS;
+    }
+    if (late || (!worker->told && worker->poll_ns >= DEAR_NS))
+        tell_others(worker);
+}
+
 /* Its loop, without sleeping. */
 static void turn(struct edo_worker *worker)
 {
@@ -290,7 +338,7 @@ static void turn(struct edo_worker *worker)
     /* For what the turn has woken, but for a single task, which is next here. */
     uint32_t after = edo_queue_length(&worker->queue);
     if (after > before && (after > 1 || edo_load(&worker->lifo, relaxed) != NULL))
-        edo_pool_notify(worker->pool);
+        found(worker);
 }
 
 /* ---- The watch ---- */
@@ -408,9 +456,11 @@ static struct edo_task *park(struct edo_worker *worker)
         leave_watch(pool);
     edo_handle_hook(pool->handle, pool->handle->hooks.on_thread_unpark);
     begin_busy(worker);
-    /* Who is woken takes the watch when it finds nothing; or some of this. */
-    if (edo_load(&pool->watch, seq_cst) < 0 || edo_queue_length(&worker->queue) > 0)
+    /* Who is woken takes the watch when it finds nothing. */
+    if (edo_load(&pool->watch, seq_cst) < 0)
         edo_pool_notify(pool);
+    if (edo_queue_length(&worker->queue) > 0)
+        found(worker);
     return task;
 }
 
@@ -429,6 +479,8 @@ void edo_worker_run(struct edo_worker *worker)
             continue;
         stop_searching(worker);
         run(worker, task, &cx);
+        if (edo_thread.worker == worker && worker->behind_since != 0)
+            keep_time(worker);
         if (edo_thread.worker == worker && edo_unlikely(--worker->until_turn == 0)) {
             worker->until_turn = pool->event_interval;
             turn(worker);

@@ -31,6 +31,12 @@ struct edo_worker {
         until_turn; /* polls, until it looks at the inject queue, and turns its loop */
     bool retired;   /* the runtime has shut down: nothing runs any more */
     uint64_t busy_since;
+    bool told; /* others, since then: */
+    uint64_t
+        behind_since; /* its loop has woken more than one task, and its queue is not empty; 0: it is */
+    uint64_t polled_at;   /* when the last poll ended, while that is so */
+    uint64_t eager_until; /* it has been behind, and wakes another at once until then */
+    int64_t poll_ns;      /* what a poll takes: a mean of the latest */
     uint32_t random;
     struct edo_own own;
 

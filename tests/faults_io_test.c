@@ -50,35 +50,66 @@ static bool fails_with(int wanted, int *error)
 /* The next definition: the C library's, or a sanitizer's. */
 #define NEXT(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 
+/* What was added to an epoll. */
+enum { FDS_MAX = 4096 };
+static struct {
+    int epoll;
+    struct epoll_event event;
+} added[FDS_MAX];
+
+/* A descriptor that would block, or moved less than it was asked for, is told of when that has changed: here, at
+ * once. Returns `result`. */
+static ssize_t told_again(int fd, ssize_t result)
+{
+    int error = errno;
+    if (faults.active && fd < FDS_MAX && added[fd].epoll > 0)
+        NEXT(epoll_ctl)(added[fd].epoll, EPOLL_CTL_MOD, fd, &added[fd].event);
+    errno = error;
+    return result;
+}
+
+static bool fails_on(int fd)
+{
+    if (!fails(&errno))
+        return false;
+    told_again(fd, 0);
+    return true;
+}
+
+static size_t moved(size_t size)
+{
+    return faults.active && faults.one_byte && size > 1 ? 1 : size;
+}
+
 ssize_t recv(int fd, void *buffer, size_t size, int flags)
 {
-    if (fails(&errno))
+    if (fails_on(fd))
         return -1;
-    return NEXT(recv)(fd, buffer, faults.active && faults.one_byte && size > 1 ? 1 : size, flags);
+    return told_again(fd, NEXT(recv)(fd, buffer, moved(size), flags));
 }
 
 ssize_t send(int fd, const void *data, size_t size, int flags)
 {
-    if (fails(&errno))
+    if (fails_on(fd))
         return -1;
-    return NEXT(send)(fd, data, faults.active && faults.one_byte && size > 1 ? 1 : size, flags);
+    return told_again(fd, NEXT(send)(fd, data, moved(size), flags));
 }
 
 ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 {
-    if (fails(&errno))
+    if (fails_on(fd))
         return -1;
     if (!faults.active || !faults.one_byte)
         return NEXT(sendmsg)(fd, message, flags);
     for (size_t i = 0; i < message->msg_iovlen; i++)
         if (message->msg_iov[i].iov_len > 0)
-            return NEXT(send)(fd, message->msg_iov[i].iov_base, 1, flags);
+            return told_again(fd, NEXT(send)(fd, message->msg_iov[i].iov_base, 1, flags));
     return 0;
 }
 
 int accept4(int fd, struct sockaddr *restrict addr, socklen_t *restrict length, int flags)
 {
-    if (fails(&errno) || fails_with(faults.accept_error, &errno))
+    if (fails_on(fd) || fails_with(faults.accept_error, &errno))
         return -1;
     return NEXT(accept4)(fd, addr, length, flags);
 }
@@ -94,6 +125,14 @@ int epoll_ctl(int epoll, int op, int fd, struct epoll_event *event)
 {
     if (op == EPOLL_CTL_ADD && fails_with(faults.epoll_error, &errno))
         return -1;
+    if (!faults.active || fd >= FDS_MAX) {
+        /* Another test's, on any thread. */
+    } else if (op == EPOLL_CTL_ADD && (event->events & EPOLLET)) {
+        added[fd].epoll = epoll;
+        added[fd].event = *event;
+    } else if (op == EPOLL_CTL_DEL && added[fd].epoll == epoll) {
+        added[fd].epoll = 0;
+    }
     return NEXT(epoll_ctl)(epoll, op, fd, event);
 }
 

@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 
 #include "internal/thread.h"
+#include "io/tcp_internal.h"
 #include "io_helpers.h"
 
 /* In a task of the workers' own, which ends with its output. */
@@ -706,7 +707,7 @@ Test(tcp_threads, a_descriptor_is_taken_back_from_another_thread)
     check_baseline(&start);
 }
 
-/* Without a descriptor for the duplicate nothing has changed. The worker is asleep in its loop. */
+/* Without a descriptor for the duplicate nothing has changed. Another is inside a system call. */
 Test(tcp_threads, a_descriptor_that_cannot_be_duplicated_stays)
 {
     struct baseline start = baseline();
@@ -725,21 +726,11 @@ Test(tcp_threads, a_descriptor_that_cannot_be_duplicated_stays)
     getrlimit(RLIMIT_NOFILE, &limit);
     none = limit;
     none.rlim_cur = 1;
-    /* Until the worker sleeps in its loop with it, which it has to have for that. */
-    int fd;
-    for (;;) {
-        cx.budget = EDO_BUDGET;
-        setrlimit(RLIMIT_NOFILE, &none);
-        fd = edo_tcp_into_fd(conn);
-        setrlimit(RLIMIT_NOFILE, &limit);
-        if (fd < 0)
-            break;
-        cr_assert_eq(edo_future_poll(&read.future_, &cx), EDO_READY);
-        cr_assert_eq(read.output, UV_ECANCELED);
-        cr_assert_eq(edo_tcp_from_fd(fd, &conn), 0);
-        read = edo_read(conn, &byte, 1);
-        cr_assert_eq(edo_future_poll(&read.future_, &cx), EDO_PENDING);
-    }
+    cr_assert_geq(edo_registration_hold(&conn->registration), 0);
+    setrlimit(RLIMIT_NOFILE, &none);
+    int fd = edo_tcp_into_fd(conn);
+    setrlimit(RLIMIT_NOFILE, &limit);
+    edo_registration_end(&conn->registration, 0, 0);
     cr_assert_eq(fd, UV_EMFILE, "%d", fd);
     cr_assert_eq(send(peer, "x", 1, 0), 1);
     while (edo_future_poll(&read.future_, &cx) == EDO_PENDING) {
@@ -755,14 +746,13 @@ Test(tcp_threads, a_descriptor_that_cannot_be_duplicated_stays)
     check_baseline(&start);
 }
 
-/* What libuv says of a descriptor comes from the operation that first waits. One worker: they meet in its loop. */
+/* It is watched once, by all workers together. */
 struct twice {
     FUTURE(int);
-    int fds[2], i;
+    int fds[2];
     struct edo_tcp *first, *second;
-    char buffer[2];
-    struct edo_read one, two;
-    struct edo_write write;
+    char byte;
+    struct edo_read read;
 };
 
 ASYNC(twice)
@@ -770,29 +760,21 @@ ASYNC(twice)
     ASYNC_BEGIN;
     raw_pair(self->fds);
     cr_assert_eq(edo_tcp_from_fd(self->fds[0], &self->first), 0);
-    self->one = edo_read(self->first, self->buffer, 1);
-    cr_assert_eq(edo_future_poll(&self->one.future_, cx), EDO_PENDING);
-    cr_assert_eq(edo_tcp_from_fd(self->fds[0], &self->second), 0);
-    AWAIT(self->two, edo_read(self->second, self->buffer + 1, 1));
-    cr_assert_eq(self->two.output, UV_EEXIST);
-    AWAIT(self->two, edo_read(self->second, self->buffer + 1, 1));
-    cr_assert_eq(self->two.output, UV_EEXIST);
-    /* What need not wait works. */
-    AWAIT(self->write, edo_write(self->second, "x", 1));
-    cr_assert_eq(self->write.output, 1);
-    cr_assert_eq(edo_tcp_into_fd(self->second), self->fds[0]);
+    self->read = edo_read(self->first, &self->byte, 1);
+    cr_assert_eq(edo_future_poll(&self->read.future_, cx), EDO_PENDING);
+    cr_assert_eq(edo_tcp_from_fd(self->fds[0], &self->second), UV_EEXIST);
     cr_assert_eq(send(self->fds[1], "y", 1, 0), 1);
-    AWAIT_REF(self->one);
-    cr_assert_eq(self->one.output, 1);
+    AWAIT_REF(self->read);
+    cr_assert_eq(self->read.output, 1);
     edo_tcp_close(self->first);
     close(self->fds[1]);
     ASYNC_END;
 }
 
-Test(tcp_threads, a_descriptor_that_cannot_be_watched_is_an_error_of_whoever_waits)
+Test(tcp_threads, a_descriptor_is_not_watched_twice)
 {
     struct baseline start = baseline();
-    ON_WORKERS(1, NEW(twice));
+    ON_WORKERS(2, NEW(twice));
     check_baseline(&start);
 }
 

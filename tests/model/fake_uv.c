@@ -3,7 +3,7 @@
  * order. A loop sleeps in model_wait, or in model_wait_timed when a timer is armed: then time runs
  * out, and the clock moves, at any moment at which a real one could.
  *
- * uv_async_send orders nothing (model_signal). Whatever else is done with a loop counts as a write
+ * A selector is fake_selector.c's: the one descriptor that is polled. Whatever is done with a loop counts as a write
  * to it, so its use by two threads is found as a race. All state is in libuv's own structs, which are
  * the library's memory: there is nothing here to restore between executions.
  */
@@ -11,8 +11,7 @@
 #include <uv.h>
 
 #include "checker.h"
-
-const struct model_descriptors *model_descriptors;
+#include "fake_selector.h"
 
 enum { CLOSING = 1, CLOSED = 2, ACTIVE = 4, REF = 8 };
 
@@ -143,51 +142,39 @@ static void run_phase(uv_loop_t *loop, uv_handle_type type)
     }
 }
 
-/* Level-triggered; `tell` false: is there anything to tell? */
-static bool descriptors(uv_loop_t *loop, bool tell)
+/* The selector that the loop has; else what it sleeps on itself. */
+static const void *slept_on(const uv_loop_t *loop, uv_poll_t **poll)
 {
-    bool some = false;
-    for (uv_handle_t *h = first(loop), *after; h != NULL; h = after) {
-        after = next(h);
-        uv_poll_t *poll = (uv_poll_t *)h;
-        if (h->type != UV_POLL || !is(h, ACTIVE) || model_descriptors == NULL)
-            continue;
-        int events = model_descriptors->ready(poll->io_watcher.fd) & (int)poll->io_watcher.pevents;
-        some |= events != 0;
-        if (tell && events != 0)
-            poll->poll_cb(poll, 0, events);
-    }
-    return some;
+    *poll = NULL;
+    for (uv_handle_t *h = first(loop); h != NULL; h = next(h))
+        if (h->type == UV_POLL && is(h, ACTIVE))
+            *poll = (uv_poll_t *)h;
+    const void *selector = *poll != NULL ? fake_selector((*poll)->io_watcher.fd) : NULL;
+    return selector != NULL ? selector : loop;
 }
 
-/* Sleeps for a signal, a descriptor or the next timer; `sleep` false: looks only. */
+/* Sleeps until its selector is woken or has something to tell, or for the next timer; `sleep` false: looks only. */
 static void poll_phase(uv_loop_t *loop, bool sleep)
 {
-    sleep = sleep && !descriptors(loop, false);
-    if (!any(loop, UV_ASYNC) && (!sleep || next_timer(loop) == NULL))
-        return;
+    uv_poll_t *poll;
+    const void *event = slept_on(loop, &poll);
     uv_timer_t *timer = next_timer(loop);
+    if (poll == NULL && (!sleep || timer == NULL))
+        return;
     bool signalled;
     if (!sleep || (timer != NULL && timer->timeout <= loop->time)) {
-        signalled = event_poll(loop);
+        signalled = event_poll(event);
     } else if (timer == NULL) {
-        model_wait(loop);
+        model_wait(event);
         signalled = true;
     } else {
-        signalled = model_wait_timed(loop);
+        signalled = model_wait_timed(event);
         if (!signalled && model_now() < timer->timeout * 1000000)
             model_set_now(timer->timeout * 1000000);
     }
     loop->time = model_now() / 1000000;
-    for (uv_handle_t *h = first(loop), *after; signalled && h != NULL; h = after) {
-        after = next(h);
-        uv_async_t *async = (uv_async_t *)h;
-        if (h->type != UV_ASYNC || !async->pending)
-            continue;
-        async->pending = 0;
-        async->async_cb(async);
-    }
-    descriptors(loop, true);
+    if (signalled && poll != NULL && event != loop)
+        poll->poll_cb(poll, 0, UV_READABLE);
 }
 
 static void close_phase(uv_loop_t *loop)
@@ -281,30 +268,6 @@ void uv_unref(uv_handle_t *h)
     h->flags &= ~(unsigned)REF;
 }
 
-int uv_async_init(uv_loop_t *loop, uv_async_t *async, uv_async_cb cb)
-{
-    handle_init(loop, async, UV_ASYNC, ACTIVE);
-    async->async_cb = cb;
-    async->pending = 0;
-    return 0;
-}
-
-/* Any thread. */
-int uv_async_send(uv_async_t *async)
-{
-    atomic_access((uintptr_t)&async->pending, sizeof async->pending, __FILE__, __LINE__);
-    if (is(async, CLOSING))
-        model_fail(__FILE__, __LINE__, "uv_async_send after uv_close");
-    uv_loop_t *loop = async->loop;
-    model_signal(loop);
-    /* The rest is one step with the signal: nobody runs in between. */
-    atomic_access((uintptr_t)&async->pending, sizeof async->pending, __FILE__, __LINE__);
-    if (is(async, CLOSING))
-        model_fail(__FILE__, __LINE__, "uv_async_send during uv_close");
-    async->pending = 1;
-    return 0;
-}
-
 int uv_timer_init(uv_loop_t *loop, uv_timer_t *timer)
 {
     handle_init(loop, timer, UV_TIMER, 0);
@@ -354,7 +317,7 @@ PHASE(prepare, UV_PREPARE)
 PHASE(check, UV_CHECK)
 PHASE(idle, UV_IDLE)
 
-/* ---- Descriptors: those of the model; and a driver makes sure at its start that there are some ---- */
+/* ---- Descriptors: a driver makes sure at its start that there are some ---- */
 
 int uv_poll_init(uv_loop_t *loop, uv_poll_t *poll, int fd)
 {
@@ -406,6 +369,7 @@ int __wrap_fcntl(int fd, int command, ...)
 
 int __wrap_close(int fd)
 {
+    fake_selector_closing(fd);
     if (model_descriptors != NULL)
         model_descriptors->closed(fd);
     return 0;

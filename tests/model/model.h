@@ -112,13 +112,15 @@ void model_wait(const void *event);
 /* The same, or until time runs out, which it may at any moment: false then. */
 bool model_wait_timed(const void *event);
 
-/* The descriptors that libuv may watch. `ready` says which events one is ready for, on the thread that turns the loop;
- * who makes one ready signals the loop (model_signal) then. Set by the model's body; NULL: there are none. */
+/* The descriptor that a selector may watch. `ready` says which events it is ready for, on the thread that waits; who
+ * makes it ready tells the selector then, by model_edge. Set by the model's body; NULL: there is none. */
 struct model_descriptors {
     int (*ready)(int fd);
     void (*closed)(int fd); /* close(2) */
 };
 extern const struct model_descriptors *model_descriptors;
+struct edo_selector;
+void model_edge(const struct edo_selector *selector);
 
 /* Fails the execution. */
 #define model_assert(condition) \

@@ -12,7 +12,7 @@ static inline struct edo_driver *driver_new(void)
 {
     struct edo_handle *handle = edo_handle_new(&(const struct edo_builder){.name = NULL});
     struct edo_driver *driver;
-    model_assert(handle != NULL && edo_driver_new_shared(handle, &driver) == 0);
+    model_assert(handle != NULL && edo_driver_new_shared(handle, NULL, &driver) == 0);
     struct edo_pool *pool = model_new(sizeof *pool + sizeof pool->workers[0]);
     pool->handle = handle;
     pool->count = 1;

@@ -15,6 +15,7 @@
 #define edo_driver_sleep        bed_sleep
 #define edo_driver_turn         bed_turn
 #define edo_driver_wake         bed_wake
+#define edo_driver_give_up      bed_give_up
 #define edo_handle_start_thread bed_start_thread
 #define edo_task_cancel         bed_cancel
 #define edo_blocking_pool_close bed_close_blocking
@@ -56,9 +57,10 @@ static struct bed *bed_of(struct edo_driver *driver)
     return (struct bed *)(void *)driver;
 }
 
-int bed_new(struct edo_handle *handle, struct edo_driver **driver)
+int bed_new(struct edo_handle *handle, struct edo_driver *io, struct edo_driver **driver)
 {
     (void)handle;
+    (void)io;
     *driver = model_new(sizeof(struct bed));
     return 0;
 }
@@ -112,6 +114,11 @@ void bed_sleep(struct edo_driver *driver, uint64_t limit)
         sleep_for(bed_of(driver), limit);
     edo_exchange(&bed_of(driver)->woken, false, acquire);
     bed_turn(driver, false);
+}
+
+void bed_give_up(struct edo_driver *driver)
+{
+    (void)driver;
 }
 
 void bed_wake(struct edo_driver *driver)
