@@ -65,8 +65,7 @@ struct edo_tcp *edo_tcp_clone(struct edo_tcp *stream);
 /* Closes, and frees with the last owner. Operations under way in other tasks end with UV_ECANCELED: those
  * that have been polled. To begin one takes an owner; so on a multi-thread runtime, where others go on at
  * the same time, whoever closes and whoever may begin have one each, or a half each. The descriptor is
- * closed now, or, from a thread that cannot have the loop of the worker that watches it, moments later.
- * NULL is fine. */
+ * closed now, or by whoever comes out of a system call with it last. NULL is fine. */
 void edo_tcp_close(struct edo_tcp *stream);
 
 /* What follows takes a connection or, where it fits, a half of one. */

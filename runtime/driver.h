@@ -9,7 +9,8 @@
  * in them are locked, each for itself:
  *   - the loop, what libuv keeps there, and the right to wait for the selector: `turn`, held while one of them turns or
  *     sleeps. Whoever else wants something of the loop does not wait for that: edo_driver_enter tries, and
- *     edo_driver_submit leaves a note for who has it;
+ *     edo_driver_submit leaves a note for who has it. (Who is about to sleep does wait: another turns it then, for
+ *     a moment, in passing or for one that is stuck; and so does the runtime's end.)
  *   - the wheel: `wheel_lock`, held for a few instructions;
  *   - which registrations there are: `list_lock`, likewise;
  *   - each registration: a lock of its own (registration.c).

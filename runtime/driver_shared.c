@@ -11,8 +11,8 @@
  * keeper, and writes SLEEPING, first and looks at the notes then. All these are sequentially consistent, so one of the
  * two sees the other; it does not matter that exchanges of weaker orders come in between, since no value is trusted that
  * one of them has left: after WOKEN or AWAKE the worker looks again. So it is with the first registration, and a keeper
- * that waits on its event because there is none. Who arms a timer has the lock of the wheel, under which the worker writes what it sleeps for
- * before it sleeps: the timer is seen by it, or it is woken.
+ * that waits on its event because there is none. Who arms a timer has the lock of the wheel, under which the worker
+ * writes what it sleeps for before it sleeps: the timer is seen by it, or it is woken.
  */
 #include "../internal/waiter.h"
 #include "driver.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* A registration of a shared driver is touched by many threads; what holds it together:
  *
- *  - Its lock guards its fields, held for a few instructions. No system call on the descriptor is made under
- *    it, and no waker woken: wakers are claimed under it and finished after it.
+ *  - Its lock guards its fields, held for a few instructions. No system call is made under it, but the one that
+ *    removes the descriptor from the selector, and no waker woken: wakers are claimed under it and finished after it.
  *  - It is added to the selector once, as it is opened, and removed once, by who closes it: any thread does either.
  *    An event is told once. So none may be forgotten: an operation reads `ready`, and how often it was told, under
  *    the lock; it makes its system call without it; and then it clears `ready` under it, unless it was told again in

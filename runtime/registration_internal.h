@@ -27,7 +27,7 @@
 #include "driver.h"
 #include "registration.h"
 
-/* For edo_registration_wait: nothing but its end. No event of libuv's. */
+/* For edo_registration_wait: nothing but its end. Nothing that the selector tells. */
 enum { EDO_CLOSING = 128 };
 
 /* Its fields are read by the functions below that are here so that an operation on one thread calls none. */
@@ -69,12 +69,12 @@ int edo_registration_open(struct edo_registration *registration, int fd, uint8_t
 void edo_registration_keep(struct edo_registration *registration);
 
 /* Ends it, on the thread of its runtime, or anywhere when that is gone or has many: waiters are woken, and all
- * calls from now on return UV_ECANCELED. The descriptor is closed as soon as libuv has let go of it and nobody
- * is inside a system call with it: before that its number cannot come again. */
+ * calls from now on return UV_ECANCELED. The descriptor is closed as soon as nobody is inside a system call
+ * with it: before that its number cannot come again. */
 void edo_registration_close(struct edo_registration *registration);
 
-/* Ends it likewise, but returns the descriptor, which nobody watches. Where another thread has the loop, or is
- * inside a system call, it is a duplicate, close-on-exec; then UV_EMFILE may come instead, and nothing is
+/* Ends it likewise, but returns the descriptor, which nobody watches. Where another thread is inside a
+ * system call with it, it is a duplicate, close-on-exec; then UV_EMFILE may come instead, and nothing is
  * changed; as with UV_ECANCELED, when another owner has closed it. */
 int edo_registration_release(struct edo_registration *registration);
 
