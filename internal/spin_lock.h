@@ -19,8 +19,8 @@
  * not fair, by some microseconds; what is promised to be (the row of a semaphore) is kept in lists under the lock.
  *
  * Who has not got it then waits for a thread that the kernel has taken the processor from. There is nothing to
- * spin for, and the kernel cannot be told whom for: it sleeps for moments. Some microseconds after the holder
- * runs again it has the lock, or the next one has.
+ * spin for, and the kernel cannot be told whom for: it sleeps for moments, longer each time, and looks
+ * in between: it has the lock within a ms after the holder is through, or another has.
  */
 #ifndef EDO_INTERNAL_SPIN_LOCK_H
 #define EDO_INTERNAL_SPIN_LOCK_H

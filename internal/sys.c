@@ -159,22 +159,31 @@ void *edo_pages_map(size_t size)
     enum { HUGE = 2 << 20 };
     if (edo_unlikely(fault_now(&pages_fault)))
         return NULL;
+    int error = errno;
     /* Twice as many, and what is before and behind the aligned part goes back. */
     char *mapped = mmap(NULL, 2 * size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (mapped == MAP_FAILED)
+    if (mapped == MAP_FAILED) {
+        errno = error;
         return NULL;
+    }
     size_t before = -(uintptr_t)mapped & (size - 1);
     if (before > 0)
         munmap(mapped, before);
-    munmap(mapped + before + size, size - before);
+    mapped += before;
+    munmap(mapped + size, size - before);
     if (size >= HUGE)
-        madvise(mapped + before, size, MADV_HUGEPAGE);
-    return mapped + before;
+        madvise(mapped, size, MADV_HUGEPAGE);
+    errno = error;
+    return mapped;
 }
 
 void edo_pages_unmap(void *pages, size_t size)
 {
-    munmap(pages, size);
+    int error = errno;
+    /* It fails when there are as many mappings as there may be, and this would be one more. */
+    if (munmap(pages, size) != 0)
+        madvise(pages, size, MADV_DONTNEED);
+    errno = error;
 }
 
 uint64_t edo_clock_ns(void)
@@ -200,16 +209,26 @@ bool edo_random(void *block, size_t size)
 }
 
 /* A pause is some 40 ns on the processors of today, 140 cycles at most; a spin is 40 us at most. The longest
- * pause in one piece is what a holder may go on for: some tens of operations. */
-enum { SPIN_ROUNDS = 7, SPIN_PAUSES = 32, SPIN_PAUSES_MOST = 256, SPIN_SLEEP_NS = 50000 };
+ * pause in one piece is what a holder may go on for: some tens of operations. Who has slept once does not spin again:
+ * there are more threads than processors, and the holder wants one. Sleeps grow from 50 us to 800. */
+enum {
+    SPIN_ROUNDS = 6,
+    SPIN_PAUSES = 32,
+    SPIN_PAUSES_MOST = 256,
+    SPIN_SLEEP_NS = 50000,
+    SPIN_LONGER = 4
+};
 
 void edo_spin_wait(struct edo_lock *lock, uint32_t round)
 {
     (void)lock;
-    round %= SPIN_ROUNDS;
-    if (round == SPIN_ROUNDS - 1) {
+    if (round >= SPIN_ROUNDS) {
+        uint32_t sleeps = round - SPIN_ROUNDS;
+        struct timespec time = {.tv_nsec = SPIN_SLEEP_NS
+                                           << (sleeps < SPIN_LONGER ? sleeps : SPIN_LONGER)};
         int error = errno;
-        nanosleep(&(struct timespec){.tv_nsec = SPIN_SLEEP_NS}, NULL);
+        /* Not the C library's, in which a thread may be cancelled: with the locks that it holds. */
+        syscall(SYS_nanosleep, &time, NULL);
         errno = error;
         return;
     }

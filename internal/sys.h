@@ -114,7 +114,7 @@ void *edo_calloc(size_t count, size_t size);
 void edo_free(void *block);
 
 /* Returns `size` bytes of zeros, a power of two that is no less than a page, aligned to their size; or NULL. From 2 MiB
- * on huge pages are asked for. Any thread. */
+ * on huge pages are asked for. errno is unchanged. Any thread. */
 void *edo_pages_map(size_t size);
 
 /* Gives back what it returned, or a part of that. Any thread. */
@@ -202,7 +202,8 @@ bool edo_event_wait_until(struct edo_event *event, uint64_t deadline);
 void edo_event_linger(const struct edo_event *event);
 
 /* Passes some time, while another thread holds the lock: without looking at it, or at anything that others use.
- * Round 0 is the first that a thread waits for it, of about a microsecond; in the seventh it sleeps. errno is unchanged. */
+ * Round 0 is the first that a thread waits for it, of about a microsecond; from the
+ * seventh on it sleeps, longer each time, for up to a ms. errno is unchanged. */
 void edo_spin_wait(struct edo_lock *lock, uint32_t round);
 
 /* Prints "edo: " and the message with its location, and aborts. For bugs only: never reached by

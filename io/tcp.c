@@ -62,9 +62,12 @@ int edo_adopt_socket(int fd)
 {
     int one = 1, type;
     socklen_t size = sizeof type;
-    if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) != 0 || ioctl(fd, FIONBIO, &one) != 0)
+    if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) != 0)
         return -errno;
-    return 0;
+    /* A short read of a datagram says nothing of the next one. */
+    if (type != SOCK_STREAM)
+        return UV_EINVAL;
+    return ioctl(fd, FIONBIO, &one) != 0 ? -errno : 0;
 }
 
 int edo_tcp_from_fd(int fd, struct edo_tcp **stream)
@@ -91,8 +94,8 @@ static ssize_t settle(struct edo_tcp *stream, uint8_t interest, uint32_t told, s
         n = -errno;
     if (n == -EWOULDBLOCK)
         n = UV_EAGAIN;
-    bool drained = n == UV_EAGAIN || (n > 0 && (size_t)n < size);
-    edo_registration_end(&stream->registration, drained ? interest : 0, told);
+    bool blocked = n == UV_EAGAIN, drained = blocked || (n > 0 && (size_t)n < size);
+    edo_registration_end(&stream->registration, drained ? interest : 0, blocked, told);
     return n;
 }
 
@@ -320,7 +323,7 @@ int edo_tcp_shutdown_(struct edo_tcp *stream)
     if (fd < 0)
         return fd;
     int error = shutdown(fd, SHUT_WR) == 0 ? 0 : -errno;
-    edo_registration_end(&stream->registration, 0, 0);
+    edo_registration_end(&stream->registration, 0, false, 0);
     return error;
 }
 

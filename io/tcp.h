@@ -49,8 +49,8 @@ struct edo_tcp_connect {
 };
 struct edo_tcp_connect edo_tcp_connect(const struct edo_addr *addr);
 
-/* Takes over a connected stream socket. It is made non-blocking. Returns 0; or an error (UV_ENOTSOCK,
- * UV_EEXIST when this runtime watches it already), the descriptor still the caller's. */
+/* Takes over a connected stream socket. It is made non-blocking. Returns 0; or an error (UV_ENOTSOCK, UV_EINVAL: not of
+ * streams, UV_EEXIST when this runtime watches it already), the descriptor still the caller's. */
 int edo_tcp_from_fd(int fd, struct edo_tcp **stream);
 
 /* Gives the descriptor back, the connection's memory freed; it stays non-blocking. On a multi-thread

@@ -89,7 +89,7 @@ int edo_tcp_listener_local(struct edo_tcp_listener *listener, struct edo_addr *a
     if (fd < 0)
         return fd;
     int error = getsockname(fd, &addr->any, &addr->length) == 0 ? 0 : -errno;
-    edo_registration_end(&listener->registration, 0, 0);
+    edo_registration_end(&listener->registration, 0, false, 0);
     return error;
 }
 
@@ -148,7 +148,8 @@ static int try_accept(struct edo_tcp_accept *self)
     if (listener < 0)
         return listener;
     int error = accept_from(listener, self);
-    edo_registration_end(registration, error == UV_EAGAIN ? EDO_READABLE : 0, told);
+    bool blocked = error == UV_EAGAIN;
+    edo_registration_end(registration, blocked ? EDO_READABLE : 0, blocked, told);
     return error;
 }
 

@@ -10,7 +10,7 @@
 static int end(struct edo_tcp *stream, int result)
 {
     int error = result == 0 ? 0 : -errno;
-    edo_registration_end(&stream->registration, 0, 0);
+    edo_registration_end(&stream->registration, 0, false, 0);
     return error;
 }
 

@@ -8,6 +8,7 @@
  */
 #include "blocking.h"
 #include "blocking_pool.h"
+#include "driver.h"
 #include "pool.h"
 #include "runtime_internal.h"
 
@@ -67,6 +68,8 @@ int edo_block_in_place(void (*function)(void *argument), void *argument)
     if (worker != NULL) {
         /* From the next line on it may be the other's, whose spawn and detach are not ours as a worker. */
         go_on_as(thread, NULL);
+        /* Whoever takes it may come late: another sleeps in the loop meanwhile. */
+        edo_driver_give_up(worker->driver);
         edo_store(&worker->handed, 1, release);
         EDO_JOIN_HANDLE(void)
         other = EDO_SPAWN_BLOCKING_ON(running, EDO_NEW(stand_in, .worker = worker));

@@ -55,9 +55,9 @@ struct edo_blocking_pool {
     uint32_t serial;  /* of the last thread */
     struct worker *spare, *all;
     bool closed;
-    bool abandoned; /* nobody waits for those that are present */
-    bool watched;   /* somebody is to be told when no work is under way */
-    bool lingering; /* one that is idle does not sleep yet */
+    bool abandoned;           /* nobody waits for those that are present */
+    bool watched;             /* somebody is to be told when no work is under way */
+    struct worker *lingering; /* is idle, and does not sleep yet; NULL: none */
     bool has_left;
     struct edo_thread_id left; /* of the last that left; it has joined the one before */
 
@@ -164,17 +164,22 @@ static bool quiet(struct edo_blocking_pool *pool)
  * over, and returns with it. */
 static struct edo_task *wait_for_task(struct edo_blocking_pool *pool, struct worker *worker)
 {
-    edo_list_push_back(&pool->idle, &worker->idle);
+    struct worker *lingering = pool->lingering;
+    /* Who lingers stays the last, who is given work first. */
+    edo_list_push_back(lingering != NULL && edo_list_linked(&lingering->idle) ? &lingering->idle
+                                                                              : &pool->idle,
+                       &worker->idle);
     pool->idle_count++;
-    bool tell = quiet(pool), linger = pool->lingers && !pool->lingering;
-    pool->lingering |= linger;
+    bool tell = quiet(pool), linger = pool->lingers && lingering == NULL;
+    if (linger)
+        pool->lingering = worker;
     edo_unlock(&pool->lock);
     if (tell)
         edo_handle_signal(pool->handle);
     if (linger) {
         edo_event_linger(&worker->event);
         edo_lock(&pool->lock);
-        pool->lingering = false;
+        pool->lingering = NULL;
         edo_unlock(&pool->lock);
     }
     uint64_t deadline = edo_clock_ns() + pool->keep_alive;

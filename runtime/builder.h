@@ -62,10 +62,11 @@ struct edo_builder {
     /* Called instead for each thread, on whichever thread starts it; writes its name. */
     void (*thread_name_fn)(void *arg, char name[EDO_THREAD_NAME]);
 
-    uint32_t event_interval;         /* polls of tasks between looks at I/O and timers; 61 */
-    uint32_t global_queue_interval;  /* polls between looks at foreign wakes and spawns; 31 */
-    uint32_t max_io_events_per_tick; /* of one look; the others wait for the next; 0: all */
-    uint32_t rng_seed;               /* of the fair choices; from the kernel */
+    uint32_t event_interval;        /* polls of tasks between looks at I/O and timers; 61 */
+    uint32_t global_queue_interval; /* polls between looks at foreign wakes and spawns; 31 */
+    uint32_t
+        max_io_events_per_tick; /* of one look; the others wait for the next; 0, or more: 256 */
+    uint32_t rng_seed;          /* of the fair choices; from the kernel */
     enum edo_unhandled_panic unhandled_panic;
     bool start_paused; /* the clock stands still: runtime/time.h. Current-thread */
     struct edo_histogram poll_time;

@@ -45,7 +45,7 @@ struct edo_driver {
     bool closing;                /* nothing is begun on the loop any more. Who has it */
     /* Of a shared one. */
     bool shared;
-    bool closed; /* the same for signals, under `signal`, and for timers, under `wheel_lock` */
+    bool closed; /* the same for timers, under `wheel_lock` */
     struct edo_driver *
         io; /* whose loop and selector its runtime uses: the first worker's; this one, not shared */
     struct edo_lock turn, wheel_lock, list_lock;
@@ -53,6 +53,7 @@ struct edo_driver {
     struct edo_driver *outer;            /* whose turn that thread has as well; NULL: nobody's */
     _Atomic(struct edo_note *) notes;    /* a Treiber stack, pushed to and taken whole */
     _Atomic(uint32_t) sleeping;          /* driver_shared.c */
+    _Atomic(uint32_t) left;              /* notes that woke nobody */
     _Atomic(struct edo_driver *) keeper; /* of an `io`: whose worker sleeps there. NULL: nobody's */
     struct edo_event event;              /* ends it, with nothing on the loop */
     uint64_t sleeps_until; /* the tick for which it is armed; 0: it does not sleep. wheel_lock */
@@ -94,7 +95,7 @@ void edo_driver_leave(struct edo_driver *driver);
  * False: the driver is closing, and the note will not be run. */
 bool edo_driver_submit(struct edo_driver *driver, struct edo_note *note);
 
-/* Has it run when what is being told has been told; wakes nobody for it. False: nothing is being told, nor will be
+/* Has it run when what is being told has been told; wakes whoever has the loop only when many have been left. False: nothing is being told, nor will be
  * of what was there before. */
 bool edo_driver_leave_note(struct edo_driver *driver, struct edo_note *note);
 

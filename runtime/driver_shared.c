@@ -22,7 +22,7 @@
 #include "time_internal.h"
 
 enum { AWAKE, SLEEPING, WAITING, WOKEN };
-enum { NS_PER_MS = 1000000 };
+enum { NS_PER_MS = 1000000, NOTES_LEFT = 256 };
 
 /* What `notes` is when the driver is closed. */
 static struct edo_note closed_note;
@@ -156,7 +156,12 @@ void edo_driver_first_listed(struct edo_driver *driver)
 
 bool edo_driver_leave_note(struct edo_driver *driver, struct edo_note *note)
 {
-    return (driver->shared || driver->telling) && push(driver, note);
+    if (!(driver->shared || driver->telling) || !push(driver, note))
+        return false;
+    /* Relaxed: a number, that of some who leave one is such. */
+    if (driver->shared && edo_fetch_add(&driver->left, 1, relaxed) % NOTES_LEFT == NOTES_LEFT - 1)
+        wake_keeper(driver);
+    return true;
 }
 
 void edo_driver_look(struct edo_driver *driver)

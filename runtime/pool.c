@@ -7,7 +7,7 @@
  *     goes nowhere. What has never been polled is in no list as yet, and goes into one.
  *  2. It drops each task where it is suspended. One that a FINALLY spawns joins a list, and is dropped in its turn;
  *     one that another thread spawns is refused (edo_pool_spawn).
- *  3. It closes the loops, which orphans what is still registered and armed, and wakes it; drops what that spawned.
+ *  3. It closes the drivers, which orphans what is still registered and armed, and wakes it; drops what that spawned.
  * Who drops the runtime waits for that, or does not. Threads hold the handle as long as they live.
  */
 #include "pool.h"

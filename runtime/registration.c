@@ -319,11 +319,11 @@ int edo_registration_begin_(struct edo_registration *r, uint8_t interest, uint32
     return fd;
 }
 
-void edo_registration_end_(struct edo_registration *r, uint8_t drained, uint32_t told)
+void edo_registration_end_(struct edo_registration *r, uint8_t drained, bool blocked, uint32_t told)
 {
     edo_lock(&r->lock);
     if (told == r->told)
-        r->ready &= (uint8_t)(~drained | r->ended);
+        edo_registration_drain(r, drained, blocked);
     r->inside--;
     int fd = take_fd(r);
     unref(r);
@@ -365,8 +365,8 @@ int edo_registration_wait(struct edo_registration *r, struct edo_io_waiter *wait
             error = UV_ECANCELED;
         else
             join(r, waiter, interest, &kept);
-        /* It was told after the operation began, or its end. */
-        if (error == 0 && (r->ready & ~r->ended & interest)) {
+        /* It was told after the operation began. */
+        if (error == 0 && (r->ready & interest)) {
             edo_list_remove(&waiter->link);
             claimed = edo_waker_claim(waiter->waker);
         }

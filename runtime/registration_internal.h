@@ -4,7 +4,8 @@
  *     fd = edo_registration_begin(registration, EDO_READABLE, &told);
  *     if (fd >= 0) {
  *         n = recv(fd, …);
- *         edo_registration_end(registration, n is EAGAIN or less than there was room for ? EDO_READABLE : 0, told);
+ *         edo_registration_end(registration, n is EAGAIN or less than there was room for ? EDO_READABLE : 0,
+ *                              n is EAGAIN, told);
  *     }
  *     if (it was UV_EAGAIN) {
  *         error = edo_registration_wait(registration, &self->waiter, EDO_READABLE, cx->waker);
@@ -16,7 +17,9 @@
  * The selector tells of readiness once, as it comes (selector.h); the operation is tried by whoever wants it. What was
  * told stands until an operation finds it not to be so any more. That less was moved than there was room for says
  * as much of a stream socket, but when the peer has shut down or failed: that is told with the last of the data, maybe,
- * and stands for good. (Urgent data stop a read short of what comes after them: it is read with what comes next.)
+ * and stands until an operation would block after all, as it may where what failed was a message in the socket's queue
+ * of errors. (Urgent data stop a read short of what comes after them, and so does what comes with descriptors in a local
+ * socket: that is read with what comes next.)
  *
  * Threads: on a current-thread runtime that thread only, with no lock and no atomic operation. On a
  * multi-thread runtime any, at the same time: who owns it, is inside a system call or waits keeps it alive.
@@ -44,7 +47,7 @@ struct edo_registration {
     uint32_t inside; /* shared: system calls under way on fd */
     uint32_t told;   /* how often */
     uint8_t ready;
-    uint8_t ended; /* what of it stays so */
+    uint8_t ended; /* what of it stays so, until an operation would block */
     bool shared;   /* constant */
     bool watched;  /* by the selector */
     bool closed;   /* by its owner */
@@ -54,7 +57,8 @@ struct edo_registration {
 /* Of a shared one. */
 int edo_registration_ready_(struct edo_registration *r, uint8_t interest);
 int edo_registration_begin_(struct edo_registration *r, uint8_t interest, uint32_t *told);
-void edo_registration_end_(struct edo_registration *r, uint8_t drained, uint32_t told);
+void edo_registration_end_(struct edo_registration *r, uint8_t drained, bool blocked,
+                           uint32_t told);
 /* Of one that has waited. */
 void edo_registration_forget_(struct edo_registration *r, struct edo_io_waiter *waiter);
 
@@ -101,20 +105,29 @@ static inline int edo_registration_begin(struct edo_registration *r, uint8_t int
     return interest == 0 || (r->ready & interest) ? r->fd : UV_EAGAIN;
 }
 
-/* The same for a call that has nothing to do with readiness: edo_registration_end(registration, 0, 0). */
+/* The same for a call that has nothing to do with readiness: edo_registration_end(registration, 0, false, 0). */
 static inline int edo_registration_hold(struct edo_registration *r)
 {
     uint32_t told;
     return edo_registration_begin(r, 0, &told);
 }
 
-/* After it: what of the interest it found not to be ready any more. */
-static inline void edo_registration_end(struct edo_registration *r, uint8_t drained, uint32_t told)
+/* What an operation has found, unless something was told since: `blocked`, by EAGAIN, which no end and no failure gives. */
+static inline void edo_registration_drain(struct edo_registration *r, uint8_t drained, bool blocked)
+{
+    if (edo_unlikely(blocked && (r->ended & drained)))
+        r->ended &= (uint8_t)~drained;
+    r->ready &= (uint8_t)(~drained | r->ended);
+}
+
+/* After it: what of the interest it found not to be ready any more, and whether it would have blocked. */
+static inline void edo_registration_end(struct edo_registration *r, uint8_t drained, bool blocked,
+                                        uint32_t told)
 {
     if (edo_unlikely(r->shared))
-        edo_registration_end_(r, drained, told);
+        edo_registration_end_(r, drained, blocked, told);
     else
-        r->ready &= (uint8_t)(~drained | r->ended);
+        edo_registration_drain(r, drained, blocked);
 }
 
 /* The descriptor, -1 when it is closed; for those that keep it open otherwise. */
@@ -122,7 +135,7 @@ int edo_registration_fd(const struct edo_registration *registration);
 
 /* Has the waker woken when one of `interest` is ready, once. Again, with another waker: replaces it.
  * The waiter stays where it is until woken or edo_registration_forget. Returns 0 and the waker will be woken;
- * or an error, and it may not be: UV_ECANCELED, or why the descriptor cannot be watched. Comes after one of those
+ * or UV_ECANCELED, and it may not be. Comes after one of those
  * above, in the same poll: one that is not shared does not look again whether it has ended. */
 int edo_registration_wait(struct edo_registration *registration, struct edo_io_waiter *waiter,
                           uint8_t interest, struct edo_waker *waker);

@@ -6,6 +6,7 @@ enum {
     HUGE_SLABS = HUGE_BYTES / EDO_SLAB_BYTES,
     HUGE_FROM = (8 << 20) / EDO_SLAB_BYTES, /* slabs, from which on that many are mapped at once */
     RESERVE = (1 << 20) / EDO_SLAB_BYTES,
+    BATCH = 32, /* blocks that are taken under the lock at once */
 };
 
 /* At the beginning of its memory, which is aligned to its size: so a block leads to its slab. */
@@ -43,29 +44,43 @@ void edo_slabs_destroy(struct edo_slabs *slabs)
     edo_lock_destroy(&slabs->lock);
 }
 
-/* Under the lock. */
-static bool map(struct edo_slabs *slabs)
+/* Without the lock: the system is asked, and the first touch of a page takes long. Returns how many slabs it has put into
+ * `mapped`; 0: no memory. */
+static uint32_t map(uint32_t used, struct edo_list *mapped)
 {
-    uint32_t count = slabs->used < HUGE_FROM ? 1 : HUGE_SLABS;
+    uint32_t count = used < HUGE_FROM ? 1 : HUGE_SLABS;
     char *memory = edo_pages_map((size_t)count * EDO_SLAB_BYTES);
+    if (memory == NULL && count > 1) {
+        count = 1;
+        memory = edo_pages_map(EDO_SLAB_BYTES);
+    }
     if (memory == NULL)
-        return false;
+        return 0;
     for (uint32_t i = 0; i < count; i++) {
         struct slab *slab = (struct slab *)(memory + (size_t)i * EDO_SLAB_BYTES);
-        edo_list_push_back(&slabs->reserve, &slab->node);
+        edo_list_push_back(mapped, &slab->node);
     }
-    slabs->spare += count;
-    return true;
+    return count;
 }
 
-/* Under the lock: a slab of the size with a block to give; NULL: no memory. */
+/* Under the lock, which it may let go in between: a slab of the size with a block to give; NULL: no memory. */
 static struct slab *open_slab(struct edo_slabs *slabs, uint32_t size)
 {
     struct edo_list *open = &slabs->open[size];
+    while (edo_list_empty(open) && edo_list_empty(&slabs->reserve)) {
+        struct edo_list mapped;
+        edo_list_init(&mapped);
+        uint32_t used = slabs->used;
+        edo_unlock(&slabs->lock);
+        uint32_t count = map(used, &mapped);
+        edo_lock(&slabs->lock);
+        edo_list_splice(&slabs->reserve, &mapped);
+        slabs->spare += count;
+        if (count == 0 && edo_list_empty(open) && edo_list_empty(&slabs->reserve))
+            return NULL;
+    }
     if (!edo_list_empty(open))
         return edo_container_of(open->next, struct slab, node);
-    if (edo_list_empty(&slabs->reserve) && !map(slabs))
-        return NULL;
     struct slab *slab = edo_container_of(edo_list_pop_front(&slabs->reserve), struct slab, node);
     slab->free = NULL;
     slab->size = size;
@@ -94,14 +109,22 @@ static void *take_one(struct slab *slab, uint32_t bytes)
 
 void *edo_slabs_take(struct edo_slabs *slabs, uint32_t size, uint32_t count)
 {
-    void *first = NULL, **end = &first;
-    edo_lock(&slabs->lock);
-    for (struct slab *slab; count > 0 && (slab = open_slab(slabs, size)) != NULL; count--) {
-        void *block = take_one(slab, edo_slab_bytes(slabs, size));
-        *end = block;
-        end = block;
+    void *first = NULL, **end = &first, *taken[BATCH];
+    uint32_t n = BATCH;
+    for (; count > 0 && n == BATCH; count -= n) {
+        uint32_t most = count < BATCH ? count : BATCH;
+        struct slab *slab;
+        n = 0;
+        edo_lock(&slabs->lock);
+        while (n < most && (slab = open_slab(slabs, size)) != NULL)
+            taken[n++] = take_one(slab, edo_slab_bytes(slabs, size));
+        edo_unlock(&slabs->lock);
+        /* The first touch of most of them: not under the lock. */
+        for (uint32_t i = 0; i < n; i++) {
+            *end = taken[i];
+            end = taken[i];
+        }
     }
-    edo_unlock(&slabs->lock);
     *end = NULL;
     return first;
 }

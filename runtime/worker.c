@@ -4,15 +4,15 @@
  * A task that the running one wakes goes to the LIFO slot, what was there to the end of the worker's queue; what
  * does not fit there goes, with the oldest of the queue, to the inject queue. A worker takes from its slot, three
  * times in a row at most, from its queue, now and then (global_queue_interval) and when it has nothing from the
- * inject queue; then it steals half of another's queue; then it sleeps in its loop.
+ * inject queue; then it steals half of another's queue; then it sleeps, in the loop or on an event.
  *
  * A task is in one queue at a time, or runs: whoever sets LINKED in its state puts it into a queue, and LINKED
  * stays until a poll has ended that nobody woke it during (task_state.h). So a queue holds no reference, and
  * `next` belongs to whoever has taken it from one.
  *
- * The watch. A worker in a long poll does not turn its loop, and does not come to its LIFO slot. So of the workers
- * that sleep while another is awake one has the watch: every WATCH_NS it looks at them, and when one has not
- * turned its loop since the last time, it turns it in its place and takes what waits there. Who is woken hands the
+ * The watch. A worker in a long poll does not look at the loop, which it may keep, nor at its timers, and does not come
+ * to its LIFO slot. So of the workers that sleep while another is awake one has the watch: every WATCH_NS it looks at
+ * them, and when one has not turned since the last time, it turns in its place and takes what waits there. Who is woken hands the
  * watch on, and the next to sleep looks at once if it is time. When nobody has been awake for some time it sleeps
  * like the others, and the first to wake then wakes another to take the watch. It costs nothing while nothing
  * runs, and no system call on the way of those that work.
@@ -374,13 +374,14 @@ static uint64_t until_look(const struct edo_pool *pool)
     return pool->look_at > now ? pool->look_at - now : 0;
 }
 
-/* Serves all that are stuck: none is to wait for the others' tasks. A worker that sleeps is in its loop, which then
- * cannot be entered, and has nothing that waits. Returns a task to run; more are in our queue. */
+/* Serves all that are stuck: none is to wait for the others' tasks. The loop is looked at once, if nobody sleeps in it; a
+ * worker that sleeps has nothing that waits. Returns a task to run; more are in our queue. */
 static struct edo_task *look_after(struct edo_worker *worker)
 {
     struct edo_pool *pool = worker->pool;
     /* A whole ms, as sleeps end at. */
     pool->look_at = edo_clock_ns() / NS_PER_MS * NS_PER_MS + WATCH_NS;
+    bool looked = false;
     for (uint32_t i = 0; i < pool->count; i++) {
         struct edo_worker *other = &pool->workers[i];
         uint32_t turns = edo_load(&other->turns, relaxed);
@@ -389,7 +390,11 @@ static struct edo_task *look_after(struct edo_worker *worker)
             continue;
         }
         worker->turning = true;
-        edo_driver_turn(other->driver, false);
+        if (!looked)
+            edo_driver_turn(other->driver, false);
+        else
+            edo_driver_fire(other->driver);
+        looked = true;
         worker->turning = false;
         struct edo_task *task = NULL;
         if (edo_load(&other->lifo, relaxed) != NULL)

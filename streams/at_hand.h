@@ -33,8 +33,10 @@ static inline bool edo_stream_filter_take_(struct edo_stream_filter *filter, str
                                            void *item)
 {
     struct edo_stream_iter *iter = (struct edo_stream_iter *)filter->source;
-    if (__builtin_expect(
-            iter->stream_.future_.poll != edo_stream_iter_poll_ || filter->stream_.drop != NULL, 0))
+    if (__builtin_expect(iter->stream_.future_.poll != edo_stream_iter_poll_ ||
+                             edo_future_done(&iter->stream_.future_) ||
+                             filter->stream_.drop != NULL,
+                         0))
         return false;
     edo_future_check(&iter->stream_.future_, cx);
     const void *at;

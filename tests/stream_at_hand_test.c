@@ -69,6 +69,26 @@ Test(stream_at_hand, a_filter_of_an_array_is_asked_for_no_more_than_is_taken)
     bench_end(&bench);
 }
 
+/* Of a reference that somebody else has come to the end of. */
+Test(stream_at_hand, a_filter_of_what_has_ended_has_ended)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    struct chain chain;
+    make(&chain, 3);
+    int n;
+    int64_t out;
+    STREAM_REF(int) numbers = edo_stream_iter(&chain.iter, array, 3);
+    for (int i = 0; i < 3; i++)
+        cr_assert_eq(edo_stream_poll((struct edo_stream *)(void *)numbers, &bench.cx, &n),
+                     EDO_STREAM_ITEM);
+    cr_assert_eq(edo_stream_poll((struct edo_stream *)(void *)numbers, &bench.cx, &n),
+                 EDO_STREAM_END);
+    cr_assert_eq(poll(&bench, &chain, &out), EDO_STREAM_END);
+    cr_assert_eq(asked, 0);
+    bench_end(&bench);
+}
+
 Test(stream_at_hand, each_element_takes_from_the_budget)
 {
     for (uint32_t budget = 0; budget < 12; budget++) {

@@ -707,6 +707,107 @@ Test(tcp_threads, a_descriptor_is_taken_back_from_another_thread)
     check_baseline(&start);
 }
 
+/* One who waits is polled by hand: what comes between the operation and the wait is told before he is linked. */
+struct by_hand {
+    struct edo_runtime *runtime;
+    struct edo_guard guard;
+    struct edo_tcp *conn;
+    struct edo_registration *r;
+    struct counting_waker waker;
+    struct edo_io_waiter waiter;
+    int peer;
+};
+
+static void by_hand_begin(struct by_hand *hand)
+{
+    *hand = (struct by_hand){.waker = counting_waker()};
+    cr_assert_eq(runtime_of(1, &hand->runtime), 0);
+    hand->guard = edo_enter(edo_runtime_handle(hand->runtime));
+    hand->conn = half_raw_pair(&hand->peer);
+    hand->r = &hand->conn->registration;
+}
+
+static void by_hand_end(struct by_hand *hand)
+{
+    edo_registration_forget(hand->r, &hand->waiter);
+    edo_tcp_close(hand->conn);
+    close(hand->peer);
+    edo_leave(hand->guard);
+    edo_runtime_drop(hand->runtime);
+    cr_assert_eq(hand->waker.clones, 0);
+}
+
+static void until_told(const struct by_hand *hand)
+{
+    while (edo_registration_ready(hand->r, EDO_READABLE) == 0)
+        sched_yield();
+}
+
+Test(tcp_threads, an_end_that_is_told_before_one_waits_is_not_missed)
+{
+    struct baseline start = baseline();
+    struct by_hand hand;
+    uint32_t told;
+    by_hand_begin(&hand);
+    cr_assert_eq(edo_registration_begin(hand.r, EDO_READABLE, &told), UV_EAGAIN);
+    shutdown(hand.peer, SHUT_WR);
+    until_told(&hand);
+    cr_assert_eq(edo_registration_wait(hand.r, &hand.waiter, EDO_READABLE, &hand.waker.waker), 0);
+    cr_assert_eq(hand.waker.wakes, 1);
+    by_hand_end(&hand);
+    check_baseline(&start);
+}
+
+/* As with a message in the queue of errors, which ends nothing. */
+Test(tcp_threads, what_failed_and_would_block_is_waited_for)
+{
+    struct baseline start = baseline();
+    struct by_hand hand;
+    uint32_t told;
+    by_hand_begin(&hand);
+    /* The first of its own: it is added, and can be written. */
+    do {
+        cr_assert_geq(edo_registration_begin(hand.r, 0, &told), 0);
+        edo_registration_end(hand.r, 0, false, told);
+        sched_yield();
+    } while (told == 0);
+    edo_registration_tell(hand.r, EDO_READABLE, EDO_READABLE);
+    cr_assert_geq(edo_registration_begin(hand.r, EDO_READABLE, &told), 0);
+    edo_registration_end(hand.r, EDO_READABLE, false, told);
+    cr_assert_eq(edo_registration_ready(hand.r, EDO_READABLE), EDO_READABLE, "a short read");
+    cr_assert_geq(edo_registration_begin(hand.r, EDO_READABLE, &told), 0);
+    edo_registration_end(hand.r, EDO_READABLE, true, told);
+    cr_assert_eq(edo_registration_ready(hand.r, EDO_READABLE), 0, "it would block");
+    cr_assert_eq(edo_registration_wait(hand.r, &hand.waiter, EDO_READABLE, &hand.waker.waker), 0);
+    cr_assert_eq(hand.waker.wakes, 0);
+    cr_assert_eq(send(hand.peer, "x", 1, 0), 1);
+    until_told(&hand);
+    by_hand_end(&hand);
+    check_baseline(&start);
+}
+
+Test(tcp_threads, messages_are_no_stream)
+{
+    struct baseline start = baseline();
+    struct edo_runtime *runtime;
+    struct edo_tcp *conn;
+    struct edo_tcp_listener *listener;
+    int fds[2];
+    cr_assert_eq(runtime_of(1, &runtime), 0);
+    struct edo_guard guard = edo_enter(edo_runtime_handle(runtime));
+    static const int types[] = {SOCK_DGRAM, SOCK_SEQPACKET};
+    for (int i = 0; i < 2; i++) {
+        cr_assert_eq(socketpair(AF_UNIX, types[i], 0, fds), 0);
+        cr_assert_eq(edo_tcp_from_fd(fds[0], &conn), UV_EINVAL);
+        cr_assert_eq(edo_tcp_listener_from_fd(fds[0], &listener), UV_EINVAL);
+        close(fds[0]);
+        close(fds[1]);
+    }
+    edo_leave(guard);
+    edo_runtime_drop(runtime);
+    check_baseline(&start);
+}
+
 /* Without a descriptor for the duplicate nothing has changed. Another is inside a system call. */
 Test(tcp_threads, a_descriptor_that_cannot_be_duplicated_stays)
 {
@@ -730,7 +831,7 @@ Test(tcp_threads, a_descriptor_that_cannot_be_duplicated_stays)
     setrlimit(RLIMIT_NOFILE, &none);
     int fd = edo_tcp_into_fd(conn);
     setrlimit(RLIMIT_NOFILE, &limit);
-    edo_registration_end(&conn->registration, 0, 0);
+    edo_registration_end(&conn->registration, 0, false, 0);
     cr_assert_eq(fd, UV_EMFILE, "%d", fd);
     cr_assert_eq(send(peer, "x", 1, 0), 1);
     while (edo_future_poll(&read.future_, &cx) == EDO_PENDING) {

@@ -121,6 +121,8 @@ int edo_selector_wait(struct edo_selector *selector, struct edo_selected *select
     if (ready == 0)
         return 0;
     self()->hb = clock_join(self()->hb, added);
-    *selected = (struct edo_selected){.data = data, .ready = (uint8_t)ready};
+    *selected = (struct edo_selected){.data = data,
+                                      .ready = (uint8_t)(ready % MODEL_ENDED),
+                                      .ended = (uint8_t)(ready / MODEL_ENDED)};
     return 1;
 }

@@ -58,7 +58,7 @@ static int try_read(struct reads *self)
     if (fd >= 0) {
         model_assert(socket_ == 0);
         bool empty = edo_fetch_or(&readable, 0, seq_cst) == 0;
-        edo_registration_end(self->r, empty ? EDO_READABLE : 0, told);
+        edo_registration_end(self->r, empty ? EDO_READABLE : 0, empty, told);
         if (!empty)
             return 1;
     } else if (fd != UV_EAGAIN) {

@@ -55,7 +55,7 @@ static int try_read(struct edo_registration *r)
         return fd;
     model_assert(socket_ == 0);
     bool empty = edo_fetch_or(&readable, 0, seq_cst) == 0;
-    edo_registration_end(r, empty ? EDO_READABLE : 0, told);
+    edo_registration_end(r, empty ? EDO_READABLE : 0, empty, told);
     return empty ? UV_EAGAIN : 1;
 }
 
@@ -105,6 +105,27 @@ MODEL(registration_waited_for_elsewhere, .slow = true, .bound = 2, .tries = true
     struct reads read = EDO_NEW(reads, .r = r);
     struct executor *executor = executor_new();
     model_thread(becomes_readable, the_selector());
+    executor_run(executor, &read.future_);
+    model_assert(read.output == 1);
+    edo_registration_close(r);
+    end();
+    model_assert(closings == 1 && edo_load(&executor->clones, relaxed) == 0);
+}
+
+/* The peer shuts down, which is told once, as all is. */
+static void ends(void *arg)
+{
+    edo_fetch_or(&readable, EDO_READABLE + EDO_READABLE * MODEL_ENDED, seq_cst);
+    model_edge(arg);
+}
+
+/* The end is told before the read, in between, or when it waits. */
+MODEL(registration_ends_elsewhere, .slow = true, .bound = 2, .tries = true)
+{
+    struct edo_registration *r = start();
+    struct reads read = EDO_NEW(reads, .r = r);
+    struct executor *executor = executor_new();
+    model_thread(ends, the_selector());
     executor_run(executor, &read.future_);
     model_assert(read.output == 1);
     edo_registration_close(r);

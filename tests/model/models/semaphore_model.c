@@ -71,6 +71,43 @@ MODEL(semaphore_cancelled)
     model_assert(data == 2);
 }
 
+/* Both who wait give up, the second first, and the first maybe with the permit: whoever takes it then has seen who gave
+ * it, though that one may have written nothing but the first one's state. */
+static struct edo_permit given;
+
+static void gives(void *arg)
+{
+    (void)arg;
+    data = 1;
+    edo_permit_release(&given);
+}
+
+static void tries_one(void *arg)
+{
+    (void)arg;
+    struct edo_permit permit = {0};
+    if (edo_semaphore_try_acquire(&semaphore, &permit) == 0)
+        model_assert(data == 1);
+    edo_permit_release(&permit);
+}
+
+MODEL(semaphore_all_give_up)
+{
+    struct edo_permit unused = {0};
+    edo_semaphore_init(&semaphore, 1);
+    model_assert(edo_semaphore_try_acquire(&semaphore, &given) == 0);
+    struct edo_semaphore_acquire *waits[2];
+    for (int i = 0; i < 2; i++) {
+        waits[i] = ON_HEAP(edo_semaphore_acquire(&semaphore, &unused));
+        model_assert(executor_poll(executor_of_thread(i), &waits[i]->future_) == EDO_PENDING);
+    }
+    model_thread(gives, NULL);
+    model_thread(tries_one, NULL);
+    executor_cancel(executors[1], &waits[1]->future_);
+    executor_cancel(executors[0], &waits[0]->future_);
+    end(1);
+}
+
 /* Two small ones and a large one, which one of them may overtake only by being first. */
 static void takes_two(void *arg)
 {
