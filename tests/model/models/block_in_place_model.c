@@ -8,6 +8,7 @@
 #define edo_worker_run           stub_worker_run
 #define edo_pool_enter           stub_enter
 #define edo_pool_leave           stub_leave
+#define edo_driver_give_up       stub_give_up
 #define edo_blocking_pool_lend   stub_lend
 #define edo_blocking_pool_return stub_return
 #define edo_task_alloc_          stub_alloc
@@ -48,6 +49,13 @@ void stub_leave(struct edo_pool *self)
 void stub_lend(struct edo_blocking_pool *blocking)
 {
     (void)blocking;
+}
+
+/* Before it is handed on. */
+void stub_give_up(struct edo_driver *driver)
+{
+    (void)driver;
+    model_assert(edo_load(&worker.handed, relaxed) == 0);
 }
 
 void stub_return(struct edo_blocking_pool *blocking)

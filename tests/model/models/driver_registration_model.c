@@ -297,3 +297,31 @@ MODEL(driver_registration_looked_after, .bound = 3, .tries = true)
     end(false);
     model_assert(closings == 1);
 }
+
+/* The first descriptor comes, ready already, before the worker sleeps, on the way, or while it waits on its event as
+ * there was none. */
+static void opens(void *r)
+{
+    driver_enter(driver);
+    model_assert(edo_registration_open(r, FD, 0) == 0);
+}
+
+static bool is_told(struct edo_registration *r)
+{
+    return edo_load(&driver->watched, acquire) > 0 && edo_registration_ready_(r, EDO_READABLE) != 0;
+}
+
+MODEL(driver_gets_its_first_descriptor)
+{
+    socket_open();
+    edo_init(&readable, EDO_READABLE);
+    driver = driver_new();
+    driver_take(driver);
+    struct edo_registration *r = edo_malloc(sizeof *r);
+    model_thread(opens, r);
+    while (!is_told(r))
+        edo_driver_sleep(driver, UINT64_MAX);
+    model_join_all();
+    edo_registration_close(r);
+    end(false);
+}
