@@ -182,12 +182,13 @@ void edo_semaphore_leave(struct edo_semaphore *semaphore, struct edo_semaphore_w
     edo_lock(&semaphore->lock_);
     struct edo_waker *forgotten = edo_row_leave(&waiter->link);
     uint32_t state = edo_load(state_of(waiter), relaxed);
-    /* Release, both: who gave may have written nothing but the states of those it served. This one has seen it, under
-     * the lock. */
+    /* Release: who gave may have written nothing but the states of those it served. This one has seen it, under the
+     * lock, and nobody takes any before the row has ended. */
     if (state == QUEUED && edo_list_empty(&semaphore->waiters_))
         edo_fetch_and(edo_semaphore_word(semaphore), ~(uint64_t)EDO_SEMAPHORE_WAITERS, release);
     if ((state & ~(uint32_t)TOLD) == GRANTED)
-        edo_fetch_add(edo_semaphore_word(semaphore), waiter->count * EDO_SEMAPHORE_ONE, release);
+        /* Relaxed: the row ends after that, or goes before in the release sequence. */
+        edo_fetch_add(edo_semaphore_word(semaphore), waiter->count * EDO_SEMAPHORE_ONE, relaxed);
     /* Those behind it may have been waiting for this one only. */
     serve(semaphore, 0);
     edo_waker_forget(forgotten);

@@ -108,6 +108,26 @@ MODEL(semaphore_all_give_up)
     end(1);
 }
 
+/* Of three, two are given to the first who waits, and the second, who wants two as well, gives up: then there is one for
+ * all, though nobody has written it since it was there from the beginning. */
+MODEL(semaphore_last_gives_up)
+{
+    struct edo_permit unused = {0};
+    edo_semaphore_init(&semaphore, 3);
+    model_assert(edo_semaphore_try_acquire_many(&semaphore, 2, &given) == 0);
+    struct edo_semaphore_acquire *waits[2];
+    for (int i = 0; i < 2; i++) {
+        waits[i] = ON_HEAP(edo_semaphore_acquire_many(&semaphore, 2, &unused));
+        model_assert(executor_poll(executor_of_thread(i), &waits[i]->future_) == EDO_PENDING);
+    }
+    model_thread(gives, NULL);
+    model_thread(tries_one, NULL);
+    executor_cancel(executors[1], &waits[1]->future_);
+    model_join_all();
+    executor_cancel(executors[0], &waits[0]->future_);
+    end(3);
+}
+
 /* Two small ones and a large one, which one of them may overtake only by being first. */
 static void takes_two(void *arg)
 {
