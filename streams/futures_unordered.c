@@ -238,7 +238,8 @@ __attribute__((noinline)) static void pass_over(struct edo_member_ *member)
     if (!edo_list_linked(&member->node))
         member_unref(member);
     else
-        edo_exchange(&member->queued, false, acq_rel);
+        /* Release: it is in no row any more, to who puts it into one. What was done before the wakes is not asked for. */
+        edo_store(&member->queued, false, release);
 }
 
 static enum edo_poll set_poll(struct edo_future *future, struct edo_context *cx)

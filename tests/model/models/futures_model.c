@@ -127,6 +127,45 @@ MODEL(futures_two_members_woken, .bound = 2)
     check_clones(executor);
 }
 
+/* Of an ordered set one that has ended waits for its turn, and is woken all the same, twice. */
+static EDO_FUTURES_ORDERED(struct until) row;
+
+static void only_wakes(void *arg)
+{
+    struct edo_waker *waker = arg;
+    edo_wake(waker);
+    edo_waker_drop(waker);
+}
+
+static void begin_two_late(struct edo_waker *waker, void *arg)
+{
+    (void)arg;
+    model_thread(only_wakes, edo_waker_clone(waker));
+    model_thread(only_wakes, edo_waker_clone(waker));
+}
+
+static void poll_row(struct executor *executor)
+{
+    struct edo_next next = edo_next(edo_futures_ordered(&row), &n);
+    model_assert(executor_poll(executor, &next.future_) == EDO_PENDING);
+    executor_cancel(executor, &next.future_);
+}
+
+MODEL(futures_ended_and_woken)
+{
+    struct executor *executor = executor_new();
+    edo_store(&done, 2, relaxed);
+    model_assert(edo_futures_ordered_push(&row, EDO_NEW(until, .done = &done, .bits = 1)) == 0);
+    model_assert(edo_futures_ordered_push(
+                     &row, EDO_NEW(until, .done = &done, .bits = 2, .begin = begin_two_late)) == 0);
+    for (int i = 0; i < 3; i++)
+        poll_row(executor);
+    struct edo_context cx;
+    edo_context_init(&cx, &executor->waker);
+    edo_stream_drop_(&row.set.stream_, &cx);
+    check_clones(executor);
+}
+
 MODEL(futures_dropped_while_woken)
 {
     struct executor *executor = executor_new();
