@@ -65,10 +65,10 @@ extern "C" {
         edo_core_ != NULL ? 0 : -ENOMEM;                                                           \
     })
 
-/* edo_shared_clone(&self->shared): another clone, not polled yet; an expression of the same type. From one
- * that was not dropped; that may be done. Each clone is owned: it is dropped once, polled or not. DROP alone, and what drops its
- * futures for you, give back one that is not done: so a clone is not spawned, boxed or shared as it is, but
- * in the frame of a future that has DROP_SHARED in FINALLY. */
+/* edo_shared_clone(&self->shared): another clone, not polled yet; an expression of the same type. From one that
+ * was not dropped; that may be done. Each clone is owned: it is dropped once, polled or not. DROP alone, and
+ * what drops its futures for you, give back one that is not done: so a clone is not spawned, boxed or shared as
+ * it is, but in the frame of a future that has DROP_SHARED in FINALLY. */
 #define edo_shared_clone(shared)                                   \
     ((__typeof__(*(shared))){.future_ = {.poll = edo_shared_poll}, \
                              .shared_ = {.core = edo_shared_ref_(&(shared)->shared_)}})

@@ -197,8 +197,8 @@ void edo_event_wait(struct edo_event *event);
 /* The same, no longer than until edo_clock_ns() is `deadline`: false when that has come, and it was not set.
  * UINT64_MAX is never. One that has passed only looks. */
 bool edo_event_wait_until(struct edo_event *event, uint64_t deadline);
-/* Before a wait, for an event that often is set at once: looks at it for some microseconds, and returns when it is set, or
- * not. A sleep and a wake take longer than that. */
+/* Before a wait, for an event that often is set at once: looks at it for some microseconds, and returns when it
+ * is set, or not. A sleep and a wake take longer than that. */
 void edo_event_linger(const struct edo_event *event);
 
 /* Passes some time, while another thread holds the lock: without looking at it, or at anything that others use.

@@ -6,7 +6,8 @@
 #include "../runtime/registration_internal.h"
 #include "tcp.h"
 
-/* Its memory is the registration's: it lives as long as the owner has it, an operation waits, or the driver may tell of it. */
+/* Its memory is the registration's: it lives as long as the owner has it, an operation waits, or the driver may
+ * tell of it. */
 struct edo_tcp {
     struct edo_registration registration; /* first */
     uint8_t halves; /* owned halves alive; 0 while it is whole. Under the registration's lock */

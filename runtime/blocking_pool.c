@@ -2,12 +2,11 @@
 /* One lock guards all: it is taken once to give work and once to get the next, each time for a few
  * instructions. No code of a user's runs under it, no thread is started, and nobody is woken, but at the end.
  *
- * An idle thread sleeps on an event of its own, and is given its task in its own record. The one that went
- * idle last is woken first, so that those that are not needed leave, their keep-alive over. One that goes idle looks out
- * for its next task some microseconds before it sleeps, if no other does at the moment: who sends work, and waits for
- * it, often sends more at once. Records are kept
- * for the next thread and freed with the pool: whoever gave a task away, or woke one, may set the event when
- * the thread is through with it, or gone.
+ * An idle thread sleeps on an event of its own, and is given its task in its own record. The one that went idle
+ * last is woken first, so that those that are not needed leave, their keep-alive over. One that goes idle looks
+ * out for its next task some microseconds before it sleeps, if no other does at the moment: who sends work, and
+ * waits for it, often sends more at once. Records are kept for the next thread and freed with the pool: whoever
+ * gave a task away, or woke one, may set the event when the thread is through with it, or gone.
  *
  * The queue is empty as long as a thread is idle. It is not when there are as many threads as there may be, or
  * when one more could not be had.

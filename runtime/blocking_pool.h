@@ -9,7 +9,8 @@
 
 #include "runtime_internal.h"
 
-/* As the builder says: limit and keep-alive; `processors` is how many the process may use. Names, stacks and hooks are the handle's. NULL: no memory. */
+/* As the builder says: limit and keep-alive; `processors` is how many the process may use. Names, stacks and
+ * hooks are the handle's. NULL: no memory. */
 struct edo_blocking_pool *edo_blocking_pool_new(const struct edo_builder *builder,
                                                 struct edo_handle *handle, uint32_t processors);
 

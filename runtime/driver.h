@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* The driver: the timer wheel, the clock, the selector that watches descriptors, and a libuv loop.
  *
- * The selector is watched by the loop, so that a turn of the loop is all that a host has to make. A loop of our own with
- * nothing on it but that is not turned: the selector is waited for itself.
+ * The selector is watched by the loop, so that a turn of the loop is all that a host has to make. A loop of our
+ * own with nothing on it but that is not turned: the selector is waited for itself.
  *
- * A current-thread runtime has one, and its owner alone touches it. A multi-thread runtime has one for each worker, with
- * a wheel; the first has the loop and the selector for all, and is `io` to them. These are `shared`, and these things
- * in them are locked, each for itself:
+ * A current-thread runtime has one, and its owner alone touches it. A multi-thread runtime has one for each
+ * worker, with a wheel; the first has the loop and the selector for all, and is `io` to them. These are
+ * `shared`, and these things in them are locked, each for itself:
  *   - the loop, what libuv keeps there, and the right to wait for the selector: `turn`, held while one of them turns or
  *     sleeps. Whoever else wants something of the loop does not wait for that: edo_driver_enter tries, and
  *     edo_driver_submit leaves a note for who has it. (Who is about to sleep does wait: another turns it then, for
@@ -14,8 +14,8 @@
  *   - the wheel: `wheel_lock`, held for a few instructions;
  *   - which registrations there are: `list_lock`, likewise;
  *   - each registration: a lock of its own (registration.c).
- * Taken in this order: turn, list, registration; turn, wheel. A shared driver's memory lives as long as its handle, and
- * so do the selector's descriptors.
+ * Taken in this order: turn, list, registration; turn, wheel. A shared driver's memory lives as long as its
+ * handle, and so do the selector's descriptors.
  *
  * One worker keeps the loop: it sleeps there, and nobody else does until it is behind with what it found there, and
  * gives it up. So what comes while it works waits for it, or for its next turn; where it is stuck, the watch turns
@@ -95,8 +95,8 @@ void edo_driver_leave(struct edo_driver *driver);
  * False: the driver is closing, and the note will not be run. */
 bool edo_driver_submit(struct edo_driver *driver, struct edo_note *note);
 
-/* Has it run when what is being told has been told; wakes whoever has the loop only when many have been left. False: nothing is being told, nor will be
- * of what was there before. */
+/* Has it run when what is being told has been told; wakes whoever has the loop only when many have been left.
+ * False: nothing is being told, nor will be of what was there before. */
 bool edo_driver_leave_note(struct edo_driver *driver, struct edo_note *note);
 
 /* A registration of an `io`, from then to then. False: the driver is closing. */

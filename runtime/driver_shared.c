@@ -4,15 +4,16 @@
  * `sleeping` is the worker's sleep: AWAKE, SLEEPING in the loop, WAITING on an event, or WOKEN, a wake that the next
  * sleep finds. Who wants it awake exchanges WOKEN in, and signals when it slept.
  *
- * `keeper`, of `io`, is whose worker sleeps in the loop: written by that worker, when there is none, and until it gives
- * it up. It orders nothing: the loop has its lock.
+ * `keeper`, of `io`, is whose worker sleeps in the loop: written by that worker, when there is none, and until
+ * it gives it up. It orders nothing: the loop has its lock.
  *
- * Who leaves a note pushes it first and looks for the keeper, and at its `sleeping`, then; the worker becomes the
- * keeper, and writes SLEEPING, first and looks at the notes then. All these are sequentially consistent, so one of the
- * two sees the other; it does not matter that exchanges of weaker orders come in between, since no value is trusted that
- * one of them has left: after WOKEN or AWAKE the worker looks again. So it is with the first registration, and a keeper
- * that waits on its event because there is none. Who arms a timer has the lock of the wheel, under which the worker
- * writes what it sleeps for before it sleeps: the timer is seen by it, or it is woken.
+ * Who leaves a note pushes it first and looks for the keeper, and at its `sleeping`, then; the worker becomes
+ * the keeper, and writes SLEEPING, first and looks at the notes then. All these are sequentially consistent, so
+ * one of the two sees the other; it does not matter that exchanges of weaker orders come in between, since no
+ * value is trusted that one of them has left: after WOKEN or AWAKE the worker looks again. So it is with the
+ * first registration, and a keeper that waits on its event because there is none. Who arms a timer has the lock
+ * of the wheel, under which the worker writes what it sleeps for before it sleeps: the timer is seen by it, or
+ * it is woken.
  */
 #include "../internal/waiter.h"
 #include "driver.h"

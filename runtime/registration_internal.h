@@ -14,12 +14,12 @@
  *     }
  *     edo_registration_forget(registration, &self->waiter);
  *
- * The selector tells of readiness once, as it comes (selector.h); the operation is tried by whoever wants it. What was
- * told stands until an operation finds it not to be so any more. That less was moved than there was room for says
- * as much of a stream socket, but when the peer has shut down or failed: that is told with the last of the data, maybe,
- * and stands until an operation would block after all, as it may where what failed was a message in the socket's queue
- * of errors. (Urgent data stop a read short of what comes after them, and so does what comes with descriptors in a local
- * socket: that is read with what comes next.)
+ * The selector tells of readiness once, as it comes (selector.h); the operation is tried by whoever wants it.
+ * What was told stands until an operation finds it not to be so any more. That less was moved than there was
+ * room for says as much of a stream socket, but when the peer has shut down or failed: that is told with the
+ * last of the data, maybe, and stands until an operation would block after all, as it may where what failed was
+ * a message in the socket's queue of errors. (Urgent data stop a read short of what comes after them, and so
+ * does what comes with descriptors in a local socket: that is read with what comes next.)
  *
  * Threads: on a current-thread runtime that thread only, with no lock and no atomic operation. On a
  * multi-thread runtime any, at the same time: who owns it, is inside a system call or waits keeps it alive.
@@ -112,7 +112,8 @@ static inline int edo_registration_hold(struct edo_registration *r)
     return edo_registration_begin(r, 0, &told);
 }
 
-/* What an operation has found, unless something was told since: `blocked`, by EAGAIN, which no end and no failure gives. */
+/* What an operation has found, unless something was told since: `blocked`, by EAGAIN, which no end and no
+ * failure gives. */
 static inline void edo_registration_drain(struct edo_registration *r, uint8_t drained, bool blocked)
 {
     if (edo_unlikely(blocked && (r->ended & drained)))

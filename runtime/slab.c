@@ -44,8 +44,8 @@ void edo_slabs_destroy(struct edo_slabs *slabs)
     edo_lock_destroy(&slabs->lock);
 }
 
-/* Without the lock: the system is asked, and the first touch of a page takes long. Returns how many slabs it has put into
- * `mapped`; 0: no memory. */
+/* Without the lock: the system is asked, and the first touch of a page takes long. Returns how many slabs it
+ * has put into `mapped`; 0: no memory. */
 static uint32_t map(uint32_t used, struct edo_list *mapped)
 {
     uint32_t count = used < HUGE_FROM ? 1 : HUGE_SLABS;

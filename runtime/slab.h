@@ -8,9 +8,9 @@
  * side by side, and a line that two of them share travels from core to core at each poll.) On one thread it is 16
  * bytes, and no allocator's header is between them.
  *
- * Slabs are mapped one by one; from 8 MiB on, which is some ten thousand tasks, 2 MiB at a time, as huge pages where
- * the system has them. A slab of which no block is in use goes into reserve, for any size; when the reserve is more than
- * a quarter of what is in use, and 1 MiB, it goes back to the system.
+ * Slabs are mapped one by one; from 8 MiB on, which is some ten thousand tasks, 2 MiB at a time, as huge pages
+ * where the system has them. A slab of which no block is in use goes into reserve, for any size; when the
+ * reserve is more than a quarter of what is in use, and 1 MiB, it goes back to the system.
  *
  * A lock, and many blocks at once under it.
  */

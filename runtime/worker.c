@@ -10,12 +10,12 @@
  * stays until a poll has ended that nobody woke it during (task_state.h). So a queue holds no reference, and
  * `next` belongs to whoever has taken it from one.
  *
- * The watch. A worker in a long poll does not look at the loop, which it may keep, nor at its timers, and does not come
- * to its LIFO slot. So of the workers that sleep while another is awake one has the watch: every WATCH_NS it looks at
- * them, and when one has not turned since the last time, it turns in its place and takes what waits there. Who is woken hands the
- * watch on, and the next to sleep looks at once if it is time. When nobody has been awake for some time it sleeps
- * like the others, and the first to wake then wakes another to take the watch. It costs nothing while nothing
- * runs, and no system call on the way of those that work.
+ * The watch. A worker in a long poll does not look at the loop, which it may keep, nor at its timers, and does
+ * not come to its LIFO slot. So of the workers that sleep while another is awake one has the watch: every
+ * WATCH_NS it looks at them, and when one has not turned since the last time, it turns in its place and takes
+ * what waits there. Who is woken hands the watch on, and the next to sleep looks at once if it is time. When
+ * nobody has been awake for some time it sleeps like the others, and the first to wake then wakes another to
+ * take the watch. It costs nothing while nothing runs, and no system call on the way of those that work.
  */
 #include "worker.h"
 
@@ -374,8 +374,8 @@ static uint64_t until_look(const struct edo_pool *pool)
     return pool->look_at > now ? pool->look_at - now : 0;
 }
 
-/* Serves all that are stuck: none is to wait for the others' tasks. The loop is looked at once, if nobody sleeps in it; a
- * worker that sleeps has nothing that waits. Returns a task to run; more are in our queue. */
+/* Serves all that are stuck: none is to wait for the others' tasks. The loop is looked at once, if nobody
+ * sleeps in it; a worker that sleeps has nothing that waits. Returns a task to run; more are in our queue. */
 static struct edo_task *look_after(struct edo_worker *worker)
 {
     struct edo_pool *pool = worker->pool;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Items of what most chains begin with, an array and a filter of one, without a poll of either. Not for use by hand.
  *
- * Who polls a source by its pointer may ask here first. The answer is an item, taken as a poll would have: in order, out
- * of the budget, and no predicate is called before its item is asked for. Or it is no, whatever the reason: another
- * kind of stream, the end, no budget. Then nothing has happened but that items were left out, and a poll says what. */
+ * Who polls a source by its pointer may ask here first. The answer is an item, taken as a poll would have: in
+ * order, out of the budget, and no predicate is called before its item is asked for. Or it is no, whatever the
+ * reason: another kind of stream, the end, no budget. Then nothing has happened but that items were left out,
+ * and a poll says what. */
 #ifndef EDO_STREAMS_AT_HAND_H
 #define EDO_STREAMS_AT_HAND_H
 

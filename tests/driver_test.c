@@ -13,7 +13,8 @@ static void wait_for(sem_t *semaphore)
         ;
 }
 
-/* Has something done on the loop, and is woken by it, while another thread has the loop: so it is a note that it leaves. */
+/* Has something done on the loop, and is woken by it, while another thread has the loop: so it is a note that
+ * it leaves. */
 struct leaves_note {
     EDO_FUTURE(int);
     struct edo_note note;

@@ -112,8 +112,9 @@ void model_wait(const void *event);
 /* The same, or until time runs out, which it may at any moment: false then. */
 bool model_wait_timed(const void *event);
 
-/* The descriptor that a selector may watch. `ready` says which events it is ready for, on the thread that waits, and, as
- * many of them times MODEL_ENDED, which will be from now on; who makes it ready tells the selector then, by model_edge. Set by the model's body; NULL: there is none. */
+/* The descriptor that a selector may watch. `ready` says which events it is ready for, on the thread that
+ * waits, and, as many of them times MODEL_ENDED, which will be from now on; who makes it ready tells the
+ * selector then, by model_edge. Set by the model's body; NULL: there is none. */
 enum { MODEL_ENDED = 256 };
 struct model_descriptors {
     int (*ready)(int fd);

@@ -108,8 +108,8 @@ MODEL(semaphore_all_give_up)
     end(1);
 }
 
-/* Of three, two are given to the first who waits, and the second, who wants two as well, gives up: then there is one for
- * all, though nobody has written it since it was there from the beginning. */
+/* Of three, two are given to the first who waits, and the second, who wants two as well, gives up: then there
+ * is one for all, though nobody has written it since it was there from the beginning. */
 MODEL(semaphore_last_gives_up)
 {
     struct edo_permit unused = {0};
