@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The inbox: what is put in, and what its waker points to, is seen by who takes it out; and its end by who comes late. */
+/* The inbox: what is put in, and what its waker points to, is seen by who takes it out; and its end by who comes
+ * late. */
 #include "internal/inbox.h"
 #include "executor.h"
 

@@ -173,12 +173,15 @@ static void notifies_for_good(void *arg)
         edo_notify_one(short_lived);
 }
 
-MODEL(notify_freed_by_the_notified)
+/* It has waited already; or not yet. */
+static void frees_when_notified(bool waits)
 {
     short_lived = edo_malloc(sizeof *short_lived);
     edo_notify_init(short_lived);
     struct executor *executor = executor_of_thread(3);
     struct edo_notified *notified = ON_HEAP(edo_notified(short_lived));
+    if (waits)
+        model_assert(executor_poll(executor, &notified->future_) == EDO_PENDING);
     model_thread(notifies_for_good, NULL);
     executor_run(executor, &notified->future_);
     model_assert(data == 1);
@@ -188,21 +191,15 @@ MODEL(notify_freed_by_the_notified)
     end();
 }
 
+MODEL(notify_freed_by_the_notified)
+{
+    frees_when_notified(false);
+}
+
 /* Who is polled without being woken finds it before the call is through. */
 MODEL(notify_freed_by_the_notified_without_a_wake, .tries = true)
 {
-    short_lived = edo_malloc(sizeof *short_lived);
-    edo_notify_init(short_lived);
-    struct executor *executor = executor_of_thread(3);
-    struct edo_notified *notified = ON_HEAP(edo_notified(short_lived));
-    model_assert(executor_poll(executor, &notified->future_) == EDO_PENDING);
-    model_thread(notifies_for_good, NULL);
-    executor_run(executor, &notified->future_);
-    model_assert(data == 1);
-    edo_notify_destroy(short_lived);
-    edo_free(short_lived);
-    edo_notify_init(&notify);
-    end();
+    frees_when_notified(true);
 }
 
 /* Two were; the last of them frees it. */

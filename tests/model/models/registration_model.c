@@ -98,20 +98,6 @@ MODEL(registration_becomes_ready, .slow = true, .bound = 2, .tries = true)
     model_assert(closings == 1);
 }
 
-/* Of another executor, so that the loop is somebody else's: a note arms it. */
-MODEL(registration_waited_for_elsewhere, .slow = true, .bound = 2, .tries = true)
-{
-    struct edo_registration *r = start();
-    struct reads read = EDO_NEW(reads, .r = r);
-    struct executor *executor = executor_new();
-    model_thread(becomes_readable, the_selector());
-    executor_run(executor, &read.future_);
-    model_assert(read.output == 1);
-    edo_registration_close(r);
-    end();
-    model_assert(closings == 1 && edo_load(&executor->clones, relaxed) == 0);
-}
-
 /* The peer shuts down, which is told once, as all is. */
 static void ends(void *arg)
 {
@@ -119,18 +105,29 @@ static void ends(void *arg)
     model_edge(arg);
 }
 
-/* The end is told before the read, in between, or when it waits. */
-MODEL(registration_ends_elsewhere, .slow = true, .bound = 2, .tries = true)
+/* Of another executor, on a thread that is no worker: what the peer does is told before the read, in between, or
+ * when it waits. */
+static void is_read_elsewhere(void (*peer)(void *))
 {
     struct edo_registration *r = start();
     struct reads read = EDO_NEW(reads, .r = r);
     struct executor *executor = executor_new();
-    model_thread(ends, the_selector());
+    model_thread(peer, the_selector());
     executor_run(executor, &read.future_);
     model_assert(read.output == 1);
     edo_registration_close(r);
     end();
     model_assert(closings == 1 && edo_load(&executor->clones, relaxed) == 0);
+}
+
+MODEL(registration_waited_for_elsewhere, .slow = true, .bound = 2, .tries = true)
+{
+    is_read_elsewhere(becomes_readable);
+}
+
+MODEL(registration_ends_elsewhere, .slow = true, .bound = 2, .tries = true)
+{
+    is_read_elsewhere(ends);
 }
 
 static void closes(void *arg)
