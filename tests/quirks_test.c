@@ -70,7 +70,7 @@ Test(quirks, libuvs_streams_are_not_used)
     cr_assert_eq(RUN(NEW(echoes)), 1);
 }
 
-/* ---- uv_async_send spins against a close of its handle (#3879): ours is let go of first ---- */
+/* ---- uv_async_send spins against a close of its handle (#3879): foreign wakes do not use it ---- */
 
 enum { WAKING = 3 };
 
