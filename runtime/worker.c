@@ -476,6 +476,12 @@ static struct edo_task *park(struct edo_worker *worker)
     return task;
 }
 
+/* Whether it is to leave. Acquires what was done before the runtime was shut down, for who ends it may be this. */
+static bool closing(const struct edo_worker *worker)
+{
+    return edo_load(&worker->pool->closing, acquire);
+}
+
 /* Its own queues are empty. NULL: the runtime shuts down. */
 SELDOM static struct edo_task *look_for(struct edo_worker *worker)
 {
@@ -485,7 +491,7 @@ SELDOM static struct edo_task *look_for(struct edo_worker *worker)
             task = park(worker);
         if (task == NULL)
             task = take_own(worker);
-    } while (task == NULL && !edo_load(&worker->pool->closing, acquire));
+    } while (task == NULL && !closing(worker));
     if (task != NULL)
         stop_searching(worker);
     return task;
@@ -530,7 +536,7 @@ void edo_worker_run(struct edo_worker *worker)
             return;
         task = NULL;
         if (edo_unlikely(polls >= worker->tick_at)) {
-            if (edo_load(&pool->closing, acquire))
+            if (closing(worker))
                 return;
             task = tick(worker, polls);
         }
