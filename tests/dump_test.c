@@ -218,7 +218,8 @@ Test(dump, counts_those_that_have_not_waited_yet)
     sem_destroy(&open);
 }
 
-/* A dump that takes its time: it posts `begun` when it has something to write. */
+/* A dump that takes its time: it posts `begun` when it has something to write, and most likely the next run has come
+ * to wait for it before it goes on. */
 struct slow_dump {
     struct edo_handle *handle;
     sem_t begun;

@@ -266,7 +266,7 @@ struct stuck {
 static void *send_in_time(void *arg)
 {
     struct stuck *self = arg;
-    nap(AFTER_MS);
+    nap(AFTER_MS); /* when it is stuck, since long before */
     self->due[BY_SOCKET] = edo_clock_ns();
     cr_assert_eq(send(self->peer, "x", 1, 0), 1);
     return NULL;

@@ -11,6 +11,7 @@
 struct hooks {
     _Atomic(int) start, stop, park, unpark, wrong_name;
     const char *name;
+    struct edo_event *parked; /* set by each that falls asleep; may be NULL */
 };
 
 static void on_start(void *arg)
@@ -30,7 +31,10 @@ static void on_stop(void *arg)
 
 static void on_park(void *arg)
 {
-    ((struct hooks *)arg)->park++;
+    struct hooks *hooks = arg;
+    hooks->park++;
+    if (hooks->parked != NULL)
+        edo_event_set(hooks->parked);
 }
 
 static void on_unpark(void *arg)
@@ -46,12 +50,14 @@ static void on_unpark(void *arg)
 static void wait_for_sleep(struct hooks *hooks, int workers)
 {
     while (hooks->park - hooks->unpark < workers)
-        nap(1);
+        edo_event_wait(hooks->parked);
 }
 
 Test(workers, idle_they_use_no_processor)
 {
-    struct hooks hooks = {0};
+    struct edo_event parked;
+    edo_event_init(&parked);
+    struct hooks hooks = {.parked = &parked};
     struct edo_runtime *runtime;
     cr_assert_eq(edo_runtime_new(&runtime, MULTI(8), HOOKS(&hooks)), 0);
     wait_for_sleep(&hooks, 8);
@@ -59,16 +65,19 @@ Test(workers, idle_they_use_no_processor)
     nap(3000);
     uint64_t before = cpu_ns();
     int woken = hooks.unpark;
-    nap(2000);
+    nap(2000); /* the time in which nothing is used */
     cr_assert_lt(cpu_ns() - before, 2u * (uint64_t)MS, "%" PRIu64 " ns", cpu_ns() - before);
     cr_assert_eq(hooks.unpark, woken);
     edo_runtime_drop(runtime);
+    edo_event_destroy(&parked);
 }
 
 Test(workers, a_foreign_wake_wakes_one)
 {
     enum { WORKERS = 6, WAKES = 200 };
-    struct hooks hooks = {0};
+    struct edo_event parked;
+    edo_event_init(&parked);
+    struct hooks hooks = {.parked = &parked};
     struct edo_runtime *runtime;
     cr_assert_eq(edo_runtime_new(&runtime, MULTI(WORKERS), HOOKS(&hooks)), 0);
     wait_for_sleep(&hooks, WORKERS);
@@ -77,12 +86,13 @@ Test(workers, a_foreign_wake_wakes_one)
         finals = 0;
         edo_task_detach(SPAWN_ON(edo_runtime_handle(runtime), NEW(work)));
         while (finals == 0)
-            nap(1);
+            edo_event_wait(&parked); /* who has run it falls asleep */
         wait_for_sleep(&hooks, WORKERS);
     }
     /* And now and then the one that is to have the watch. */
     cr_assert_leq(hooks.unpark - before, WAKES + WAKES / 10 + 2, "%d woke", hooks.unpark - before);
     edo_runtime_drop(runtime);
+    edo_event_destroy(&parked);
 }
 
 /* ---- R21, and the builder ---- */

@@ -53,24 +53,31 @@ static void counts_calls(void *arg)
 }
 
 /* A worker that falls asleep cannot be handed on. */
-static void parks_in_place(void *error)
+struct parks {
+    sem_t parked;
+    _Atomic(int) error;
+};
+
+static void parks_in_place(void *arg)
 {
+    struct parks *self = arg;
     int count = 0;
-    *(_Atomic(int) *)error = edo_block_in_place(counts_calls, &count);
+    self->error = edo_block_in_place(counts_calls, &count);
     cr_assert_eq(count, 0);
+    sem_post(&self->parked);
 }
 
 Test(workers, a_hook_does_not_hand_its_worker_on)
 {
     struct baseline start = baseline();
     struct edo_runtime *runtime;
-    _Atomic(int) error = 0;
-    cr_assert_eq(edo_runtime_new(&runtime, MULTI(2), .on_thread_park = parks_in_place,
-                                 .hook_arg = (void *)&error),
-                 0);
-    while (error == 0)
-        nap(1);
-    cr_assert_eq(error, UV_EINVAL);
+    struct parks parks = {.error = 0};
+    sem_init(&parks.parked, 0, 0);
+    cr_assert_eq(
+        edo_runtime_new(&runtime, MULTI(2), .on_thread_park = parks_in_place, .hook_arg = &parks),
+        0);
+    wait_for(&parks.parked);
+    cr_assert_eq(parks.error, UV_EINVAL);
     struct work work = NEW(work);
     cr_assert_eq(edo_block_on(runtime, &work), 0);
     edo_runtime_drop(runtime);
