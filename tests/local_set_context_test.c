@@ -356,7 +356,7 @@ Test(local_set, a_stuck_task_prints_its_chain_of_awaits_on_the_sets_thread)
     struct bench bench;
     bench_begin(&bench);
     struct edo_local_set *set = set_new();
-    JOIN_HANDLE(int) task = EDO_NAMED("stuck", SPAWN_LOCAL_ON(set, NEW(panics)));
+    JOIN_HANDLE(int) task = EDO_TASK_NAMED("stuck", SPAWN_LOCAL_ON(set, NEW(panics)));
     cr_assert_str_eq(edo_task_name(task), "stuck");
     char *text = NULL;
     size_t size = 0;
