@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Blocks of what does not live long, as the channel of one message, kept for the next ones by each thread that runs
- * tasks: making one costs a few instructions then, and no call of the allocator. (Tasks have memory of their own:
- * runtime/slab.h.) By size, as the C library's allocator has them, in steps of 16 bytes with 8 of its own; what is
+/* Blocks of what does not live long, as the channel of one message, or a box, kept for the next ones by each thread
+ * that runs tasks: making one costs a few instructions then, and no call of the allocator. (Tasks have memory of their
+ * own: runtime/slab.h.) By size, as the C library's allocator has them, in steps of 16 bytes with 8 of its own; what is
  * larger, and what is more than EDO_BLOCKS_BYTES of a size, goes back at once.
  *
  *     struct thing *thing = edo_block_new(sizeof *thing);           NULL: no memory
