@@ -133,6 +133,46 @@ Test(workers, the_lifo_slot_goes_first_three_times_in_a_row_and_no_more)
     cr_assert_leq(without.most, 2);
 }
 
+/* Two that wake each other all the time, in the LIFO slot, with nothing else in the queue. */
+struct referee {
+    FUTURE(void);
+    struct edo_sleep sleep;
+};
+
+ASYNC(referee)
+{
+    ASYNC_BEGIN;
+    AWAIT(self->sleep, edo_sleep(1));
+    ASYNC_END;
+}
+
+Test(workers, two_that_have_the_lifo_slot_for_themselves_keep_out_neither_spawns_nor_timers)
+{
+    struct edo_runtime *runtime = multi(1);
+    struct edo_handle *handle = edo_runtime_handle(runtime);
+    struct rally rally = NEW(rally);
+    for (int i = 0; i < 2; i++) {
+        edo_notify_init(&rally.notify[i]);
+        rally.handles[i] = SPAWN_ON(handle, NEW(player, .rally = &rally, .mine = &rally.notify[i],
+                                                .theirs = &rally.notify[1 - i]));
+    }
+    edo_notify_one(&rally.notify[0]);
+    for (int i = 0; i < 20; i++) {
+        JOIN_HANDLE(void) handle_of_one = SPAWN_ON(handle, NEW(referee));
+        struct edo_join join = edo_join(handle_of_one, NULL);
+        cr_assert_eq(edo_block_on(runtime, &join), 0);
+        cr_assert_eq(join.output, 0);
+    }
+    for (int i = 0; i < 2; i++) {
+        edo_task_abort(rally.handles[i]);
+        edo_task_detach(rally.handles[i]);
+    }
+    edo_runtime_drop(runtime);
+    cr_assert_gt(rally.hits, 0);
+    for (int i = 0; i < 2; i++)
+        edo_notify_destroy(&rally.notify[i]);
+}
+
 /* How often it yields before it sees that what another thread spawned has run. */
 struct notices {
     FUTURE(int);
