@@ -155,10 +155,17 @@ static inline int edo_stream_poll(struct edo_stream *stream, struct edo_context 
  * one of ASYNC's, with YIELD. Its end, or RETURN(), is the stream's; RETURN(error), and TRY_AWAIT or
  * TRY_FOR_AWAIT of what fails, end it with that error. A number that is not negative is no error. Dropped
  * between two items, it runs its FINALLY. */
-#define EDO_ASYNC_STREAM(name)                                                                  \
+#define EDO_ASYNC_STREAM(name) EDO_ASYNC_STREAM_(static, name)
+
+/* ASYNC_STREAM_EXTERN(name) { body }: the same for a generator that other files use; a header holds its
+ * struct and ASYNC_DECLARE(name); (future.h). */
+#define EDO_ASYNC_STREAM_EXTERN(name) EDO_ASYNC_STREAM_(extern, name)
+
+#define EDO_ASYNC_STREAM_(linkage, name)                                                        \
     static struct edo_step_ name##_body_(struct name *const self, struct edo_context *const cx, \
                                          const char *const edo_name_);                          \
-    static enum edo_poll name##_poll(struct edo_future *future, struct edo_context *cx)         \
+    linkage enum edo_poll name##_poll(struct edo_future *future, struct edo_context *cx);       \
+    enum edo_poll name##_poll(struct edo_future *future, struct edo_context *cx)                \
     {                                                                                           \
         struct name *self = (struct name *)future;                                              \
         return edo_stream_yielded_(&self->stream_, name##_body_(self, cx, #name).poll);         \
@@ -281,13 +288,14 @@ static inline enum edo_next_ edo_for_await_(struct edo_stream *stream, void *ite
 }
 
 #ifndef EDO_NO_SHORT_NAMES
-#define STREAM        EDO_STREAM
-#define STREAM_REF    EDO_STREAM_REF
-#define ASYNC_STREAM  EDO_ASYNC_STREAM
-#define YIELD         EDO_YIELD
-#define FOR_AWAIT     EDO_FOR_AWAIT
-#define TRY_FOR_AWAIT EDO_TRY_FOR_AWAIT
-#define DROP_STREAM   EDO_DROP_STREAM
+#define STREAM              EDO_STREAM
+#define STREAM_REF          EDO_STREAM_REF
+#define ASYNC_STREAM        EDO_ASYNC_STREAM
+#define ASYNC_STREAM_EXTERN EDO_ASYNC_STREAM_EXTERN
+#define YIELD               EDO_YIELD
+#define FOR_AWAIT           EDO_FOR_AWAIT
+#define TRY_FOR_AWAIT       EDO_TRY_FOR_AWAIT
+#define DROP_STREAM         EDO_DROP_STREAM
 #endif
 
 #ifdef __cplusplus

@@ -49,7 +49,8 @@ struct edo_broadcast_receiver;
 /* The same, for messages that own something. `clone`, a void (*)(const T *message, T *copy), gives a
  * receiver one of its own; the last to receive one gets the message itself. `drop`, a void (*)(T *), is
  * called once for each message that is no longer kept and went to nobody. No lock is held then. Both,
- * or neither. Such a channel allocates for each message. */
+ * or neither (UV_EINVAL). Such a channel allocates for each message. A clone cannot be refused: where the hook finds no
+ * memory for it, the copy is one that T itself knows as empty. */
 #define edo_broadcast_with(tx, rx, capacity, clone, drop)                                  \
     __extension__({                                                                        \
         typedef EDO_CARRIED_(edo_broadcast_sender, *(tx)) edo_message_;                    \

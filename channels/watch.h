@@ -48,7 +48,8 @@ struct edo_watch_receiver;
 
 /* The same, for values that own something: `clone`, a void (*)(const T *value, T *copy), and `drop`, a
  * void (*)(T *), which is called once for each value that is not the last any more, when nobody borrows
- * it. Both, or neither (UV_EINVAL). No lock is held then. Such a channel allocates for each value. */
+ * it. Both, or neither (UV_EINVAL). No lock is held then. Such a channel allocates for each value. A clone cannot
+ * be refused: where the hook finds no memory for it, the copy is one that T itself knows as empty. */
 #define edo_watch_with(tx, rx, initial, clone, drop)                                   \
     __extension__({                                                                    \
         typedef EDO_CARRIED_(edo_watch_sender, *(tx)) edo_value_;                      \
@@ -86,7 +87,8 @@ struct edo_watch_receiver;
 /* edo_watch_send_if_modified(tx, modify, arg): changes the value by `modify`, a
  * bool (*)(T *value, void *arg), which gets a copy, and says whether it has changed it; only then it is
  * stored, and the receivers are told. No lock is held: when another sender came in between, it is called
- * again, on a copy of the newer value. 1: changed, 0: not, UV_ENOMEM. Also without receivers. */
+ * again, on a copy of the newer value, as often as that happens; so it is short, and does nothing but to the copy.
+ * 1: changed, 0: not, UV_ENOMEM. Also without receivers. */
 #define edo_watch_send_if_modified(tx, modify, arg)                                            \
     __extension__({                                                                            \
         bool (*edo_modify_)(EDO_CARRIED_(edo_watch_sender, tx) *, void *) = (modify);          \
@@ -147,7 +149,7 @@ struct edo_watch_receiver;
     edo_watch_receiver_release_(EDO_HANDLE_(edo_watch_receiver, rx), \
                                 EDO_VALUE_(edo_watch_receiver, rx, value))
 
-/* Copies the value, or clones it, and marks it as seen. */
+/* Copies the value, or clones it for the caller, and marks it as seen. */
 #define edo_watch_get(rx, value) \
     edo_watch_get_(EDO_HANDLE_(edo_watch_receiver, rx), EDO_VALUE_(edo_watch_receiver, rx, value))
 

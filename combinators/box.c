@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "box.h"
 
+#include "../internal/blocks.h"
 #include "../internal/copy.h"
-#include "../internal/sys.h"
 #include "child.h"
 
-void *edo_box_alloc_(size_t size)
+void *edo_box_alloc_(size_t size, uint8_t *block)
 {
-    return edo_malloc(size);
+    *block = (uint8_t)edo_block_size(size);
+    return edo_block_take(*block, size);
 }
 
 enum edo_poll edo_boxed_poll(struct edo_future *future, struct edo_context *cx)
@@ -22,6 +23,6 @@ enum edo_poll edo_boxed_poll(struct edo_future *future, struct edo_context *cx)
         return EDO_PENDING;
     else
         edo_copy((char *)future + self->to, (const char *)self->inner + self->from, self->size);
-    edo_free(self->inner);
+    edo_block_give(self->block, self->inner);
     return EDO_READY;
 }

@@ -52,7 +52,8 @@ extern "C" {
         _Static_assert(__builtin_types_compatible_p(__typeof__(((edo_frame_ *)0)->output),    \
                                                     __typeof__(((edo_box_ *)0)->output)),     \
                        "the future's output is not what the box is of");                      \
-        edo_frame_ *edo_at_ = (edo_frame_ *)edo_box_alloc_(sizeof(edo_frame_));               \
+        uint8_t edo_block_;                                                                   \
+        edo_frame_ *edo_at_ = (edo_frame_ *)edo_box_alloc_(sizeof(edo_frame_), &edo_block_);  \
         if (edo_at_ != NULL) {                                                                \
             *edo_at_ = (__VA_ARGS__);                                                         \
             *(place) = (edo_box_){                                                            \
@@ -60,7 +61,8 @@ extern "C" {
                 .boxed_ = {.inner = &edo_at_->future_,                                        \
                            .size = sizeof(edo_at_->output),                                   \
                            .from = offsetof(edo_frame_, output),                              \
-                           .to = offsetof(edo_box_, output)},                                 \
+                           .to = offsetof(edo_box_, output),                                  \
+                           .block = edo_block_},                                              \
             };                                                                                \
         }                                                                                     \
         edo_at_ != NULL ? 0 : -ENOMEM;                                                        \
@@ -70,10 +72,12 @@ extern "C" {
 struct edo_boxed_ {
     struct edo_future *inner;
     uint32_t size; /* of the output, which is so far into the future, and into the box */
-    uint16_t from, to;
+    uint16_t from;
+    uint8_t to;
+    uint8_t block; /* the size of its memory: internal/blocks.h */
 };
 EDO_ASYNC_DECLARE(edo_boxed);
-void *edo_box_alloc_(size_t size);
+void *edo_box_alloc_(size_t size, uint8_t *block);
 
 #ifndef EDO_NO_SHORT_NAMES
 #define BOXED EDO_BOXED

@@ -18,8 +18,8 @@
  *
  * The inner future sees the task-locals, and spends the budget, of whoever drives it. When its clones are
  * in several threads, it is polled by them in turn, and dropped by the last: then it may await only what
- * any thread may poll (channels/, sync/, other tasks), not timers and sockets. It must not await a clone of
- * itself. */
+ * all of them may poll: channels/, sync/, other tasks; timers and sockets where they are in tasks of one multi-thread
+ * runtime. It must not await a clone of itself. */
 #ifndef EDO_COMBINATORS_SHARED_H
 #define EDO_COMBINATORS_SHARED_H
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Blocks of what does not live long, as the channel of one message, kept for the next ones by each thread that runs
- * tasks: making one costs a few instructions then, and no call of the allocator. (Tasks have memory of their own:
- * runtime/slab.h.) By size, as the C library's allocator has them, in steps of 16 bytes with 8 of its own; what is
+/* Blocks of what does not live long, as the channel of one message, or a box, kept for the next ones by each thread
+ * that runs tasks: making one costs a few instructions then, and no call of the allocator. (Tasks have memory of their
+ * own: runtime/slab.h.) By size, as the C library's allocator has them, in steps of 16 bytes with 8 of its own; what is
  * larger, and what is more than EDO_BLOCKS_BYTES of a size, goes back at once.
  *
  *     struct thing *thing = edo_block_new(sizeof *thing);           NULL: no memory
@@ -32,15 +32,18 @@
 
 enum { EDO_BLOCK_SIZES = 32, EDO_BLOCK_STEP = 16, EDO_BLOCK_HEADER = 8 };
 
-/* What stands in a block that is kept. The depth is written once, where a counter would be by every use. */
+/* What stands in one of those that are behind the last. The depth is written once, where a counter would be by every
+ * use. */
 struct edo_kept_block {
     struct edo_kept_block *next;
     size_t depth; /* how many of the size there are from here on, with this one */
 };
 
-/* What one thread keeps, by size. All zeros is empty. */
+/* What one thread keeps, by size: the one that was given last, which nothing is written to, for where one goes and comes
+ * at a time; and, behind it, the others. All zeros is empty. */
 struct edo_blocks {
-    struct edo_kept_block *first[EDO_BLOCK_SIZES];
+    void *last[EDO_BLOCK_SIZES];
+    struct edo_kept_block *others[EDO_BLOCK_SIZES];
 };
 
 /* Which of the sizes such a block is of; 0: none. */
@@ -50,18 +53,24 @@ static inline uint32_t edo_block_size(size_t bytes)
     return size < EDO_BLOCK_SIZES ? (uint32_t)size : 0;
 }
 
+/* There is no last of that size: one of the others, or the allocator's. `blocks` may be NULL. */
+void *edo_block_take_other(struct edo_blocks *blocks, uint32_t size);
+
+/* Puts the last of that size behind, or gives it back to the allocator. */
+void edo_block_make_room(struct edo_blocks *blocks, uint32_t size);
+
 /* A block of at least `bytes`, of which `size` is the size; NULL: no memory. */
 static inline void *edo_block_take(uint32_t size, size_t bytes)
 {
-    struct edo_blocks *blocks = edo_thread.blocks;
     if (EDO_BLOCKS_BYTES == 0 || edo_unlikely(size == 0))
         return edo_malloc(bytes);
-    struct edo_kept_block *block = edo_likely(blocks != NULL) ? blocks->first[size] : NULL;
+    struct edo_blocks *blocks = edo_thread.blocks;
+    void *block = edo_likely(blocks != NULL) ? blocks->last[size] : NULL;
     if (edo_unlikely(block == NULL))
-        return edo_malloc((size + 1) * EDO_BLOCK_STEP - EDO_BLOCK_HEADER);
+        return edo_block_take_other(blocks, size);
     if (!edo_reuse(block))
         return NULL;
-    blocks->first[size] = block->next;
+    blocks->last[size] = NULL;
     return block;
 }
 
@@ -72,15 +81,10 @@ static inline void edo_block_give(uint32_t size, void *block)
         edo_free(block);
         return;
     }
-    struct edo_kept_block *kept = block, *next = blocks->first[size];
-    size_t depth = edo_likely(next != NULL) ? next->depth + 1 : 1;
-    if (edo_unlikely(depth * (size + 1) * EDO_BLOCK_STEP > EDO_BLOCKS_BYTES)) {
-        edo_free(block);
-        return;
-    }
+    if (edo_unlikely(blocks->last[size] != NULL))
+        edo_block_make_room(blocks, size);
     edo_keep(block);
-    *kept = (struct edo_kept_block){next, depth};
-    blocks->first[size] = kept;
+    blocks->last[size] = block;
 }
 
 static inline void *edo_block_new(size_t bytes)
@@ -96,15 +100,6 @@ static inline void edo_block_free(void *block, size_t bytes)
 }
 
 /* Gives all back to the allocator. */
-static inline void edo_blocks_clear(struct edo_blocks *blocks)
-{
-    for (int size = 1; size < EDO_BLOCK_SIZES; size++) {
-        while (blocks->first[size] != NULL) {
-            struct edo_kept_block *block = blocks->first[size];
-            blocks->first[size] = block->next;
-            edo_free_kept(block);
-        }
-    }
-}
+void edo_blocks_clear(struct edo_blocks *blocks);
 
 #endif

@@ -84,6 +84,11 @@
     EDO_CAS_(p, expected, v,                                                                   \
              atomic_compare_exchange_weak_explicit(at_, expected_, arg_, memory_order_##order, \
                                                    memory_order_##fail))
+/* Where there surely are other threads: that is not asked first. */
+#define edo_exchange_mt(p, v, order) atomic_exchange_explicit((p), (v), memory_order_##order)
+#define edo_cas_weak_mt(p, expected, v, order, fail)                                  \
+    atomic_compare_exchange_weak_explicit((p), (expected), (v), memory_order_##order, \
+                                          memory_order_##fail)
 #endif
 
 #define edo_likely(x)   __builtin_expect(!!(x), 1)

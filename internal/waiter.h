@@ -9,15 +9,20 @@
 
 #include "../poll.h"
 
+static inline bool edo_waker_stable(const struct edo_waker *waker)
+{
+    return waker->ops->claim != NULL;
+}
+
 static inline struct edo_waker *edo_waker_keep(struct edo_waker *waker)
 {
-    return waker->ops->claim != NULL ? waker : edo_waker_clone(waker);
+    return edo_waker_stable(waker) ? waker : edo_waker_clone(waker);
 }
 
 /* Ends what edo_waker_keep began. NULL is fine. */
 static inline void edo_waker_forget(struct edo_waker *waker)
 {
-    if (waker != NULL && waker->ops->claim == NULL)
+    if (waker != NULL && !edo_waker_stable(waker))
         edo_waker_drop(waker);
 }
 
@@ -43,7 +48,7 @@ static inline void edo_waker_rekeep(struct edo_waker **kept, struct edo_waker *w
  * the kept waker over; the second, after it, does what is left. */
 static inline struct edo_waker *edo_waker_claim(struct edo_waker *kept)
 {
-    return kept->ops->claim != NULL ? kept->ops->claim(kept) : kept;
+    return edo_waker_stable(kept) ? kept->ops->claim(kept) : kept;
 }
 
 static inline void edo_waker_finish(struct edo_waker *claimed)

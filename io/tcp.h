@@ -49,23 +49,25 @@ struct edo_tcp_connect {
 };
 struct edo_tcp_connect edo_tcp_connect(const struct edo_addr *addr);
 
-/* Takes over a connected stream socket. It is made non-blocking. Returns 0; or an error (UV_ENOTSOCK, UV_EINVAL: not of
- * streams, UV_EEXIST when this runtime watches it already), the descriptor still the caller's. */
+/* Takes over a connected stream socket, which is made non-blocking. Returns 0 and the connection; or an error
+ * (UV_ENOTSOCK, UV_EINVAL: not of streams, UV_EEXIST when this runtime watches it already, UV_ENOMEM, EDO_ENORUNTIME,
+ * EDO_ESHUTDOWN), the descriptor still the caller's. In a task, or where a multi-thread runtime is entered. */
 int edo_tcp_from_fd(int fd, struct edo_tcp **stream);
 
-/* Gives the descriptor back, the connection's memory freed; it stays non-blocking. On a multi-thread
+/* Returns the descriptor, the connection's memory freed; it stays non-blocking. On a multi-thread
  * runtime it may be a duplicate, close-on-exec, the other being closed as soon as it may; or UV_EMFILE,
  * and the connection is still the caller's. UV_ECANCELED likewise, when another owner has closed it. */
 int edo_tcp_into_fd(struct edo_tcp *stream);
 
 /* Another owner of the same connection, for a task that is to close it under others, say: each owner
- * closes; the first to do so ends it, and the others' calls return UV_ECANCELED. */
+ * closes; the first to do so ends it, and the others' calls return UV_ECANCELED. Never fails. */
 struct edo_tcp *edo_tcp_clone(struct edo_tcp *stream);
 
 /* Closes, and frees with the last owner. Operations under way in other tasks end with UV_ECANCELED: those
  * that have been polled. To begin one takes an owner; so on a multi-thread runtime, where others go on at
  * the same time, whoever closes and whoever may begin have one each, or a half each. The descriptor is
- * closed now, or by whoever comes out of a system call with it last. NULL is fine. */
+ * closed now, or by whoever comes out of a system call with it last. On a multi-thread runtime the memory
+ * goes when its loop has turned, which is made to at the latest when 256 wait for that. NULL is fine. */
 void edo_tcp_close(struct edo_tcp *stream);
 
 /* What follows takes a connection or, where it fits, a half of one. */

@@ -35,7 +35,8 @@ struct edo_tcp_listen_options {
 #define edo_tcp_listen(listener, addr, ...) \
     edo_tcp_listen_((listener), (addr), &(const struct edo_tcp_listen_options){__VA_ARGS__})
 
-/* Takes over a listening socket; made non-blocking. On failure it is still the caller's. */
+/* Takes over a listening socket; made non-blocking. 0 and the listener; or an error, as edo_tcp_from_fd (tcp.h): the
+ * descriptor is still the caller's. */
 int edo_tcp_listener_from_fd(int fd, struct edo_tcp_listener **listener);
 
 /* Another owner of the same listener: each closes; the first to do so ends the accepts of all, those that
@@ -72,7 +73,7 @@ struct edo_tcp_incoming {
 };
 struct edo_tcp_incoming edo_tcp_incoming(struct edo_tcp_listener *listener);
 
-/* How often accepting has paused for want of descriptors or memory. */
+/* How often accepting has paused for want of descriptors or memory. Any thread. */
 uint64_t edo_tcp_listener_pauses(const struct edo_tcp_listener *listener);
 
 int edo_tcp_listen_(struct edo_tcp_listener **listener, const struct edo_addr *addr,

@@ -95,7 +95,7 @@ void edo_driver_leave(struct edo_driver *driver);
  * False: the driver is closing, and the note will not be run. */
 bool edo_driver_submit(struct edo_driver *driver, struct edo_note *note);
 
-/* Has it run when what is being told has been told; wakes whoever has the loop only when many have been left.
+/* Has it run when what is being told has been told; wakes whoever has the loop for each 256th only.
  * False: nothing is being told, nor will be of what was there before. */
 bool edo_driver_leave_note(struct edo_driver *driver, struct edo_note *note);
 

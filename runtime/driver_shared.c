@@ -165,10 +165,17 @@ bool edo_driver_leave_note(struct edo_driver *driver, struct edo_note *note)
     return true;
 }
 
+/* Relaxed: what comes in just now is there the next time, or wakes who sleeps. */
+static bool anything(struct edo_driver *io)
+{
+    return edo_load(&io->notes, relaxed) != NULL || edo_load(&io->watched, relaxed) > 0 ||
+           edo_load(&io->requests, relaxed) > 0;
+}
+
 void edo_driver_look(struct edo_driver *driver)
 {
     struct edo_driver *io = driver->io;
-    if (take_turn(io, false)) {
+    if (anything(io) && take_turn(io, false)) {
         edo_driver_run_notes(io);
         /* As in edo_driver_turn. */
         if (edo_load(&io->requests, relaxed) > 0)
@@ -303,7 +310,12 @@ static void fire(struct edo_driver *driver, uint64_t now, bool orphan)
 
 void edo_driver_fire_shared(struct edo_driver *driver)
 {
-    fire(driver, edo_driver_now(driver) / NS_PER_MS, false);
+    edo_lock(&driver->wheel_lock);
+    bool timers = driver->wheel.count > 0;
+    edo_unlock(&driver->wheel_lock);
+    /* Without, the clock need not be asked. */
+    if (timers)
+        fire(driver, edo_driver_now(driver) / NS_PER_MS, false);
 }
 
 /* ---- The end ---- */

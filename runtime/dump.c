@@ -52,21 +52,15 @@ static void dump_own(struct edo_runtime *runtime, FILE *file)
     }
 }
 
-/* Nobody runs it: it is this thread's for a moment, and whoever wants to run or to end it waits for `look`
- * (runtime.c). */
+/* Nobody runs it: it is this thread's for a moment, and whoever wants to run or to end it waits (handle.c). */
 static int look_and_dump(struct edo_handle *handle, FILE *file)
 {
-    struct edo_thread *nobody = NULL;
-    int error = UV_EBUSY;
-    edo_lock(&handle->look);
-    /* Acquires what the thread that ran it last left behind. */
-    if (edo_cas(&handle->owner, &nobody, &edo_thread, acquire, relaxed)) {
-        error = handle->runtime != NULL ? 0 : EDO_ESHUTDOWN;
-        if (error == 0)
-            dump_own(handle->runtime, file);
-        edo_store(&handle->owner, NULL, release);
-    }
-    edo_unlock(&handle->look);
+    if (!edo_handle_claim(handle, true))
+        return UV_EBUSY;
+    int error = handle->runtime != NULL ? 0 : EDO_ESHUTDOWN;
+    if (error == 0)
+        dump_own(handle->runtime, file);
+    edo_handle_look_over(handle);
     return error;
 }
 

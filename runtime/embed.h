@@ -66,10 +66,10 @@ struct edo_completion_wait {
 };
 struct edo_completion_wait edo_completion_wait(struct edo_completion *completion);
 
-/* Gives the task's side up without waiting; or a reference that edo_completion_hold took. */
+/* Gives the task's side up without waiting; or a reference that edo_completion_hold took. Any thread. */
 void edo_completion_drop(struct edo_completion *completion);
 
-/* One more reference, to read the data after the wait. */
+/* One more reference, to read the data after the wait; never fails. */
 struct edo_completion *edo_completion_hold(struct edo_completion *completion);
 
 #ifdef __cplusplus

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The half of a runtime that other threads hold: references, the inject list, the signal. */
+/* The half of a runtime that other threads hold: references, the inject list, the signal, whose turn it is. */
 #include <stdio.h>
 #include <string.h>
 
@@ -21,8 +21,8 @@ struct edo_handle *edo_handle_new(const struct edo_builder *builder)
     EDO_COUNT(RUNTIMES, 1);
     edo_init(&handle->refs, 1);
     edo_lock_init(&handle->lock);
-    edo_lock_init(&handle->look);
     edo_list_init(&handle->waiters);
+    edo_list_init(&handle->look_waits);
     edo_slabs_init(&handle->slabs, builder->flavor == EDO_MULTI_THREAD ? 6 : 4);
     static _Atomic(uint64_t) last;
     handle->id = edo_fetch_add(&last, 1, relaxed) + 1;
@@ -60,7 +60,6 @@ void edo_handle_unref(struct edo_handle *handle, int64_t n)
     edo_slabs_destroy(&handle->slabs);
     edo_blocking_pool_free(handle->blocking);
     edo_lock_destroy(&handle->lock);
-    edo_lock_destroy(&handle->look);
     edo_free(handle);
 }
 
@@ -130,6 +129,58 @@ void edo_handle_signal(struct edo_handle *handle)
     if (handle->selector != NULL)
         edo_selector_wake(handle->selector);
     edo_row_wake_all(&handle->waiters, &handle->lock);
+}
+
+/* Whose turn it is, on a current-thread runtime. A look lasts as long as somebody else's FILE takes to print on, so it is no lock: who wants the runtime meanwhile
+ * sleeps until it is over. Who runs it is not waited for: that may be for ever. */
+struct look_wait {
+    struct edo_list node;
+    struct edo_event over;
+};
+
+/* With the lock, which it lets go: sleeps until the look that is under way is over. */
+static void wait_for_look(struct edo_handle *handle)
+{
+    struct look_wait wait;
+    edo_event_init(&wait.over);
+    edo_list_push_back(&handle->look_waits, &wait.node);
+    edo_unlock(&handle->lock);
+    edo_event_wait(&wait.over);
+    edo_event_destroy(&wait.over);
+}
+
+bool edo_handle_claim(struct edo_handle *handle, bool to_look)
+{
+    struct edo_thread *owner = NULL;
+    if (!to_look && edo_cas(&handle->owner, &owner, &edo_thread, acquire, relaxed))
+        return true;
+    for (;;) {
+        edo_lock(&handle->lock);
+        /* A look begins and ends under the lock: if it is not looked at, an owner runs it. */
+        owner = NULL;
+        bool claimed = edo_cas(&handle->owner, &owner, &edo_thread, acquire, relaxed);
+        if (claimed)
+            handle->looked_at = to_look;
+        if (claimed || !handle->looked_at || owner == &edo_thread) {
+            edo_unlock(&handle->lock);
+            return claimed;
+        }
+        wait_for_look(handle);
+    }
+}
+
+/* Who is told goes on at once, and takes its part of the list with it: it is taken over first. */
+void edo_handle_look_over(struct edo_handle *handle)
+{
+    struct edo_list told;
+    edo_list_init(&told);
+    edo_lock(&handle->lock);
+    handle->looked_at = false;
+    edo_store(&handle->owner, NULL, release);
+    edo_list_splice(&told, &handle->look_waits);
+    edo_unlock(&handle->lock);
+    for (struct edo_list *node; (node = edo_list_pop_front(&told)) != NULL;)
+        edo_event_set(&edo_container_of(node, struct look_wait, node)->over);
 }
 
 struct edo_handle *edo_handle_current(void)

@@ -57,6 +57,8 @@ bool edo_pool_spawn(struct edo_pool *pool, struct edo_task *task)
         return true;
     }
     edo_count_up(&worker->own.counts.spawned, 1);
+    if (edo_likely(edo_worker_schedule_next(worker, task)))
+        return true;
     /* The queues lead nowhere any more, but the lists do. */
     if (edo_unlikely(worker->retired))
         edo_pool_adopt(pool, task);
@@ -125,6 +127,7 @@ static void end(struct edo_pool *pool)
     struct edo_worker *worker = &pool->workers[0];
     edo_thread = edo_worker_thread(worker);
     worker->retired = true;
+    worker->lifo_left = 0;
     for (uint32_t i = 0; i < pool->count; i++) {
         struct edo_worker *other = &pool->workers[i];
         /* Relaxed: who filled it has left, and released that (edo_pool_leave). */
@@ -215,8 +218,10 @@ static int init_worker(struct edo_pool *pool, struct edo_worker *worker)
     edo_init(&worker->handed, 0);
     edo_init(&worker->turns, 0);
     edo_init(&worker->seen, UINT32_MAX);
-    worker->until_turn = pool->event_interval;
-    worker->lifo_off = !pool->lifo;
+    worker->turn_at = pool->event_interval;
+    worker->inject_at = pool->global_queue_interval;
+    worker->lifo_most = pool->handle->hooks.disable_lifo_slot ? 0 : EDO_LIFO_POLLS;
+    worker->lifo_left = worker->lifo_most;
     edo_init(&worker->lifo, NULL);
     edo_init(&worker->queue.head, 0);
     edo_init(&worker->queue.tail, 0);
@@ -239,7 +244,6 @@ int edo_pool_new(struct edo_handle *handle, uint32_t workers, uint32_t processor
     pool->handle = handle;
     pool->event_interval = hooks->event_interval ? hooks->event_interval : 61;
     pool->global_queue_interval = hooks->global_queue_interval ? hooks->global_queue_interval : 31;
-    pool->lifo = !hooks->disable_lifo_slot;
     pool->lingers = processors > 1;
     edo_init(&pool->watch, -1);
     pool->look_at = edo_clock_ns();

@@ -59,7 +59,7 @@ static inline struct edo_task *edo_queue_pop(struct edo_queue *queue)
     uint32_t head = edo_load(&queue->head, relaxed), tail = edo_load(&queue->tail, relaxed);
     while (head != tail) {
         struct edo_task *task = edo_load(&queue->slots[head % EDO_QUEUE_SIZE], relaxed);
-        if (edo_cas_weak(&queue->head, &head, head + 1, release, relaxed))
+        if (edo_cas_weak_mt(&queue->head, &head, head + 1, release, relaxed))
             return task;
     }
     return NULL;

@@ -193,20 +193,6 @@ int edo_handle_block_on_(struct edo_handle *handle, struct edo_future *future)
     return error;
 }
 
-/* This thread runs it from now on. False: another does. Acquires what the last one left behind. */
-static bool own(struct edo_handle *handle)
-{
-    struct edo_thread *nobody = NULL;
-    if (edo_cas(&handle->owner, &nobody, &edo_thread, acquire, relaxed))
-        return true;
-    /* Who only looks at it is through when `look` can be had. */
-    nobody = NULL;
-    edo_lock(&handle->look);
-    bool taken = edo_cas(&handle->owner, &nobody, &edo_thread, acquire, relaxed);
-    edo_unlock(&handle->look);
-    return taken;
-}
-
 int edo_block_on_(struct edo_runtime *runtime, struct edo_future *future)
 {
     struct edo_handle *handle = runtime->handle;
@@ -214,7 +200,7 @@ int edo_block_on_(struct edo_runtime *runtime, struct edo_future *future)
         return edo_handle_block_on_(handle, future);
     if (edo_thread.running != NULL)
         return refuse(future, EDO_ENESTED);
-    if (!own(handle))
+    if (!edo_handle_claim(handle, false))
         return refuse(future, UV_EBUSY);
     struct edo_thread outer = edo_thread;
     edo_thread = (struct edo_thread){
@@ -244,7 +230,8 @@ static void end_current(struct edo_runtime *runtime, uint64_t deadline)
     struct edo_thread outer = edo_thread;
     edo_assert(outer.running == NULL && (outer.task == NULL || outer.task->home != handle));
     /* The caller has ordered all uses of the runtime before this, its last; a look at it, by a handle, he has not. */
-    bool mine = edo_handle_mine(handle) ? runtime->driver->attached : own(handle);
+    bool mine = edo_handle_mine(handle) ? runtime->driver->attached && !handle->looked_at
+                                        : edo_handle_claim(handle, false);
     edo_assert(mine);
     edo_thread =
         (struct edo_thread){.current = handle, .running = handle, .blocks = &handle->own.blocks};

@@ -42,7 +42,8 @@ struct uv_loop_s;
  * Returns 0; or a negative error, the future dropped:
  *   EDO_EPANIC     it panicked; the message went to stderr
  *   EDO_ENESTED    called from within a task: it would deadlock
- *   UV_EBUSY       current-thread: another thread is in edo_block_on, or the runtime is attached to a loop
+ *   UV_EBUSY       current-thread: another thread is in edo_block_on, or the runtime is attached to a loop, or
+ *                  this thread dumps it. (That another does so is waited for: runtime/dump.h)
  *   UV_ENOMEM
  * Any thread, not from a poll. */
 #define edo_block_on(runtime, future) edo_block_on_((runtime), &(future)->future_)

@@ -62,15 +62,16 @@ struct edo_handle {
      * against `inject`: the owner sets it, then looks at the list; a waker pushes, then looks at it;
      * one of them sees the other. */
     atomic_bool parked;
-    struct edo_lock lock;               /* guards `selector` against closing */
-    struct edo_lock look;               /* held by who looks at a runtime that nobody runs */
-    struct edo_selector *selector;      /* NULL when closed */
-    struct edo_runtime *runtime;        /* owner's thread; NULL when gone */
+    struct edo_lock lock;          /* guards `selector` against closing */
+    bool looked_at;                /* the owner does not run it, but looks: dump.c; under `lock` */
+    struct edo_selector *selector; /* NULL when closed */
+    struct edo_runtime *runtime;   /* owner's thread; NULL when gone */
     struct edo_blocking_pool *blocking; /* blocking_pool.h; lives as long as this */
     /* Of a local set (local_set.c): the thread that it belongs to, constant; and who runs it, and waits,
      * under `lock`. NULL and empty for a runtime's. */
     struct edo_thread *thread;
     struct edo_list waiters;
+    struct edo_list look_waits; /* threads that wait until it is not looked at; under `lock` */
     /* Constant. */
     struct edo_pool *pool; /* multi-thread: most of what is above is the current-thread runtime's */
     uint64_t id;
@@ -149,6 +150,10 @@ bool edo_handle_inject(struct edo_handle *handle, struct edo_task *task); /* fal
 struct edo_task *edo_handle_take(struct edo_handle *handle, bool close);  /* in order of arrival */
 bool edo_handle_pending(struct edo_handle *handle);
 void edo_handle_signal(struct edo_handle *handle); /* wakes the owner, or who runs the set */
+/* Makes this thread the owner of a current-thread runtime, to run it or to look at it; acquires what the last one
+ * left behind. Waits for who looks at it. False: it is run, or this thread looks at it. */
+bool edo_handle_claim(struct edo_handle *handle, bool to_look);
+void edo_handle_look_over(struct edo_handle *handle);
 /* A thread of the runtime, named and sized as built. 0, or as edo_thread_start. Any thread. */
 int edo_handle_start_thread(struct edo_handle *handle, struct edo_thread_id *id,
                             void *(*run)(void *), void *arg);

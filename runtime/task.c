@@ -84,14 +84,25 @@ static bool holds_up_the_end(const struct edo_handle *home)
            (polled != NULL && polled->home == home && !edo_task_is_blocking(polled));
 }
 
-/* Where the runtime does not end no reference is needed. */
+/* By a thread that is no worker of the task's. Where the runtime does not end no reference is needed. */
+static struct edo_waker *claim_elsewhere(struct edo_task *task)
+{
+    bool claim = !holds_up_the_end(task->home);
+    return edo_task_state_schedule(&task->state, claim) ? &task->waker : NULL;
+}
+
+/* What is next on this worker is so at once: another may poll it, and meet the lock that we are under. */
 static struct edo_waker *pooled_claim(struct edo_waker *waker)
 {
     struct edo_task *task = (struct edo_task *)waker;
     if (woken_by_itself(task))
         return NULL;
-    bool mine = holds_up_the_end(task->home);
-    return edo_task_state_schedule(&task->state, !mine) ? waker : NULL;
+    if (edo_unlikely(!edo_worker_mine(task->home->pool)))
+        return claim_elsewhere(task);
+    if (!edo_task_state_schedule(&task->state, false) ||
+        edo_worker_schedule_next(edo_thread.worker, task))
+        return NULL;
+    return waker;
 }
 
 static void pooled_finish(struct edo_waker *claimed)

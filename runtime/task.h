@@ -43,7 +43,7 @@ struct edo_task;
 
 /* TASK_NAMED("reader", SPAWN(future)): the same for any of the macros that spawn one task, which gets a name, for dumps
  * (runtime/dump.h). The name is copied, cut at 31 bytes. */
-#define EDO_NAMED(name, ...)         \
+#define EDO_TASK_NAMED(name, ...)    \
     __extension__({                  \
         edo_task_next_name_((name)); \
         __VA_ARGS__;                 \
@@ -205,7 +205,7 @@ struct edo_unconstrained edo_unconstrained_(struct edo_future *child);
 #define JOIN_HANDLE EDO_JOIN_HANDLE
 #define SPAWN       EDO_SPAWN
 #define SPAWN_ON    EDO_SPAWN_ON
-#define TASK_NAMED  EDO_NAMED
+#define TASK_NAMED  EDO_TASK_NAMED
 #endif
 
 #ifdef __cplusplus

@@ -103,7 +103,7 @@ static inline bool edo_task_state_schedule(edo_task_state *state, bool claim)
             now = old | EDO_TASK_WOKEN;
         else
             now = (old | EDO_TASK_LINKED) + (claim ? EDO_TASK_REF : 0);
-    } while (!edo_cas_weak(state, &old, now, acq_rel, relaxed));
+    } while (!edo_cas_weak_mt(state, &old, now, acq_rel, relaxed));
     return !(old & EDO_TASK_LINKED);
 }
 
@@ -117,7 +117,7 @@ static inline enum edo_task_woken edo_task_state_schedule_drop(edo_task_state *s
         now = old - EDO_TASK_REF;
         if (!(old & EDO_TASK_COMPLETE))
             now |= old & EDO_TASK_LINKED ? EDO_TASK_WOKEN : EDO_TASK_LINKED;
-    } while (!edo_cas_weak(state, &old, now, acq_rel, relaxed));
+    } while (!edo_cas_weak_mt(state, &old, now, acq_rel, relaxed));
     if (now < EDO_TASK_REF)
         return EDO_TASK_MUST_FREE;
     return old & (EDO_TASK_LINKED | EDO_TASK_COMPLETE) ? EDO_TASK_NOT_NOW : EDO_TASK_MUST_QUEUE;
@@ -131,7 +131,7 @@ static inline bool edo_task_state_idle(edo_task_state *state)
     do {
         if (old & EDO_TASK_WOKEN)
             return false;
-    } while (!edo_cas_weak(state, &old, old & ~(uint32_t)EDO_TASK_LINKED, release, relaxed));
+    } while (!edo_cas_weak_mt(state, &old, old & ~(uint32_t)EDO_TASK_LINKED, release, relaxed));
     return true;
 }
 
@@ -143,7 +143,7 @@ static inline bool edo_task_state_hold(edo_task_state *state)
     do {
         if (old & (EDO_TASK_LINKED | EDO_TASK_COMPLETE))
             return false;
-    } while (!edo_cas_weak(state, &old, old | EDO_TASK_LINKED, acquire, relaxed));
+    } while (!edo_cas_weak_mt(state, &old, old | EDO_TASK_LINKED, acquire, relaxed));
     return true;
 }
 
@@ -154,12 +154,14 @@ static inline uint32_t edo_task_state_unlink(edo_task_state *state)
     return edo_fetch_and(state, ~(uint32_t)EDO_TASK_LINKED, release);
 }
 
-/* About to be polled: returns the word; foreign wakes up to now are answered by this poll. What they
- * wrote is acquired with WOKEN; without it there is nothing to acquire. */
+/* About to be polled: foreign wakes up to now are answered by this poll. What they wrote is acquired with
+ * WOKEN; without it there is nothing to acquire. Returns the word; or 0, when it is to be polled and nothing else. */
 static inline uint32_t edo_task_state_begin(edo_task_state *state)
 {
     uint32_t now = edo_load(state, relaxed);
-    if (edo_unlikely(now & EDO_TASK_WOKEN))
+    if (edo_likely(!(now & (EDO_TASK_WOKEN | EDO_TASK_ABORTED | EDO_TASK_COMPLETE))))
+        return 0;
+    if (now & EDO_TASK_WOKEN)
         now = edo_fetch_and(state, ~(uint32_t)EDO_TASK_WOKEN, acquire);
     return now;
 }
@@ -202,7 +204,7 @@ static inline uint32_t edo_task_state_end(edo_task_state *state)
     uint32_t old = edo_load(state, relaxed), now;
     do
         now = (old | EDO_TASK_COMPLETE) - (old & EDO_TASK_JOINER ? 0 : EDO_TASK_REF);
-    while (!edo_cas_weak(state, &old, now, acq_rel, relaxed));
+    while (!edo_cas_weak_mt(state, &old, now, acq_rel, relaxed));
     return now;
 }
 

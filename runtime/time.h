@@ -51,7 +51,7 @@ struct edo_sleep edo_sleep(uint64_t ms);
 struct edo_sleep edo_sleep_until(uint64_t instant);
 
 /* Moves a sleep's deadline, before its first poll, while it waits (borrowed in a SELECT, say), or
- * when it is done: it can then be polled again. */
+ * when it is done: it can then be polled again. By the task that has it. */
 void edo_sleep_reset(struct edo_sleep *sleep, uint64_t instant);
 
 /* Whether the deadline has passed. */
@@ -105,11 +105,11 @@ void edo_interval_reset_immediately(struct edo_interval *interval);
 void edo_interval_reset_after(struct edo_interval *interval, uint64_t ms);
 void edo_interval_reset_at(struct edo_interval *interval, uint64_t instant);
 
-/* The clock of the runtime this thread runs, for tests. While it is paused, time moves only by
+/* The clock of the current-thread runtime that this thread runs, for tests. While it is paused, time moves only by
  * edo_time_advance, and by itself when nothing can run and nothing is under way: then to the next
  * timer. A look-up or an awaited completion is under way until it ends. So a test of an hour takes no
- * time. Each returns 0; EDO_ENORUNTIME outside of a task;
- * UV_EALREADY when paused already; UV_EINVAL when not paused, or embedded in a host's loop. */
+ * time. Each returns 0; EDO_ENORUNTIME outside of a task; UV_EALREADY when paused already; UV_EINVAL when not
+ * paused, embedded in a host's loop, or on a multi-thread runtime. */
 int edo_time_pause(void);
 int edo_time_resume(void);
 

@@ -35,7 +35,7 @@
 #endif
 
 enum {
-    LIFO_POLLS = 3,
+    MOST_POLLS = 64, /* between two looks at anything but its tasks */
     LINGER_ROUNDS = EDO_LINGER_ROUNDS,
     LINGER_PAUSES = 16,
     NS_PER_MS = 1000000,
@@ -47,6 +47,9 @@ enum {
     EAGER_NS = 20 * NS_PER_MS,
     WATCH_ROUNDS = EDO_WATCH_ROUNDS, /* without anybody awake, before the watch is given up */
 };
+
+/* Not in the loop that polls tasks, which is to have the registers for itself. */
+#define SELDOM __attribute__((noinline))
 
 static uint32_t next_random(struct edo_worker *worker)
 {
@@ -112,22 +115,18 @@ static void push_yielding(struct edo_worker *worker, struct edo_task *task)
 static struct edo_task *swap_lifo(struct edo_worker *worker, struct edo_task *task)
 {
     /* Acquires what the pusher released, also when that was this thread: no matter then. */
-    return edo_exchange(&worker->lifo, task, acq_rel);
+    return edo_exchange_mt(&worker->lifo, task, acq_rel);
 }
 
 static void push(struct edo_worker *worker, struct edo_task *task)
 {
-    /* What the loop wakes runs in the order in which it does. */
-    if (edo_unlikely(worker->lifo_off || worker->turning)) {
+    if (edo_unlikely(worker->lifo_left == 0)) {
         push_and_notify(worker, task, edo_load(&worker->lifo, relaxed) == NULL);
-    } else if (edo_load(&worker->lifo, relaxed) == NULL) {
-        /* It stays empty: nobody else fills it. Released to the watch. */
-        edo_store(&worker->lifo, task, release);
-    } else {
-        struct edo_task *before = swap_lifo(worker, task);
-        if (before != NULL)
-            push_and_notify(worker, before, false);
+        return;
     }
+    struct edo_task *before = swap_lifo(worker, task);
+    if (before != NULL)
+        push_and_notify(worker, before, false);
 }
 
 void edo_worker_schedule(struct edo_pool *pool, struct edo_task *task, bool behind)
@@ -139,6 +138,8 @@ void edo_worker_schedule(struct edo_pool *pool, struct edo_task *task, bool behi
     }
     if (edo_unlikely(worker->retired))
         return; /* all tasks are being dropped */
+    if (!behind && edo_likely(edo_worker_schedule_next(worker, task)))
+        return;
     edo_count_up(&worker->own.counts.local_schedules, 1);
     if (behind)
         push_yielding(worker, task);
@@ -167,32 +168,40 @@ static struct edo_task *take_injected(struct edo_worker *worker)
     return first;
 }
 
-static struct edo_task *take_own(struct edo_worker *worker)
+/* The LIFO slot is empty, and from here on has all its turns again. */
+SELDOM static struct edo_task *take_queued(struct edo_worker *worker)
 {
-    if (edo_load(&worker->lifo, relaxed) != NULL) {
-        struct edo_task *task = swap_lifo(worker, NULL);
-        if (task != NULL && worker->lifo_polls < LIFO_POLLS) {
-            worker->lifo_off = ++worker->lifo_polls == LIFO_POLLS;
-            return task;
-        }
-        if (task != NULL && !edo_queue_push(&worker->queue, task))
-            overflow(worker, task);
-    }
-    worker->lifo_polls = 0;
-    worker->lifo_off = !worker->pool->lifo;
+    worker->lifo_left = worker->lifo_most;
     return edo_queue_pop(&worker->queue);
 }
 
-static struct edo_task *next_task(struct edo_worker *worker)
+static inline struct edo_task *take_own(struct edo_worker *worker)
 {
-    struct edo_task *task;
-    if (edo_unlikely(worker->until_inject == 0)) {
-        worker->until_inject = worker->pool->global_queue_interval;
-        if ((task = edo_inject_take(&worker->pool->inject, 1)) != NULL)
+    if (edo_load(&worker->lifo, relaxed) != NULL) {
+        struct edo_task *task = swap_lifo(worker, NULL);
+        if (edo_likely(task != NULL)) {
+            /* One is left: there was when it came. With nothing in the queue nobody waits for the end of them. */
+            if (--worker->lifo_left == 0 && edo_queue_length(&worker->queue) == 0)
+                worker->lifo_left = worker->lifo_most;
             return task;
+        }
     }
-    task = take_own(worker);
-    return task != NULL ? task : take_injected(worker);
+    return take_queued(worker);
+}
+
+/* What the loop wakes runs in the order in which it does. */
+static uint32_t begin_turn(struct edo_worker *worker)
+{
+    uint32_t left = worker->lifo_left;
+    worker->turning = true;
+    worker->lifo_left = 0;
+    return left;
+}
+
+static void end_turn(struct edo_worker *worker, uint32_t lifo_left)
+{
+    worker->turning = false;
+    worker->lifo_left = lifo_left;
 }
 
 static struct edo_task *steal_from(struct edo_worker *worker, struct edo_worker *victim)
@@ -267,11 +276,9 @@ static void stop_searching(struct edo_worker *worker)
 
 /* ---- Running ---- */
 
-static void run(struct edo_worker *worker, struct edo_task *task, struct edo_context *cx)
+/* After it the worker may be another thread's: edo_block_in_place. */
+static inline void run(struct edo_pool *pool, struct edo_task *task, struct edo_context *cx)
 {
-    struct edo_pool *pool = worker->pool;
-    worker->until_inject--;
-    edo_count_up(&worker->own.counts.polls, 1);
     uint32_t state = edo_task_state_begin(&task->state);
     if (edo_unlikely(state & EDO_TASK_ABORTED)) {
         edo_task_cancel(task);
@@ -280,7 +287,6 @@ static void run(struct edo_worker *worker, struct edo_task *task, struct edo_con
     edo_thread.again = false;
     if (edo_task_poll(task, cx))
         return;
-    /* From here on the worker may be another thread's: edo_block_in_place. */
     if (edo_unlikely(task->keeper == NULL))
         edo_pool_adopt(pool, task);
     if (edo_thread.again || !edo_task_state_idle(&task->state))
@@ -302,6 +308,7 @@ static void found(struct edo_worker *worker)
     uint64_t now = edo_clock_ns();
     if (worker->behind_since == 0) {
         worker->behind_since = worker->polled_at = now;
+        worker->tick_at = 0;
         worker->told = false;
     }
     if (worker->poll_ns >= DEAR_NS || now < worker->eager_until)
@@ -309,7 +316,7 @@ static void found(struct edo_worker *worker)
 }
 
 /* A poll has ended, and what the loop found may not be done as yet. One that does not end is the watch's to notice. */
-static void keep_time(struct edo_worker *worker)
+SELDOM static void keep_time(struct edo_worker *worker)
 {
     uint64_t now = edo_clock_ns();
     worker->poll_ns += ((int64_t)(now - worker->polled_at) - worker->poll_ns) / 8;
@@ -331,9 +338,9 @@ static void keep_time(struct edo_worker *worker)
 static void turn(struct edo_worker *worker)
 {
     uint32_t before = edo_queue_length(&worker->queue);
-    worker->turning = true;
+    uint32_t lifo_left = begin_turn(worker);
     edo_driver_turn(worker->driver, false);
-    worker->turning = false;
+    end_turn(worker, lifo_left);
     edo_store(&worker->turns, edo_load(&worker->turns, relaxed) + 1, relaxed);
     /* For what the turn has woken, but for a single task, which is next here. */
     uint32_t after = edo_queue_length(&worker->queue);
@@ -389,13 +396,13 @@ static struct edo_task *look_after(struct edo_worker *worker)
             edo_store(&other->seen, turns, relaxed);
             continue;
         }
-        worker->turning = true;
+        uint32_t lifo_left = begin_turn(worker);
         if (!looked)
             edo_driver_turn(other->driver, false);
         else
             edo_driver_fire(other->driver);
         looked = true;
-        worker->turning = false;
+        end_turn(worker, lifo_left);
         struct edo_task *task = NULL;
         if (edo_load(&other->lifo, relaxed) != NULL)
             task = swap_lifo(other, NULL);
@@ -421,9 +428,9 @@ static void end_busy(struct edo_worker *worker)
 /* Sleeps in its loop, `limit` ns at most. Returns a task that this made ready. */
 static struct edo_task *doze(struct edo_worker *worker, uint64_t limit)
 {
-    worker->turning = true;
+    uint32_t lifo_left = begin_turn(worker);
     edo_driver_sleep(worker->driver, limit);
-    worker->turning = false;
+    end_turn(worker, lifo_left);
     edo_store(&worker->turns, edo_load(&worker->turns, relaxed) + 1, relaxed);
     return take_own(worker);
 }
@@ -469,6 +476,50 @@ static struct edo_task *park(struct edo_worker *worker)
     return task;
 }
 
+/* Whether it is to leave. Acquires what was done before the runtime was shut down, for who ends it may be this. */
+static bool closing(const struct edo_worker *worker)
+{
+    return edo_load(&worker->pool->closing, acquire);
+}
+
+/* Its own queues are empty. NULL: the runtime shuts down. */
+SELDOM static struct edo_task *look_for(struct edo_worker *worker)
+{
+    struct edo_task *task;
+    do {
+        if ((task = take_injected(worker)) == NULL && (task = search(worker)) == NULL)
+            task = park(worker);
+        if (task == NULL)
+            task = take_own(worker);
+    } while (task == NULL && !closing(worker));
+    if (task != NULL)
+        stop_searching(worker);
+    return task;
+}
+
+/* Now and then, between two polls: what else than its own tasks there is. Returns one of all that is next; or NULL. */
+SELDOM static struct edo_task *tick(struct edo_worker *worker, uint64_t polls)
+{
+    struct edo_pool *pool = worker->pool;
+    if (worker->behind_since != 0)
+        keep_time(worker);
+    if (polls >= worker->turn_at) {
+        worker->turn_at = polls + pool->event_interval;
+        turn(worker);
+    }
+    struct edo_task *task = NULL;
+    if (polls >= worker->inject_at) {
+        worker->inject_at = polls + pool->global_queue_interval;
+        task = edo_inject_take(&pool->inject, 1);
+    }
+    uint64_t first = worker->inject_at < worker->turn_at ? worker->inject_at : worker->turn_at;
+    /* The end of the runtime is looked at here, too. */
+    worker->tick_at = first - polls < MOST_POLLS ? first : polls + MOST_POLLS;
+    if (worker->behind_since != 0)
+        worker->tick_at = 0;
+    return task;
+}
+
 void edo_worker_run(struct edo_worker *worker)
 {
     struct edo_pool *pool = worker->pool;
@@ -476,19 +527,18 @@ void edo_worker_run(struct edo_worker *worker)
     edo_context_init(&cx, NULL);
     cx.random = next_random(worker);
     begin_busy(worker);
-    while (edo_thread.worker == worker && !edo_load(&pool->closing, acquire)) {
-        struct edo_task *task = next_task(worker);
-        if (task == NULL && (task = search(worker)) == NULL)
-            task = park(worker);
-        if (task == NULL)
-            continue;
-        stop_searching(worker);
-        run(worker, task, &cx);
-        if (edo_thread.worker == worker && worker->behind_since != 0)
-            keep_time(worker);
-        if (edo_thread.worker == worker && edo_unlikely(--worker->until_turn == 0)) {
-            worker->until_turn = pool->event_interval;
-            turn(worker);
+    struct edo_task *task = NULL;
+    while (task != NULL || (task = take_own(worker)) != NULL || (task = look_for(worker)) != NULL) {
+        uint64_t polls = edo_load(&worker->own.counts.polls, relaxed) + 1;
+        edo_store(&worker->own.counts.polls, polls, relaxed);
+        run(pool, task, &cx);
+        if (edo_unlikely(edo_thread.worker != worker))
+            return;
+        task = NULL;
+        if (edo_unlikely(polls >= worker->tick_at)) {
+            if (closing(worker))
+                return;
+            task = tick(worker, polls);
         }
     }
 }

@@ -14,6 +14,9 @@ struct edo_driver;
 struct edo_pool;
 struct edo_task;
 
+/* So many in a row come out of the LIFO slot, when others wait. Tokio's figure. */
+enum { EDO_LIFO_POLLS = 3 };
+
 struct edo_worker {
     /* Constant. */
     struct edo_pool *pool;
@@ -23,13 +26,15 @@ struct edo_worker {
 
     /* Its thread's. */
     bool searching;
-    bool keen;           /* the last that it was woken for came from outside the runtime */
-    bool turning;        /* in a turn of its loop, after which it looks whether to wake others */
-    bool lifo_off;       /* until a task has run that was not in the LIFO slot */
-    uint32_t lifo_polls; /* in a row out of the LIFO slot */
-    uint32_t until_inject,
-        until_turn; /* polls, until it looks at the inject queue, and turns its loop */
-    bool retired;   /* the runtime has shut down: nothing runs any more */
+    bool keen;    /* the last that it was woken for came from outside the runtime */
+    bool turning; /* in a turn of its loop, after which it looks whether to wake others */
+    /* How many more tasks in a row may come out of the LIFO slot. 0: none goes into it, until one has run that was in
+     * a queue; nor in a turn. */
+    uint32_t lifo_left, lifo_most;
+    /* By its count of polls: when it is to look at the inject queue, to turn its loop; and the first of the two, or
+     * earlier. */
+    uint64_t inject_at, turn_at, tick_at;
+    bool retired; /* the runtime has shut down: nothing runs any more */
     uint64_t busy_since;
     bool told; /* others, since then: */
     uint64_t
@@ -57,6 +62,18 @@ struct edo_worker {
 
 /* Runs tasks on this thread until the runtime shuts down. */
 void edo_worker_run(struct edo_worker *worker);
+
+/* A task is ready, and the caller, this worker's thread, has set LINKED: puts it into the LIFO slot, when that is
+ * empty, and there is nothing else to do. False: nothing was done. It may be called under a lock: nobody is woken. */
+static inline bool edo_worker_schedule_next(struct edo_worker *worker, struct edo_task *task)
+{
+    if (edo_unlikely(worker->lifo_left == 0) || edo_load(&worker->lifo, relaxed) != NULL)
+        return false;
+    edo_count_up(&worker->own.counts.local_schedules, 1);
+    /* It stays empty until here: nobody else fills it. Released to the watch. */
+    edo_store(&worker->lifo, task, release);
+    return true;
+}
 
 /* A task is ready, and the caller has set LINKED: puts it into a queue, of the worker that this thread is, or of
  * all. `behind`: to its end, for a task that gives way. Any thread. */

@@ -151,15 +151,37 @@ __attribute__((noinline)) static enum edo_poll notified_poll(struct edo_notified
     return EDO_READY;
 }
 
-/* The usual end first, and the rest elsewhere: it has waited, and has been chosen. */
+/* The usual beginning: takes its place, with a waker that is kept as it is. False: notified_poll is to find out why. */
+static inline bool enter(struct edo_notified *self, struct edo_waker *waker)
+{
+    struct edo_notify *notify = self->notify;
+    if (edo_unlikely(!edo_lock_now(&notify->lock_)))
+        return false;
+    bool waits = edo_load(rounds(notify), relaxed) == self->round && !notify->permit_;
+    if (edo_likely(waits)) {
+        self->future_.state = ENTERED;
+        self->waiter.waker = waker;
+        edo_list_push_back(&notify->waiters_, &self->waiter.node);
+    }
+    edo_unlock(&notify->lock_);
+    return waits;
+}
+
+/* The usual beginning and the usual end, and the rest elsewhere. */
 static enum edo_poll edo_notified_poll(struct edo_future *future, struct edo_context *cx)
 {
     struct edo_notified *self = (struct edo_notified *)future;
-    /* Acquire: what was done before the notification. */
-    if (cx->walk != EDO_WALK_POLL || cx->budget == 0 || edo_load(chosen(self), acquire) == BY_ALL)
+    if (edo_unlikely(cx->walk != EDO_WALK_POLL || cx->budget == 0))
         return notified_poll(self, cx);
-    edo_budget_spend(cx);
-    return EDO_READY;
+    /* Acquire: what was done before the notification. */
+    if (edo_load(chosen(self), acquire) != BY_ALL) {
+        edo_budget_spend(cx);
+        return EDO_READY;
+    }
+    if (edo_likely(future->state == EDO_STATE_FRESH && edo_waker_stable(cx->waker)) &&
+        edo_likely(enter(self, cx->waker)))
+        return EDO_PENDING;
+    return notified_poll(self, cx);
 }
 
 struct edo_notified edo_notified(struct edo_notify *notify)

@@ -84,11 +84,11 @@ static inline struct edo_rwlock_write edo_rwlock_write(struct edo_rwlock *lock,
                             .waiter = {.count = lock->readers_});
 }
 
-/* Without waiting: 0, or UV_EAGAIN: it is locked, or somebody waits. */
+/* Without waiting: 0, or UV_EAGAIN: it is locked, or somebody waits; the guard is empty still. */
 int edo_rwlock_try_read(struct edo_rwlock *lock, struct edo_rwlock_read_guard *guard);
 int edo_rwlock_try_write(struct edo_rwlock *lock, struct edo_rwlock_write_guard *guard);
 
-/* The thread waits. 0; EDO_ENESTED inside a task, UV_ENOMEM. */
+/* The thread waits. 0; EDO_ENESTED inside a task, UV_ENOMEM: it is not locked. */
 int edo_rwlock_blocking_read(struct edo_rwlock *lock, struct edo_rwlock_read_guard *guard);
 int edo_rwlock_blocking_write(struct edo_rwlock *lock, struct edo_rwlock_write_guard *guard);
 

@@ -180,7 +180,7 @@ Test(blocking_pool, a_thread_that_stays_idle_leaves)
     check_baseline(&start);
 }
 
-/* Work comes just when they are about to leave. */
+/* Work comes just when they are about to leave: a pause of about their keep-alive; whichever comes first, it is done. */
 Test(blocking_pool, work_that_meets_a_leaving_thread_is_done)
 {
     struct baseline start = baseline();

@@ -89,9 +89,9 @@ static int check_page(const char *path, const char *const *sources, size_t count
 
 Test(docs, every_block_of_c_is_in_a_test)
 {
-    CHECK_PAGE("docs/select.md", "tests/docs_select_test.c",
+    CHECK_PAGE("docs/select.md", "tests/docs_select_test.c", "tests/docs_select_traps_test.c",
                "tests/compile_fail/await_in_handler_switch.c");
-    CHECK_PAGE("docs/cancel-safety.md", "tests/docs_select_test.c");
+    CHECK_PAGE("docs/cancel-safety.md", "tests/docs_cancel_safety_test.c");
     CHECK_PAGE("docs/streams.md", "tests/docs_streams_test.c");
     CHECK_PAGE("docs/model-checking.md", "tests/model/models/example.c");
 }

@@ -218,7 +218,8 @@ Test(dump, counts_those_that_have_not_waited_yet)
     sem_destroy(&open);
 }
 
-/* A dump that takes its time: it posts `begun` when it has something to write. */
+/* A dump that takes its time: it posts `begun` when it has something to write, and most likely the next run has come
+ * to wait for it before it goes on. */
 struct slow_dump {
     struct edo_handle *handle;
     sem_t begun;
@@ -294,6 +295,80 @@ Test(dump, by_another_thread_is_waited_for_by_the_next_run)
 Test(dump, by_another_thread_is_waited_for_by_the_end)
 {
     while_dumped(true);
+}
+
+/* What prints may look at the runtime, and learns that it cannot run it: nothing of ours is held while it is called. */
+struct curious_dump {
+    struct edo_runtime *runtime;
+    int writes, error, inner;
+};
+
+static ssize_t write_curiously(void *cookie, const char *text, size_t size)
+{
+    struct curious_dump *self = cookie;
+    (void)text;
+    if (self->writes++ == 0) {
+        struct edo_yield_now turn = edo_yield_now();
+        self->error = edo_block_on(self->runtime, &turn);
+        free(dump(edo_runtime_handle(self->runtime), &self->inner));
+    }
+    return (ssize_t)size;
+}
+
+Test(dump, calls_what_prints_with_no_lock_held)
+{
+    struct edo_runtime *runtime;
+    struct edo_notify notify;
+    edo_notify_init(&notify);
+    cr_assert_eq(edo_runtime_new(&runtime), 0);
+    struct spawns_outer root = NEW(spawns_outer, .notify = &notify);
+    cr_assert_eq(edo_block_on(runtime, &root), 0);
+    struct curious_dump curious = {.runtime = runtime, .inner = 1};
+    FILE *file = fopencookie(&curious, "w", (cookie_io_functions_t){.write = write_curiously});
+    setvbuf(file, NULL, _IONBF, 0);
+    cr_assert_eq(edo_handle_dump(edo_runtime_handle(runtime), file), 0);
+    fclose(file);
+    cr_assert_gt(curious.writes, 0);
+    cr_assert_eq(curious.error, UV_EBUSY);
+    cr_assert_eq(curious.inner, 0);
+    struct edo_yield_now turn = edo_yield_now();
+    cr_assert_eq(edo_block_on(runtime, &turn), 0);
+    edo_runtime_drop(runtime);
+    edo_notify_destroy(&notify);
+}
+
+/* Several threads look, one after the other, and this one wants to run it between them. */
+enum { LOOKERS = 4, LOOKS = 50 };
+
+static void *looks_again(void *handle)
+{
+    for (int i = 0; i < LOOKS; i++) {
+        int error;
+        free(dump(handle, &error));
+        cr_assert(error == 0 || error == UV_EBUSY);
+    }
+    return NULL;
+}
+
+Test(dump, by_several_threads_and_runs_take_turns)
+{
+    struct edo_runtime *runtime;
+    struct edo_notify notify;
+    edo_notify_init(&notify);
+    cr_assert_eq(edo_runtime_new(&runtime), 0);
+    struct spawns_outer root = NEW(spawns_outer, .notify = &notify);
+    cr_assert_eq(edo_block_on(runtime, &root), 0);
+    pthread_t threads[LOOKERS];
+    for (int i = 0; i < LOOKERS; i++)
+        pthread_create(&threads[i], NULL, looks_again, edo_runtime_handle(runtime));
+    for (int i = 0; i < LOOKS; i++) {
+        struct edo_yield_now turn = edo_yield_now();
+        cr_assert_eq(edo_block_on(runtime, &turn), 0);
+    }
+    for (int i = 0; i < LOOKERS; i++)
+        pthread_join(threads[i], NULL);
+    edo_runtime_drop(runtime);
+    edo_notify_destroy(&notify);
 }
 
 /* ---- Names ---- */

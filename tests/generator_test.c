@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What a generator's body and a loop's may do: loops in loops, awaits, branches without braces; ended at
  * each point where they can be. */
+#include "extern_future.h"
 #include "poll_harness.h"
 
 #include "edo.h"
@@ -511,4 +512,25 @@ Test(generator, items_of_any_size)
     RUN(next);
     cr_assert_eq(next.output, 0);
     bench_end(&bench);
+}
+
+struct sums_exported {
+    FUTURE(int);
+    struct exported_numbers numbers;
+    int item, sum;
+};
+
+ASYNC(sums_exported)
+{
+    ASYNC_BEGIN;
+    self->numbers = NEW(exported_numbers, .n = 5);
+    FOR_AWAIT(self->item, edo_stream_ref(&self->numbers))
+        self->sum += self->item;
+    RETURN(self->sum);
+    ASYNC_END;
+}
+
+Test(generator, an_exported_one_is_used_from_another_file)
+{
+    EACH_END(NEW(sums_exported), cr_assert_eq(future.output, 10));
 }

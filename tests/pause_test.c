@@ -168,7 +168,7 @@ ASYNC(toggling)
     cr_assert_eq(edo_time_pause(), 0);
     cr_assert_eq(edo_time_pause(), UV_EALREADY);
     self->at = edo_now();
-    usleep(2000);
+    usleep(2000); /* the time that does not pass here */
     cr_assert_eq(edo_now(), self->at);
     AWAIT(self->sleep, edo_sleep(3600000));
     cr_assert_eq(edo_now(), self->at + 3600000ull * MS);
@@ -249,7 +249,8 @@ Test(pause, timers_survive_pausing_and_resuming)
     RUN_ALONE(NEW(pause_later));
 }
 
-/* A callback under way: the job is done by a thread, which takes its time. */
+/* A callback under way: the job is done by a thread, which takes so long that a clock which would not wait for it has
+ * gone on, most likely: it must not in any case. */
 static void *complete_later(void *completion)
 {
     usleep(50000);
@@ -311,6 +312,7 @@ static void after_busy(uv_work_t *work, int status)
     ((struct held_by_lookup *)work->data)->busy_left--;
 }
 
+/* Likewise. */
 static void *let_go_later(void *arg)
 {
     usleep(50000);

@@ -1,69 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Publishing and subscribing without a network: several clients' sessions on one pubsub, and the
  * futures of a subscriber, polled by hand. */
-#include "poll_harness.h"
-
 #include <errno.h>
-#include <pthread.h>
-#include <sched.h>
 
-#include "examples/mini_redis/command.h"
-
-enum { CLIENTS = 4 };
-
-struct world {
-    struct bench bench;
-    struct db db;
-    struct pubsub pubsub;
-    struct command_session sessions[CLIENTS];
-    struct resp_parser parser;
-    struct edo_bytes out[CLIENTS];
-};
-
-static void begin_limited(struct world *world, struct pubsub_limits limits)
-{
-    bench_begin(&world->bench);
-    cr_assert_eq(db_init(&world->db, 1, STORE_MAXIMUM), 0);
-    cr_assert_eq(pubsub_init(&world->pubsub, &limits), 0);
-    resp_parser_init(&world->parser, RESP_COMMANDS, &RESP_LIMITS_DEFAULT);
-    for (unsigned i = 0; i < CLIENTS; i++) {
-        command_session_init(&world->sessions[i], &world->db, &world->pubsub, i);
-        edo_bytes_init(&world->out[i], 0);
-    }
-}
-
-static void begin(struct world *world)
-{
-    begin_limited(world, (struct pubsub_limits)PUBSUB_LIMITS_DEFAULT);
-}
-
-static void end(struct world *world)
-{
-    for (int i = 0; i < CLIENTS; i++) {
-        command_session_end(&world->sessions[i]);
-        edo_bytes_free(&world->out[i]);
-    }
-    cr_assert_eq(world->pubsub.bytes, 0);
-    cr_assert_eq(world->pubsub.subscriptions.count, 0);
-    for (int kind = 0; kind < PUBSUB_KINDS; kind++) {
-        cr_assert_eq(pubsub_count(&world->pubsub, (enum pubsub_kind)kind), 0);
-        cr_assert_null(pubsub_next(&world->pubsub, (enum pubsub_kind)kind, NULL));
-    }
-    pubsub_free(&world->pubsub);
-    db_free(&world->db);
-    resp_parser_free(&world->parser);
-    bench_end(&world->bench);
-}
-
-/* Client number i says a line (an inline command). */
-static int run(struct world *world, int i, const char *line)
-{
-    char text[512];
-    size_t consumed, size = (size_t)snprintf(text, sizeof text, "%s\r\n", line);
-    cr_assert_lt(size, sizeof text);
-    cr_assert_eq(resp_parse(&world->parser, text, size, &consumed), RESP_COMPLETE, "%s", line);
-    return command_execute(&world->sessions[i], world->parser.values, 0, &world->out[i]);
-}
+#include "pubsub_helpers.h"
 
 /* What it was sent since the last time. */
 static void expect_sent(struct world *world, int i, const char *expected)
@@ -82,28 +22,12 @@ static void expect(struct world *world, int i, const char *line, const char *rep
     expect_sent(world, i, reply);
 }
 
-static void subscribe(struct world *world, int i, const char *line)
-{
-    int r = run(world, i, line);
-    cr_assert(r == COMMAND_OK && *edo_bytes_data(&world->out[i]) == '*', "%s", line);
-    edo_bytes_clear(&world->out[i]);
-}
-
 /* Client number i is told what was published. */
 static void expect_told(struct world *world, int i, const char *messages)
 {
     cr_assert_eq(subscriber_write(world->sessions[i].subscriber, &world->out[i], SIZE_MAX), 0);
     expect_sent(world, i, messages);
 }
-
-static int publish(struct world *world, const char *channel, const char *payload)
-{
-    return pubsub_publish(&world->pubsub, (struct store_text){channel, strlen(channel)},
-                          (struct store_text){payload, strlen(payload)});
-}
-
-/* For POLL and DROP_IT. */
-#define bench (world.bench)
 
 #define MESSAGE(channel, payload) "*3\r\n$7\r\nmessage\r\n" channel "\r\n" payload "\r\n"
 #define PMESSAGE(pattern, channel, payload) \
@@ -616,130 +540,5 @@ Test(pubsub, what_is_told_of_late_may_have_been_taken)
                     *text, *text);
         expect_sent(&world, 0, told);
     }
-    end(&world);
-}
-
-/* Clients on threads of their own. The publishers number their messages; each goes to a channel and to a
- * pattern. */
-enum { AT_ONCE = 2, POSTS = 3000 };
-
-struct party {
-    struct world *world;
-    int number;
-    _Atomic(int) *publishing;
-};
-
-static void *publish_many(void *arg)
-{
-    struct party *party = arg;
-    for (int i = 0; i < POSTS; i++) {
-        char line[64], payload[16];
-        snprintf(payload, sizeof payload, "%d", i * AT_ONCE + party->number);
-        snprintf(line, sizeof line, "a.%d", party->number);
-        int r;
-        while ((r = publish(party->world, line, payload)) == -EAGAIN)
-            sched_yield();
-        cr_assert_geq(r, 1); /* the pattern; and the channel, when somebody is there */
-    }
-    --*party->publishing;
-    return NULL;
-}
-
-/* What a client was told: numbers, which go up for each publisher, by the channel and by the pattern; by the
- * channel first. */
-static int read_told(struct edo_bytes *out, struct resp_parser *parser, int last[2][AT_ONCE])
-{
-    int told = 0;
-    size_t consumed;
-    while (edo_bytes_length(out) > 0) {
-        cr_assert_eq(resp_parse(parser, edo_bytes_data(out), edo_bytes_length(out), &consumed),
-                     RESP_COMPLETE);
-        const struct resp_value *value = &parser->values[parser->values[0].length];
-        bool pattern = parser->values[0].length == 4;
-        char digits[16] = "";
-        memcpy(digits, value->text, value->length);
-        int number = atoi(digits), publisher = number % AT_ONCE;
-        cr_assert_eq(number, last[pattern][publisher] + AT_ONCE);
-        last[pattern][publisher] = number;
-        cr_assert_geq(last[0][publisher], last[1][publisher]);
-        told++;
-        edo_bytes_consume(out, consumed);
-    }
-    return told;
-}
-
-/* Takes all, by the pattern and by the channels. */
-static void *listen_to_all(void *arg)
-{
-    struct party *party = arg;
-    struct world *world = party->world;
-    struct edo_bytes *out = &world->out[party->number];
-    struct subscriber *subscriber = world->sessions[party->number].subscriber;
-    struct resp_parser parser;
-    resp_parser_init(&parser, RESP_REPLIES, &RESP_LIMITS_DEFAULT);
-    int last[2][AT_ONCE], told = 0;
-    for (int i = 0; i < AT_ONCE; i++)
-        last[0][i] = last[1][i] = i - AT_ONCE;
-    while (told < 2 * AT_ONCE * POSTS) {
-        cr_assert_eq(subscriber_write(subscriber, out, SIZE_MAX), 0);
-        told += read_told(out, &parser, last);
-        sched_yield();
-    }
-    cr_assert_eq(told, 2 * AT_ONCE * POSTS);
-    resp_parser_free(&parser);
-    return NULL;
-}
-
-static int say(struct world *world, int i, struct resp_parser *parser, const char *line)
-{
-    size_t consumed;
-    cr_assert_eq(resp_parse(parser, line, strlen(line), &consumed), RESP_COMPLETE);
-    return command_execute(&world->sessions[i], parser->values, 0, &world->out[i]);
-}
-
-/* Comes and goes meanwhile. */
-static void *come_and_go(void *arg)
-{
-    struct party *party = arg;
-    struct world *world = party->world;
-    struct resp_parser parser;
-    resp_parser_init(&parser, RESP_COMMANDS, &RESP_LIMITS_DEFAULT);
-    for (int round = 0; *party->publishing > 0; round++) {
-        int i = party->number, r;
-        cr_assert_eq(say(world, i, &parser, "SUBSCRIBE a.0 a.1 b\r\n"), COMMAND_OK);
-        if (round % 2 == 0)
-            sched_yield();
-        while ((r = say(world, i, &parser, "UNSUBSCRIBE a.1 b\r\n")) == COMMAND_AGAIN)
-            edo_bytes_clear(&world->out[i]);
-        cr_assert_eq(r, COMMAND_OK);
-        if (round % 3 == 0)
-            command_session_end(&world->sessions[i]);
-        else
-            while ((r = say(world, i, &parser, "UNSUBSCRIBE\r\n")) == COMMAND_AGAIN)
-                edo_bytes_clear(&world->out[i]);
-        edo_bytes_clear(&world->out[i]);
-    }
-    resp_parser_free(&parser);
-    return NULL;
-}
-
-Test(pubsub, clients_on_several_threads_are_told_all_in_order)
-{
-    struct world world;
-    begin(&world);
-    _Atomic(int) publishing = AT_ONCE;
-    subscribe(&world, 0, "SUBSCRIBE a.0 a.1");
-    subscribe(&world, 0, "PSUBSCRIBE a*");
-    void *(*const roles[])(void *) = {listen_to_all, come_and_go, publish_many, publish_many};
-    struct party parties[] = {{&world, 0, &publishing},
-                              {&world, 1, &publishing},
-                              {&world, 0, &publishing},
-                              {&world, 1, &publishing}};
-    pthread_t threads[4];
-    for (int i = 0; i < 4; i++)
-        cr_assert_eq(pthread_create(&threads[i], NULL, roles[i], &parties[i]), 0);
-    for (int i = 0; i < 4; i++)
-        pthread_join(threads[i], NULL);
-    cr_assert_eq(world.pubsub.bytes, 0);
     end(&world);
 }

@@ -150,6 +150,7 @@ struct never_beside_io {
     struct edo_read read;
 };
 
+/* So late that a loop which does not sleep until then has turned often. */
 static void *send_byte_later(void *arg)
 {
     usleep(100000);

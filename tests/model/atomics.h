@@ -99,5 +99,7 @@ bool model_atomic_cas(struct model_site *site, volatile void *at, size_t size, u
     })
 #define edo_cas(p, expected, v, order, fail)      MODEL_CAS_(CAS, p, expected, v, order, fail)
 #define edo_cas_weak(p, expected, v, order, fail) MODEL_CAS_(CAS_WEAK, p, expected, v, order, fail)
+#define edo_exchange_mt                           edo_exchange
+#define edo_cas_weak_mt                           edo_cas_weak
 
 #endif

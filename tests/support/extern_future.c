@@ -14,3 +14,13 @@ EDO_ASYNC_EXTERN(exported)
     EDO_RETURN(2 * self->n);
     EDO_ASYNC_END;
 }
+
+EDO_ASYNC_STREAM_EXTERN(exported_numbers)
+{
+    EDO_ASYNC_BEGIN;
+    for (; self->i < self->n; self->i++) {
+        EDO_YIELD_NOW();
+        EDO_YIELD(self->i);
+    }
+    EDO_ASYNC_END;
+}

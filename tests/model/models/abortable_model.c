@@ -5,23 +5,7 @@
 #include "executor.h"
 
 static struct edo_abortable_handle *handle;
-static struct executor *executors[4];
 static int data;
-
-static struct executor *executor_of_thread(int i)
-{
-    if (executors[i] == NULL)
-        executors[i] = executor_new();
-    return executors[i];
-}
-
-static void end(void)
-{
-    model_join_all();
-    for (int i = 0; i < 4; i++)
-        if (executors[i] != NULL)
-            model_assert(edo_load(&executors[i]->clones, relaxed) == 0);
-}
 
 static void aborts(void *arg)
 {
@@ -40,7 +24,7 @@ MODEL(abortable_abort)
     executor_run(executor_of_thread(0), &future->future_);
     model_assert(future->output == -ECANCELED && data == 1);
     edo_abortable_handle_drop(handle);
-    end();
+    executors_end();
 }
 
 /* A child that gets on. */
@@ -56,7 +40,7 @@ MODEL(abortable_ready)
     if (future->output != 0)
         model_assert(future->output == -ECANCELED && data == 1);
     edo_abortable_handle_drop(handle);
-    end();
+    executors_end();
 }
 
 /* Dropped; and polled with another waker before. */
@@ -74,7 +58,7 @@ MODEL(abortable_dropped)
     else
         model_assert(data == 1);
     edo_abortable_handle_drop(handle);
-    end();
+    executors_end();
 }
 
 MODEL(abortable_moved)
@@ -87,7 +71,7 @@ MODEL(abortable_moved)
         executor_run(executor_of_thread(1), &future->future_);
     model_assert(future->output == -ECANCELED && data == 1);
     edo_abortable_handle_drop(handle);
-    end();
+    executors_end();
 }
 
 MODEL(abortable_is_aborted)
@@ -97,7 +81,7 @@ MODEL(abortable_is_aborted)
     if (edo_abortable_handle_is_aborted(handle))
         model_assert(data == 1);
     edo_abortable_handle_drop(handle);
-    end();
+    executors_end();
 }
 
 /* One future of the handle, and another, in threads of their own: one at a time. */
@@ -117,7 +101,7 @@ MODEL(abortable_reused)
     handle = edo_abortable_handle_new();
     model_thread(tries, (void *)1);
     tries((void *)2);
-    end();
+    executors_end();
     edo_abortable_handle_drop(handle);
 }
 
@@ -127,6 +111,6 @@ MODEL(abortable_reused_aborted)
     model_thread(aborts, edo_abortable_handle_clone(handle));
     model_thread(tries, (void *)1);
     tries((void *)2);
-    end();
+    executors_end();
     edo_abortable_handle_drop(handle);
 }

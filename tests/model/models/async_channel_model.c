@@ -7,26 +7,10 @@
 static EDO_ASYNC_SENDER(int) tx;
 static EDO_ASYNC_RECEIVER(int) rx;
 static _Atomic(int) received, dropped;
-static struct executor *executors[4];
 
 static void drop(int *message)
 {
     edo_fetch_add(&dropped, *message, relaxed);
-}
-
-static void end(void)
-{
-    model_join_all();
-    for (int i = 0; i < 4; i++)
-        if (executors[i] != NULL)
-            model_assert(edo_load(&executors[i]->clones, relaxed) == 0);
-}
-
-static struct executor *executor_of_thread(int i)
-{
-    if (executors[i] == NULL)
-        executors[i] = executor_new();
-    return executors[i];
 }
 
 static int receive(int thread)
@@ -65,7 +49,7 @@ MODEL(async_channel, .bound = 3)
     model_thread(receives_all, (void *)1);
     model_thread(receives_all, (void *)2);
     sends((void *)2);
-    end();
+    executors_end();
     model_assert(edo_load(&received, relaxed) == 3 && edo_load(&dropped, relaxed) == 0);
 }
 
@@ -89,7 +73,7 @@ MODEL(async_recv_cancelled, .bound = 3)
     model_thread(receives_all, (void *)1);
     model_thread(gives_up, NULL);
     sends((void *)1);
-    end();
+    executors_end();
     model_assert(edo_load(&received, relaxed) == 1 && edo_load(&dropped, relaxed) == 0);
 }
 
@@ -112,7 +96,7 @@ MODEL(async_send_cancelled)
     model_assert(edo_async_try_send(tx, &full) == 0);
     model_thread(gives_up_sending, NULL);
     receives_all((void *)1);
-    end();
+    executors_end();
     int sum = edo_load(&received, relaxed);
     model_assert(sum == 1 || sum == 5);
 }
@@ -134,6 +118,6 @@ MODEL(async_receiver_drop)
     model_assert(edo_async_channel_with(&tx, &rx, EDO_UNBOUNDED, drop) == 0);
     model_thread(sends_until_closed, NULL);
     edo_async_receiver_drop(rx);
-    end();
+    executors_end();
     model_assert(edo_load(&dropped, relaxed) == 0);
 }

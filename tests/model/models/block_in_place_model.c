@@ -26,11 +26,11 @@ static struct edo_task polled;
 static int error;
 static _Atomic(int) entered;
 
-/* `lifo_polls` is plain: who is not the worker any more, or not yet, races. */
+/* `lifo_left` is plain: who is not the worker any more, or not yet, races. */
 void stub_worker_run(struct edo_worker *self)
 {
     model_assert(edo_thread.worker == self && edo_thread.running == &handle);
-    self->lifo_polls++;
+    self->lifo_left++;
 }
 
 bool stub_enter(struct edo_pool *self)
@@ -119,19 +119,19 @@ static bool block(void)
 {
     static int called;
     called = 0;
-    worker.lifo_polls = 1;
+    worker.lifo_left = 1;
     model_assert(edo_block_in_place(blocks, &called) == error);
     model_assert(called == (error == 0) && edo_thread.running == &handle);
     if (edo_thread.worker != &worker)
         return false;
-    worker.lifo_polls++;
+    worker.lifo_left++;
     return true;
 }
 
 static void end(void)
 {
     model_join_all();
-    model_assert(worker.lifo_polls == 2 && edo_load(&entered, relaxed) == 0);
+    model_assert(worker.lifo_left == 2 && edo_load(&entered, relaxed) == 0);
 }
 
 /* The other comes for the worker, or comes too late. */

@@ -8,7 +8,6 @@ static EDO_BROADCAST_SENDER(int) tx;
 static EDO_BROADCAST_RECEIVER(int) rx;
 static EDO_BROADCAST_RECEIVER(int) other;
 static _Atomic(int) clones, drops;
-static struct executor *executors[4];
 
 static void copy_of(const int *message, int *copy)
 {
@@ -22,21 +21,11 @@ static void drop(int *message)
     edo_fetch_add(&drops, 1, relaxed);
 }
 
-static void end(void)
-{
-    model_join_all();
-    for (int i = 0; i < 4; i++)
-        if (executors[i] != NULL)
-            model_assert(edo_load(&executors[i]->clones, relaxed) == 0);
-}
-
 static int receive(int thread, EDO_BROADCAST_RECEIVER(int) from)
 {
     int message;
     struct edo_broadcast_recv *future = ON_HEAP(edo_broadcast_recv(from, &message));
-    if (executors[thread] == NULL)
-        executors[thread] = executor_new();
-    executor_run(executors[thread], &future->future_);
+    executor_run(executor_of_thread(thread), &future->future_);
     return future->output < 0 ? future->output : message;
 }
 
@@ -64,7 +53,7 @@ MODEL(broadcast)
     model_assert(receive(0, rx) == 1);
     model_assert(receive(0, rx) == EDO_ECLOSED);
     edo_broadcast_receiver_drop(rx);
-    end();
+    executors_end();
 }
 
 /* Overwritten while it is received; cloned while it is overwritten, or taken by the last. */
@@ -85,7 +74,7 @@ MODEL(broadcast_owned, .bound = 3)
     int error = receive(0, rx);
     model_assert(error == EDO_ELAGGED || error > 0);
     edo_broadcast_receiver_drop(rx);
-    end();
+    executors_end();
 }
 
 /* A receiver goes while the message it has not received is cloned by the other. */
@@ -97,7 +86,7 @@ MODEL(broadcast_dropped)
     model_assert(edo_broadcast_send(tx, &message) == 2);
     model_thread(listens, NULL);
     edo_broadcast_receiver_drop(rx);
-    end();
+    executors_end();
     edo_broadcast_sender_drop(tx);
     model_assert(edo_load(&clones, relaxed) == edo_load(&drops, relaxed));
 }
@@ -121,7 +110,7 @@ MODEL(broadcast_cancelled)
     model_assert(edo_broadcast(&tx, &other, 1) == 0);
     model_thread(gives_up, NULL);
     sends((void *)1);
-    end();
+    executors_end();
 }
 
 static void watches(void *patience)
@@ -140,7 +129,7 @@ MODEL(broadcast_closed)
     model_assert(edo_broadcast(&tx, &rx, 1) == 0);
     model_thread(watches, model_choose(2) ? &tx : NULL);
     edo_broadcast_receiver_drop(rx);
-    end();
+    executors_end();
 }
 
 /* In a task that goes with its runtime. */
@@ -163,5 +152,5 @@ MODEL(broadcast_at_shutdown)
     model_assert(edo_block_on(runtime, &future) == 0);
     edo_runtime_drop(runtime);
     edo_broadcast_receiver_drop(rx);
-    end();
+    executors_end();
 }

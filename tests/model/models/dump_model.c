@@ -47,6 +47,19 @@ MODEL(dump_at_the_end)
     edo_runtime_drop(runtime);
 }
 
+/* Two look, and one of them or both wait until it is their turn, or that of who runs it. */
+MODEL(dump_twice)
+{
+    struct edo_runtime *runtime = runtime_new();
+    struct edo_handle *handle = edo_runtime_handle(runtime);
+    model_thread(dumps, edo_handle_clone(handle));
+    model_thread(dumps, edo_handle_clone(handle));
+    struct until future = EDO_NEW(until, .done = &done);
+    model_assert(edo_block_on(runtime, &future) == 0);
+    model_join_all();
+    edo_runtime_drop(runtime);
+}
+
 /* A task that waits is looked at as it is woken, as it ends; the runtime's end waits, or happens here. */
 MODEL(dump_of_a_worker, .slow = true, .bound = 1, .steps = 4000)
 {

@@ -78,6 +78,25 @@ static inline void executor_cancel(struct executor *executor, struct edo_future 
     edo_future_drop(future, &cx);
 }
 
+/* One for each thread of a model, made when it is first asked for. The model ends with executors_end: then there are no
+ * other threads, and none of their clones is left. */
+__attribute__((unused)) static struct executor *executors[4];
+
+static inline struct executor *executor_of_thread(int i)
+{
+    if (executors[i] == NULL)
+        executors[i] = executor_new();
+    return executors[i];
+}
+
+static inline void executors_end(void)
+{
+    model_join_all();
+    for (int i = 0; i < 4; i++)
+        if (executors[i] != NULL)
+            model_assert(edo_load(&executors[i]->clones, relaxed) == 0);
+}
+
 /* A future where others may race for it: of what is on a stack the checker sees no race. */
 #define ON_HEAP(...)                                      \
     __extension__({                                          \

@@ -32,17 +32,6 @@ static void spawn_for(struct edo_waker *waker, void *other)
 
 static _Atomic(int) nothing;
 
-/* Of the joining thread; every clone of theirs is dropped in the end. */
-static struct executor *executors[2];
-
-static void check_clones(void)
-{
-    model_join_all();
-    for (int i = 0; i < 2; i++)
-        if (executors[i] != NULL)
-            model_assert(edo_load(&executors[i]->clones, relaxed) == 0);
-}
-
 /* The root spawns the task, hands its handle to another thread, and ends when the task has run. */
 static void run_while(void (*other)(void *))
 {
@@ -51,7 +40,7 @@ static void run_while(void (*other)(void *))
         EDO_NEW(until, .done = &nothing, .turns = 1, .begin = spawn_for, .arg = (void *)other);
     model_assert(edo_block_on(runtime, &future) == 0);
     edo_runtime_drop(runtime);
-    check_clones();
+    executors_end();
 }
 
 static void joins(void *arg)
@@ -119,7 +108,7 @@ MODEL(join_cancelled_early)
     model_assert(edo_block_on(runtime, &future) == 0);
     model_assert(edo_load(&executor->woken, relaxed) == 0);
     edo_runtime_drop(runtime);
-    check_clones();
+    executors_end();
 }
 
 /* The same with an abort of it: it ran, or it did not. */
@@ -182,7 +171,7 @@ MODEL(join_shutdown)
         EDO_NEW(until, .done = &nothing, .begin = spawn_later, .arg = (void *)aborts_and_joins);
     model_assert(edo_block_on(runtime, &future) == 0);
     edo_runtime_drop(runtime);
-    check_clones();
+    executors_end();
 }
 
 /* A panic's report is the task's memory; it is read by the one, and freed with the task. */
@@ -222,5 +211,5 @@ MODEL(join_panicked)
                                   .arg = (void *)joins_panicked);
     model_assert(edo_block_on(runtime, &future) == 0);
     edo_runtime_drop(runtime);
-    check_clones();
+    executors_end();
 }

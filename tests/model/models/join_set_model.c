@@ -34,15 +34,6 @@ static enum edo_poll stays_poll(struct edo_future *future, struct edo_context *c
 }
 
 static JOIN_SET(int) set; /* this thread's, then the other's */
-static struct executor *executors[2];
-
-static void check_clones(void)
-{
-    model_join_all();
-    for (int i = 0; i < 2; i++)
-        if (executors[i] != NULL)
-            model_assert(edo_load(&executors[i]->clones, relaxed) == 0);
-}
 
 /* ---- Tasks that complete, on the thread that runs their runtime ---- */
 
@@ -67,7 +58,7 @@ static void run_while(int count, void (*other)(void *))
         EDO_NEW(until, .done = &nothing, .turns = 1, .begin = spawn_for, .arg = (void *)other);
     model_assert(edo_block_on(runtime, &future) == 0);
     edo_runtime_drop(runtime);
-    check_clones();
+    executors_end();
 }
 
 static int join_one(struct executor *executor, int *value)
@@ -263,7 +254,7 @@ MODEL(join_set_joined_while_runtimes_end, .bound = 2)
     for (int i = 0; i < 2; i++)
         model_assert(join_one(executors[0], &value) == UV_ECANCELED);
     edo_join_set_drop(&set);
-    check_clones();
+    executors_end();
 }
 
 MODEL(join_set_dropped_while_a_runtime_ends)

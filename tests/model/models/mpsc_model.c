@@ -14,24 +14,10 @@ static void drop(int *message)
 }
 
 /* Of every thread; the last to drop a clone may be another than the one that waited. */
-static struct executor *executors[4];
-
-static struct executor *executor_of_thread(int i)
-{
-    return executors[i] = executor_new();
-}
 
 static void begin(size_t capacity)
 {
     model_assert(edo_mpsc_with(&tx, &rx, capacity, drop) == 0);
-}
-
-static void end(void)
-{
-    model_join_all();
-    for (int i = 0; i < 4; i++)
-        if (executors[i] != NULL)
-            model_assert(edo_load(&executors[i]->clones, relaxed) == 0);
 }
 
 static int send_one(int thread, int message)
@@ -69,7 +55,7 @@ MODEL(mpsc_bounded)
     model_assert(receive(0) == 2);
     model_assert(receive(0) == EDO_ECLOSED);
     edo_mpsc_receiver_drop(rx);
-    end();
+    executors_end();
 }
 
 /* As many at once as there are. */
@@ -88,7 +74,7 @@ MODEL(mpsc_received_at_once)
     }
     model_assert(messages[0] == 1 && messages[1] == 2);
     edo_mpsc_receiver_drop(rx);
-    end();
+    executors_end();
 }
 
 /* A place came free, or the message, between the look and the wait of both sides. */
@@ -111,7 +97,7 @@ MODEL(mpsc_two_senders)
     model_assert(first + second == 3 && first > 0 && second > 0);
     model_assert(receive(0) == EDO_ECLOSED);
     edo_mpsc_receiver_drop(rx);
-    end();
+    executors_end();
 }
 
 /* Who waits for room gives up: the next in the row has it. */
@@ -140,7 +126,7 @@ MODEL(mpsc_send_cancelled)
         sum += message;
     model_assert(sum == 2 || sum == 6);
     edo_mpsc_receiver_drop(rx);
-    end();
+    executors_end();
 }
 
 /* Who waits for a message gives up: it is still there. */
@@ -157,7 +143,7 @@ MODEL(mpsc_recv_cancelled)
     }
     model_assert(message == 1);
     edo_mpsc_receiver_drop(rx);
-    end();
+    executors_end();
 }
 
 /* Received by another, which takes the first one's waker from it. */
@@ -173,7 +159,7 @@ MODEL(mpsc_recv_moved)
         executor_run(executors[3], &future->future_);
     model_assert(message == 1);
     edo_mpsc_receiver_drop(rx);
-    end();
+    executors_end();
 }
 
 static void sends_until_closed(void *arg)
@@ -191,7 +177,7 @@ MODEL(mpsc_receiver_drop)
     begin(1);
     model_thread(sends_until_closed, NULL);
     edo_mpsc_receiver_drop(rx);
-    end();
+    executors_end();
     model_assert(dropped == sent);
 }
 
@@ -227,7 +213,7 @@ MODEL(mpsc_permits)
     model_assert(receive(0) == 1);
     model_assert(receive(0) == EDO_ECLOSED);
     edo_mpsc_receiver_drop(rx);
-    end();
+    executors_end();
 }
 
 /* The places go to those who send, receive, and end the channel, while the permit is still being given
@@ -259,7 +245,7 @@ MODEL(mpsc_permit_to_the_last)
     model_assert(edo_mpsc_try_reserve_many(tx, 2, &permit) == 0);
     model_thread(sends_and_receives_two, NULL);
     edo_mpsc_permit_release(&permit);
-    end();
+    executors_end();
 }
 
 /* Closed, with a sender that waits, and one place that is reserved: what was sent is received. */
@@ -296,7 +282,7 @@ MODEL(mpsc_close)
     model_join_all();
     model_assert(sum == sent + 4 && dropped == 0);
     edo_mpsc_receiver_drop(rx);
-    end();
+    executors_end();
 }
 
 /* One that neither sends nor receives counts. */
@@ -316,7 +302,7 @@ MODEL(mpsc_drop_with_permit)
     edo_mpsc_receiver_drop(rx);
     model_join_all();
     edo_mpsc_permit_release(&place);
-    end();
+    executors_end();
     model_assert(dropped == 4);
 }
 
@@ -330,7 +316,7 @@ MODEL(mpsc_len)
     while (receive(0) > 0)
         continue;
     edo_mpsc_receiver_drop(rx);
-    end();
+    executors_end();
 }
 
 /* Through more blocks than one, each freed or used again. */
@@ -368,7 +354,7 @@ MODEL(mpsc_unbounded)
     }
     model_assert(next == 10);
     edo_mpsc_receiver_drop(large_rx);
-    end();
+    executors_end();
 }
 
 /* Without waiting: the end is not seen before the last message. */
@@ -386,7 +372,7 @@ MODEL(mpsc_try_recv)
         model_assert(sum == 3);
     edo_mpsc_receiver_drop(rx);
     model_assert(sum + dropped == 3);
-    end();
+    executors_end();
 }
 
 /* Threads without an executor, on both sides. */
@@ -407,7 +393,7 @@ MODEL(mpsc_blocking)
         model_assert(edo_mpsc_blocking_recv(rx, &message) == 0 && message == i);
     model_assert(edo_mpsc_blocking_recv(rx, &message) == EDO_ECLOSED);
     edo_mpsc_receiver_drop(rx);
-    end();
+    executors_end();
 }
 
 /* In a task, whose waker is not cloned. */
@@ -421,7 +407,7 @@ MODEL(mpsc_recv_in_task)
     model_assert(edo_block_on(runtime, future) == 0 && message == 1);
     edo_mpsc_receiver_drop(rx);
     edo_runtime_drop(runtime);
-    end();
+    executors_end();
 }
 
 /* A task that waits to receive, or to send, is dropped with its runtime meanwhile. */
@@ -454,7 +440,7 @@ MODEL(mpsc_recv_at_shutdown)
     edo_mpsc_receiver_drop(rx);
     edo_mpsc_sender_drop(tx);
     model_assert(received + dropped == 1);
-    end();
+    executors_end();
 }
 
 /* A weak sender becomes one, or comes too late. */
@@ -482,7 +468,7 @@ MODEL(mpsc_weak_sender)
     while ((message = receive(0)) > 0)
         sum += message;
     edo_mpsc_receiver_drop(rx);
-    end();
+    executors_end();
     model_assert(sum == sent);
 }
 
@@ -503,5 +489,5 @@ MODEL(mpsc_closed)
     begin(1);
     model_thread(watches, model_choose(2) ? &sent : NULL);
     edo_mpsc_receiver_drop(rx);
-    end();
+    executors_end();
 }

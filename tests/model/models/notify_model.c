@@ -14,21 +14,11 @@ static void notifies(void *arg)
     edo_notify_one(&notify);
 }
 
-/* Of every thread's executor; the last to drop a clone may be the notifying thread. */
-static struct executor *executors[4];
-
+/* The last to drop a clone may be the notifying thread. */
 static void end(void)
 {
-    model_join_all();
-    for (int i = 0; i < 4; i++)
-        if (executors[i] != NULL)
-            model_assert(edo_load(&executors[i]->clones, relaxed) == 0);
+    executors_end();
     edo_notify_destroy(&notify);
-}
-
-static struct executor *executor_of_thread(int i)
-{
-    return executors[i] = executor_new();
 }
 
 static void waits(void *arg)

@@ -6,23 +6,7 @@
 #include "sync/once_cell.h"
 #include "sync/set_once.h"
 
-static struct executor *executors[4];
 static int data;
-
-static struct executor *executor_of_thread(int i)
-{
-    if (executors[i] == NULL)
-        executors[i] = executor_new();
-    return executors[i];
-}
-
-static void end(void)
-{
-    model_join_all();
-    for (int i = 0; i < 4; i++)
-        if (executors[i] != NULL)
-            model_assert(edo_load(&executors[i]->clones, relaxed) == 0);
-}
 
 /* What each wrote before is seen by all after, in each of two rounds; one leads. */
 static struct edo_barrier barrier;
@@ -47,7 +31,7 @@ MODEL(barrier_rounds)
     edo_barrier_init(&barrier, 2);
     model_thread(meets, (void *)1);
     meets(NULL);
-    end();
+    executors_end();
     model_assert(edo_load(&leaders, relaxed) == 2);
     edo_barrier_destroy(&barrier);
 }
@@ -74,7 +58,7 @@ MODEL(barrier_polled)
     edo_barrier_init(&barrier, 2);
     model_thread(meets_once, (void *)1);
     meets_once(NULL);
-    end();
+    executors_end();
     edo_barrier_destroy(&barrier);
 }
 
@@ -119,7 +103,7 @@ MODEL(once_cell)
     if (seen != NULL)
         model_assert(*seen == 1 && data == 1);
     wants(NULL);
-    end();
+    executors_end();
     model_assert(edo_load(&made, relaxed) == 1);
     edo_once_cell_destroy(&cell);
 }
@@ -139,7 +123,7 @@ MODEL(once_cell_cancelled)
     edo_once_cell_init(&cell);
     model_thread(gives_up, NULL);
     wants(NULL);
-    end();
+    executors_end();
     edo_once_cell_destroy(&cell);
 }
 
@@ -164,7 +148,7 @@ MODEL(once_cell_set)
     } else if (edo_once_cell_set(&cell, &other) != 0) {
         model_assert(data == 1);
     }
-    end();
+    executors_end();
     edo_once_cell_destroy(&cell);
 }
 
@@ -189,7 +173,7 @@ MODEL(set_once)
     struct edo_set_once_wait *future = ON_HEAP(edo_set_once_wait(&once));
     executor_run(executor_of_thread(3), &future->future_);
     model_assert(*edo_set_once_get(&once) == 7 && data == 1);
-    end();
+    executors_end();
     edo_set_once_destroy(&once);
 }
 
@@ -220,7 +204,7 @@ MODEL(set_once_freed_by_the_last)
     model_thread(waits_and_frees, (void *)0);
     model_thread(waits_and_frees, (void *)1);
     edo_set_once_set(&short_lived->once, &value);
-    end();
+    executors_end();
 }
 
 /* The first who finds it set says so to the next. */
@@ -240,7 +224,7 @@ MODEL(set_once_polled)
     struct edo_set_once_wait *future = ON_HEAP(edo_set_once_wait(&once));
     polls(executor_of_thread(3), &future->future_);
     model_assert(data == 1);
-    end();
+    executors_end();
     edo_set_once_destroy(&once);
 }
 
@@ -251,7 +235,7 @@ MODEL(set_once_twice)
     int value = 8;
     if (edo_set_once_set(&once, &value) != 0)
         model_assert(data == 1);
-    end();
+    executors_end();
     edo_set_once_destroy(&once);
 }
 
@@ -268,6 +252,6 @@ MODEL(set_once_cancelled)
     edo_set_once_init(&once);
     model_thread(gives_up_waiting, NULL);
     sets_once(NULL);
-    end();
+    executors_end();
     edo_set_once_destroy(&once);
 }

@@ -252,13 +252,9 @@ static void all_taken(int count)
 /* As edo_worker_run does, up to the poll. */
 static struct item *find_one(struct edo_worker *worker)
 {
-    struct edo_task *task = NULL;
-    while (task == NULL) {
-        task = next_task(worker);
-        if (task == NULL && (task = search(worker)) == NULL)
-            task = park(worker);
-    }
-    stop_searching(worker);
+    struct edo_task *task = take_own(worker);
+    if (task == NULL)
+        task = look_for(worker);
     take_item(task);
     return (struct item *)task;
 }
@@ -387,7 +383,8 @@ MODEL(pool_pushed_as_one_stops_and_one_sleeps)
 static void takes_what_there_is(struct edo_worker *worker)
 {
     struct edo_task *task;
-    while ((task = next_task(worker)) != NULL || (task = search(worker)) != NULL)
+    while ((task = take_own(worker)) != NULL || (task = take_injected(worker)) != NULL ||
+           (task = search(worker)) != NULL)
         take_item(task);
 }
 

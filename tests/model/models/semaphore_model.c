@@ -8,19 +8,10 @@
 
 static struct edo_semaphore semaphore;
 static int data;
-static struct executor *executors[4];
-
-static struct executor *executor_of_thread(int i)
-{
-    return executors[i] = executor_new();
-}
 
 static void end(size_t permits)
 {
-    model_join_all();
-    for (int i = 0; i < 4; i++)
-        if (executors[i] != NULL)
-            model_assert(edo_load(&executors[i]->clones, relaxed) == 0);
+    executors_end();
     model_assert(edo_semaphore_available(&semaphore) == permits);
     edo_semaphore_destroy(&semaphore);
 }

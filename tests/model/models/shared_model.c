@@ -6,23 +6,7 @@
 
 typedef EDO_SHARED(int) shared_int;
 
-static struct executor *executors[4];
 static int data, dropped;
-
-static struct executor *executor_of_thread(int i)
-{
-    if (executors[i] == NULL)
-        executors[i] = executor_new();
-    return executors[i];
-}
-
-static void end(void)
-{
-    model_join_all();
-    for (int i = 0; i < 4; i++)
-        if (executors[i] != NULL)
-            model_assert(edo_load(&executors[i]->clones, relaxed) == 0);
-}
 
 static void give_back(int i, shared_int *clone)
 {
@@ -85,7 +69,7 @@ MODEL(shared_two)
     make(1);
     model_thread(awaits_in_thread, clone_of_first());
     awaits(0, first);
-    end();
+    executors_end();
 }
 
 /* A clone of one that another thread has. */
@@ -102,7 +86,7 @@ MODEL(shared_cloned)
     make(0);
     model_thread(clones, clone_of_first());
     awaits(0, first);
-    end();
+    executors_end();
 }
 
 /* One gives up, and may be the last to go. */
@@ -123,7 +107,7 @@ MODEL(shared_given_up)
     make(1);
     model_thread(gives_up_in_thread, clone_of_first());
     awaits(0, first);
-    end();
+    executors_end();
     model_assert(dropped == 0);
 }
 
@@ -132,7 +116,7 @@ MODEL(shared_dropped)
     make(1);
     model_thread(gives_up_in_thread, clone_of_first());
     gives_up(0, first);
-    end();
+    executors_end();
     model_assert(dropped + data == 1);
 }
 
@@ -149,7 +133,7 @@ MODEL(shared_output_freed)
     edo_shared_on_drop(first, free_output);
     model_thread(awaits_in_thread, clone_of_first());
     awaits(0, first);
-    end();
+    executors_end();
     model_assert(dropped == 1);
 }
 
@@ -197,7 +181,7 @@ MODEL(shared_woken)
     make_waits();
     model_thread(notifies, notify);
     awaits(0, first);
-    end();
+    executors_end();
     edo_notify_destroy(notify);
 }
 
@@ -207,7 +191,7 @@ MODEL(shared_driver_gone)
     model_thread(notifies, notify);
     model_thread(gives_up_in_thread, clone_of_first());
     awaits(0, first);
-    end();
+    executors_end();
     edo_notify_destroy(notify);
 }
 
@@ -217,7 +201,7 @@ MODEL(shared_gone)
     make_waits();
     model_thread(notifies, notify);
     gives_up(0, first);
-    end();
+    executors_end();
     edo_notify_destroy(notify);
 }
 
@@ -249,7 +233,7 @@ MODEL(shared_waker_outlives)
     model_assert(edo_shared(first, EDO_NEW(leaks)) == 0);
     executor_poll(executor_of_thread(0), &first->future_);
     give_back(0, first);
-    end();
+    executors_end();
 }
 
 /* Traced by one, polled by the other: nobody is turned away for good. */
@@ -273,7 +257,7 @@ MODEL(shared_traced)
     make(1);
     model_thread(traces, clone_of_first());
     awaits(0, first);
-    end();
+    executors_end();
 }
 
 /* Whoever drives it panics, and the other does; the frames go once. */
@@ -313,6 +297,6 @@ MODEL(shared_panic)
     model_assert(edo_shared(first, EDO_NEW(panics)) == 0);
     model_thread(panics_in_thread, clone_of_first());
     panics_too(0, first);
-    end();
+    executors_end();
     model_assert(data == 1 && dropped == 1);
 }

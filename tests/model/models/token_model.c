@@ -7,22 +7,6 @@
 
 static struct edo_cancellation_token *root, *child;
 static int data;
-static struct executor *executors[4];
-
-static struct executor *executor_of_thread(int i)
-{
-    if (executors[i] == NULL)
-        executors[i] = executor_new();
-    return executors[i];
-}
-
-static void end(void)
-{
-    model_join_all();
-    for (int i = 0; i < 4; i++)
-        if (executors[i] != NULL)
-            model_assert(edo_load(&executors[i]->clones, relaxed) == 0);
-}
 
 static void cancels(void *token)
 {
@@ -46,7 +30,7 @@ MODEL(token_cancel)
     child = edo_cancellation_token_child(root);
     model_thread(cancels, root);
     waits(child);
-    end();
+    executors_end();
 }
 
 /* Polled again before it is woken. */
@@ -67,7 +51,7 @@ MODEL(token_polled)
     child = edo_cancellation_token_child(root);
     model_thread(cancels, root);
     waits_and_polls(child);
-    end();
+    executors_end();
 }
 
 static void looks(void *token)
@@ -82,7 +66,7 @@ MODEL(token_is_cancelled)
     root = edo_cancellation_token_new();
     model_thread(looks, edo_cancellation_token_clone(root));
     cancels(root);
-    end();
+    executors_end();
 }
 
 /* Who finds the parent cancelled finds the child so. */
@@ -101,7 +85,7 @@ MODEL(token_parent_and_child)
     cancels(root);
     model_join_all();
     edo_cancellation_token_drop(child);
-    end();
+    executors_end();
 }
 
 /* Who waits gives up. */
@@ -118,7 +102,7 @@ MODEL(token_wait_cancelled)
     root = edo_cancellation_token_new();
     model_thread(gives_up, edo_cancellation_token_child(root));
     cancels(root);
-    end();
+    executors_end();
 }
 
 /* A middle one goes, and a child is born, while the root is cancelled. */
@@ -144,7 +128,7 @@ MODEL(token_family)
     model_thread(drops, middle);
     model_thread(bears, child);
     cancels(root);
-    end();
+    executors_end();
 }
 
 /* In a task that goes with its runtime. */
@@ -166,7 +150,7 @@ MODEL(token_at_shutdown)
     model_assert(edo_block_on(runtime, &future) == 0);
     edo_runtime_drop(runtime);
     edo_cancellation_token_drop(child);
-    end();
+    executors_end();
 }
 
 /* The one who waited frees the tracker. */
@@ -209,7 +193,7 @@ MODEL(tracker_wait)
     track(2);
     edo_task_tracker_close(&shared->tracker);
     wait_and_free(2);
-    end();
+    executors_end();
 }
 
 /* Closed by another; and one that waited gives up. */
@@ -230,7 +214,7 @@ MODEL(tracker_closed)
     if (executor_poll(executor_of_thread(2), &future->future_) == EDO_PENDING)
         executor_cancel(executors[2], &future->future_);
     wait_and_free(2);
-    end();
+    executors_end();
 }
 
 /* Two wait; the last of them frees it. */
@@ -258,7 +242,7 @@ MODEL(tracker_freed_by_the_last)
     model_thread(waits_for_the_tracked, (void *)0);
     model_thread(waits_for_the_tracked, (void *)1);
     ends((void *)0);
-    end();
+    executors_end();
 }
 
 /* Who finds it empty sees what was written. */
@@ -274,7 +258,7 @@ MODEL(tracker_is_empty)
     model_join_all();
     edo_task_tracker_destroy(&shared->tracker);
     edo_free(shared);
-    end();
+    executors_end();
 }
 
 /* Reopened between: the wait does not end with something tracked. */
@@ -294,5 +278,5 @@ MODEL(tracker_reopen)
     edo_task_tracker_close(&shared->tracker);
     model_thread(reopens, NULL);
     wait_and_free(2);
-    end();
+    executors_end();
 }

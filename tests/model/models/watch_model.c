@@ -7,27 +7,11 @@
 static EDO_WATCH_SENDER(int) tx;
 static EDO_WATCH_RECEIVER(int) rx;
 static int before;
-static struct executor *executors[4];
-
-static struct executor *executor_of_thread(int i)
-{
-    if (executors[i] == NULL)
-        executors[i] = executor_new();
-    return executors[i];
-}
 
 static void begin(void)
 {
     int zero = 0;
     model_assert(edo_watch(&tx, &rx, &zero) == 0);
-}
-
-static void end(void)
-{
-    model_join_all();
-    for (int i = 0; i < 4; i++)
-        if (executors[i] != NULL)
-            model_assert(edo_load(&executors[i]->clones, relaxed) == 0);
 }
 
 static void sends(void *n)
@@ -59,7 +43,7 @@ MODEL(watch_changed)
         edo_watch_release(rx, value);
     }
     model_assert(last == 2);
-    end();
+    executors_end();
     edo_watch_receiver_drop(rx);
 }
 
@@ -73,7 +57,7 @@ MODEL(watch_has_changed)
     model_join_all();
     /* What was marked was the first value, or the last. */
     model_assert(edo_watch_has_changed(rx) != 0);
-    end();
+    executors_end();
     edo_watch_receiver_drop(rx);
 }
 
@@ -93,7 +77,7 @@ MODEL(watch_borrow)
     model_thread(borrows, NULL);
     for (int i = 1; i <= 2; i++)
         model_assert(edo_watch_send(tx, &i) == 0);
-    end();
+    executors_end();
     edo_watch_sender_drop(tx);
     edo_watch_receiver_drop(rx);
 }
@@ -114,7 +98,7 @@ MODEL(watch_cancelled)
     begin();
     model_thread(gives_up, NULL);
     sends((void *)1);
-    end();
+    executors_end();
     edo_watch_receiver_drop(rx);
 }
 
@@ -132,7 +116,7 @@ MODEL(watch_wait_for)
     struct edo_watch_wait_for *future = ON_HEAP(edo_watch_wait_for(rx, is_two, NULL, value));
     executor_run(executor_of_thread(0), &future->future_);
     model_assert(future->output == 0 && *value == 2);
-    end();
+    executors_end();
     edo_watch_receiver_drop(rx);
 }
 
@@ -155,7 +139,7 @@ MODEL(watch_modify, .bound = 3)
     model_thread(modifies, NULL);
     model_thread(borrows, NULL);
     modifies(NULL);
-    end();
+    executors_end();
     int value = 0;
     edo_watch_get(rx, &value);
     model_assert(value == 2);
@@ -171,7 +155,7 @@ MODEL(watch_replace)
     int value = 3, old = -1;
     model_assert(edo_watch_send_replace(tx, &value, &old) == 0);
     model_assert(old == 0);
-    end();
+    executors_end();
     edo_watch_sender_drop(tx);
     edo_watch_receiver_drop(rx);
 }
@@ -209,7 +193,7 @@ MODEL(watch_replace_owned)
     value = &third;
     model_assert(edo_watch_send_replace(owned_tx, &value, &old) == 0);
     *old = 9;
-    end();
+    executors_end();
     edo_watch_sender_drop(owned_tx);
     edo_watch_receiver_drop(owned_rx);
 }
@@ -229,7 +213,7 @@ MODEL(watch_closed)
     begin();
     model_thread(watches, model_choose(2) ? &tx : NULL);
     edo_watch_receiver_drop(rx);
-    end();
+    executors_end();
 }
 
 /* In a task that goes with its runtime. */
@@ -249,6 +233,6 @@ MODEL(watch_at_shutdown)
     struct until future = EDO_NEW(until, .done = &nothing, .turns = 1, .begin = spawn_receiver);
     model_assert(edo_block_on(runtime, &future) == 0);
     edo_runtime_drop(runtime);
-    end();
+    executors_end();
     edo_watch_receiver_drop(rx);
 }
