@@ -19,7 +19,7 @@ struct edo_pool {
     uint32_t count; /* of workers */
     uint32_t event_interval, global_queue_interval;
     bool lifo;
-    bool lingers; /* there are other processors than the one a worker runs on */
+    bool single; /* there is no other processor than the one that a worker runs on */
 
     struct edo_idle idle;
     struct edo_inject inject;
