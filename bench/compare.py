@@ -95,8 +95,8 @@ class Row:
                 self.failed["floor"] = str(why)
 
     def floor_unit(self):
-        """The processor's time, which several workers' operations take too; of wakes, how long they take."""
-        return "ns" if self.floor == "futex_wake" else "cpu ns"
+        """The processor's time, which several workers' operations take too; between two threads, how long it takes."""
+        return "ns" if self.floor == "hand_over" else "cpu ns"
 
     def measure(self, rounds, share, short):
         """share: the seconds that it may take, or None."""

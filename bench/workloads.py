@@ -25,7 +25,7 @@ WORKLOADS = {
     "memory": Workload(shape=(200000, 1000000)),
     "memory_sleep": Workload(shape=(200000, 1000000)),
     "remote_spawn": Workload(20000, floor="malloc_free"),
-    "blocking": Workload(1000, floor="futex_wake"),
+    "blocking": Workload(1000, floor="hand_over"),
     "oneshot": Workload(100000, floor="malloc_free"),
     "mpsc_1_1": Workload(100000),
     "mpsc_8_1": Workload(100000),
@@ -48,7 +48,7 @@ WORKLOADS = {
 
 # How often a floor is done to be told: some 50 ms.
 FLOORS = {"indirect_call": 20000000, "malloc_free": 3000000, "read_write": 50000, "atomic_rmw": 10000000,
-          "futex_wake": 5000}
+          "hand_over": 20000}
 
 
 def of(name):
@@ -57,5 +57,5 @@ def of(name):
 
 
 def floor_flavor(floor, flavor):
-    """Threads wake each other on one core, or on two; all other floors are of one thread."""
-    return "mt2" if floor == "futex_wake" and flavor != "ct" else "ct"
+    """Threads tell each other on one core, or on two; all other floors are of one thread."""
+    return "mt2" if floor == "hand_over" and flavor != "ct" else "ct"

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <linux/futex.h>
 #include <malloc.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -285,17 +286,41 @@ bool edo_event_wait_until(struct edo_event *event, uint64_t deadline)
     return edo_exchange(&event->word_, EMPTY, acquire) == SET;
 }
 
-void edo_event_linger(const struct edo_event *event)
-{
-    enum { ROUNDS = 16, PAUSES = 16 };
-    for (int round = 0; round < ROUNDS && edo_load(&event->word_, relaxed) != SET; round++)
-        for (int i = 0; i < PAUSES; i++)
-            edo_pause();
-}
-
 void edo_event_wait(struct edo_event *event)
 {
     edo_event_wait_until(event, UINT64_MAX);
+}
+
+/* The kernel has whoever gives the processor away wait for a whole turn of each other thread that wants it, which may
+ * be milliseconds; one that sleeps is preferred when it wakes. So once that has taken long, nothing is given
+ * away for 64 times as long. */
+static bool give_away(uint32_t round)
+{
+    enum { GIFTS = 4, LONG_NS = 100000, PENANCE = 64 };
+    static _Atomic(uint64_t) crowded_until;
+    if (round >= GIFTS)
+        return false;
+    uint64_t before = edo_clock_ns();
+    /* Relaxed: a number that stands for itself. Several threads may overwrite each other's. */
+    if (before < edo_load(&crowded_until, relaxed))
+        return false;
+    sched_yield();
+    uint64_t after = edo_clock_ns();
+    if (after - before > LONG_NS)
+        edo_store(&crowded_until, after + PENANCE * (after - before), relaxed);
+    return true;
+}
+
+bool edo_linger(uint32_t round, bool single)
+{
+    enum { ROUNDS = 16, PAUSES = 16 };
+    if (single)
+        return give_away(round);
+    if (round >= ROUNDS)
+        return false;
+    for (int i = 0; i < PAUSES; i++)
+        edo_pause();
+    return true;
 }
 
 /* What a thread takes with it. */

@@ -202,9 +202,12 @@ void edo_event_wait(struct edo_event *event);
 /* The same, no longer than until edo_clock_ns() is `deadline`: false when that has come, and it was not set.
  * UINT64_MAX is never. One that has passed only looks. */
 bool edo_event_wait_until(struct edo_event *event, uint64_t deadline);
-/* Before a wait, for an event that often is set at once: looks at it for some microseconds, and returns when it
- * is set, or not. A sleep and a wake take longer than that. */
-void edo_event_linger(const struct edo_event *event);
+
+/* Before one sleeps for what another thread often does within microseconds, since a sleep and a wake take longer than
+ * that: passes some time, for the caller to look again. False: that has been long enough; `round` is how often it has
+ * been true. Where the process has a `single` processor the time is given to the other threads, and not at all for a
+ * while after one of them took long to give it back: somebody else works there. errno is unchanged. */
+bool edo_linger(uint32_t round, bool single);
 
 /* Passes some time, while another thread holds the lock: without looking at it, or at anything that others use.
  * Round 0 is the first that a thread waits for it, of about a microsecond; from the

@@ -3,10 +3,15 @@
  * instructions. No code of a user's runs under it, no thread is started, and nobody is woken, but at the end.
  *
  * An idle thread sleeps on an event of its own, and is given its task in its own record. The one that went idle
- * last is woken first, so that those that are not needed leave, their keep-alive over. One that goes idle looks
- * out for its next task some microseconds before it sleeps, if no other does at the moment: who sends work, and
- * waits for it, often sends more at once. Records are kept for the next thread and freed with the pool: whoever
- * gave a task away, or woke one, may set the event when the thread is through with it, or gone.
+ * last is woken first, so that those that are not needed leave, their keep-alive over. Records are kept for the next
+ * thread and freed with the pool: whoever gave a task away, or woke one, may set the event when the thread is through
+ * with it, or gone.
+ *
+ * One that goes idle looks out for its next task before it sleeps, if no other does (`lingering`): who sends work,
+ * and waits for it, often sends more at once, and looks out for its end likewise. What they hand each other takes no
+ * system call then, or on a single processor two: each gives it to the other. Whether one still looks out is
+ * under the lock: whoever gives it a task meanwhile does not set its event, and it looks again, under the lock, when
+ * it ceases to.
  *
  * The queue is empty as long as a thread is idle. It is not when there are as many threads as there may be, or
  * when one more could not be had.
@@ -31,17 +36,18 @@ enum { MAX_THREADS = 512, KEEP_ALIVE_MS = 10000, NS_PER_MS = 1000000 };
 struct worker {
     struct edo_event event;
     struct edo_blocking_pool *pool;
-    struct edo_task *task; /* given while idle */
-    struct edo_list idle;  /* among the idle ones */
-    struct worker *spare;  /* the next record that no thread uses */
-    struct worker *all;    /* the next record */
+    /* Given while idle. Under the lock; but who looks out for it only looks. */
+    _Atomic(struct edo_task *) task;
+    struct edo_list idle; /* among the idle ones */
+    struct worker *spare; /* the next record that no thread uses */
+    struct worker *all;   /* the next record */
 };
 
 struct edo_blocking_pool {
     struct edo_handle *handle;
     uint32_t max, seed;
     uint64_t keep_alive; /* ns */
-    bool lingers;        /* there are other processors than the one such a thread runs on */
+    bool single;         /* there is no other processor than the one that such a thread runs on */
 
     struct edo_lock lock; /* of all that follows */
     struct edo_task *head, *tail;
@@ -74,7 +80,7 @@ struct edo_blocking_pool *edo_blocking_pool_new(const struct edo_builder *builde
     pool->keep_alive =
         (builder->thread_keep_alive != 0 ? builder->thread_keep_alive : KEEP_ALIVE_MS) *
         (uint64_t)NS_PER_MS;
-    pool->lingers = processors > 1;
+    pool->single = processors == 1;
     pool->seed = builder->rng_seed;
     if (pool->seed == 0)
         edo_random(&pool->seed, sizeof pool->seed);
@@ -159,6 +165,26 @@ static bool quiet(struct edo_blocking_pool *pool)
 
 /* Threads. */
 
+/* Under the lock. */
+static struct edo_task *take_given(struct worker *worker)
+{
+    struct edo_task *task = edo_load(&worker->task, relaxed);
+    if (task != NULL)
+        edo_store(&worker->task, NULL, relaxed);
+    return task;
+}
+
+/* Looks out for a task, and returns with the lock: nobody counts on it any more. */
+static struct edo_task *linger(struct edo_blocking_pool *pool, struct worker *worker)
+{
+    for (uint32_t round = 0;
+         edo_load(&worker->task, relaxed) == NULL && edo_linger(round, pool->single); round++)
+        ;
+    edo_lock(&pool->lock);
+    pool->lingering = NULL;
+    return take_given(worker);
+}
+
 /* Becomes idle, and sleeps until it is given a task, which it returns; or NULL: it is to leave. Takes the lock
  * over, and returns with it. */
 static struct edo_task *wait_for_task(struct edo_blocking_pool *pool, struct worker *worker)
@@ -169,16 +195,16 @@ static struct edo_task *wait_for_task(struct edo_blocking_pool *pool, struct wor
                                                                               : &pool->idle,
                        &worker->idle);
     pool->idle_count++;
-    bool tell = quiet(pool), linger = pool->lingers && lingering == NULL;
-    if (linger)
+    bool tell = quiet(pool);
+    if (lingering == NULL)
         pool->lingering = worker;
     edo_unlock(&pool->lock);
     if (tell)
         edo_handle_signal(pool->handle);
-    if (linger) {
-        edo_event_linger(&worker->event);
-        edo_lock(&pool->lock);
-        pool->lingering = NULL;
+    if (lingering == NULL) {
+        struct edo_task *task = linger(pool, worker);
+        if (task != NULL)
+            return task;
         edo_unlock(&pool->lock);
     }
     uint64_t deadline = edo_clock_ns() + pool->keep_alive;
@@ -187,11 +213,9 @@ static struct edo_task *wait_for_task(struct edo_blocking_pool *pool, struct wor
         /* It may be set for nothing: by who woke a task that has ended. */
         in_time = edo_event_wait_until(&worker->event, deadline);
         edo_lock(&pool->lock);
-        struct edo_task *task = worker->task;
-        if (task != NULL) {
-            worker->task = NULL;
+        struct edo_task *task = take_given(worker);
+        if (task != NULL)
             return task;
-        }
         if (pool->closed || !in_time)
             break;
         edo_unlock(&pool->lock);
@@ -341,9 +365,11 @@ int edo_blocking_pool_submit(struct edo_blocking_pool *pool, struct edo_task *ta
         struct worker *worker = edo_container_of(pool->idle.prev, struct worker, idle);
         edo_list_remove(&worker->idle);
         pool->idle_count--;
-        worker->task = task;
+        edo_store(&worker->task, task, relaxed);
+        bool sleeps = worker != pool->lingering;
         edo_unlock(&pool->lock);
-        edo_event_set(&worker->event);
+        if (sleeps)
+            edo_event_set(&worker->event);
         return 0;
     }
     push(pool, task);

@@ -244,7 +244,7 @@ int edo_pool_new(struct edo_handle *handle, uint32_t workers, uint32_t processor
     pool->handle = handle;
     pool->event_interval = hooks->event_interval ? hooks->event_interval : 61;
     pool->global_queue_interval = hooks->global_queue_interval ? hooks->global_queue_interval : 31;
-    pool->lingers = processors > 1;
+    pool->single = processors == 1;
     edo_init(&pool->watch, -1);
     pool->look_at = edo_clock_ns();
     edo_init(&pool->closing, false);

@@ -18,7 +18,7 @@ struct edo_pool {
     struct edo_handle *handle;
     uint32_t count; /* of workers */
     uint32_t event_interval, global_queue_interval;
-    bool lingers; /* there are other processors than the one a worker runs on */
+    bool single; /* there is no other processor than the one that a worker runs on */
 
     struct edo_idle idle;
     struct edo_inject inject;

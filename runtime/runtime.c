@@ -30,6 +30,7 @@ static int build_current(const struct edo_builder *builder, uv_loop_t *host,
         return error;
     runtime->handle->runtime = runtime;
     runtime->handle->selector = &runtime->driver->selector;
+    runtime->single = processors() == 1;
     edo_list_init(&runtime->tasks);
     runtime->event_interval = builder->event_interval ? builder->event_interval : 61;
     runtime->global_queue_interval =
@@ -105,6 +106,20 @@ int edo_builder_attach(const struct edo_builder *builder, uv_loop_t *loop, struc
     return 0;
 }
 
+/* What runs here often sends work to another thread and waits for it, as blocking work is. When the last work came
+ * from such a one, the next is looked out for before going to sleep, as a worker does. `parked` is not set meanwhile:
+ * nobody signals. True: there is some. */
+static bool linger(struct edo_runtime *runtime)
+{
+    if (!runtime->keen)
+        return false;
+    runtime->keen = false;
+    for (uint32_t round = 0; edo_linger(round, runtime->single); round++)
+        if (edo_handle_pending(runtime->handle))
+            return true;
+    return false;
+}
+
 /* Nothing is ready: sleeps until something is. Foreign wakes: first `parked`, then the look at the
  * inject list; a waker pushes first, then looks at `parked` (handle.c). */
 static void park(struct edo_runtime *runtime)
@@ -115,9 +130,15 @@ static void park(struct edo_runtime *runtime)
         if (edo_runnable(runtime) || edo_driver_skip(runtime->driver))
             return;
     }
-    edo_store(&handle->parked, true, seq_cst);
-    if (edo_handle_pending(handle)) {
+    bool pending = linger(runtime);
+    if (!pending) {
+        edo_store(&handle->parked, true, seq_cst);
+        pending = edo_handle_pending(handle);
+    }
+    if (pending) {
         edo_store(&handle->parked, false, relaxed);
+        /* It may always be so: timers and sockets have their turn. */
+        edo_driver_turn(runtime->driver, false);
         return;
     }
     edo_handle_hook(handle, handle->hooks.on_thread_park);

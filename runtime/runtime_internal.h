@@ -93,6 +93,8 @@ struct edo_runtime {
     uint32_t until_inject;        /* polls, until the inject list is looked at */
     uint32_t event_interval, global_queue_interval;
     bool closing; /* tasks spawned now are dropped at once */
+    bool keen;    /* the last work came from another thread */
+    bool single;  /* there is no other processor than the one that this runs on */
     uint64_t busy_since;
     bool failed; /* a task panicked, and the builder said that this ends the runtime */
     struct edo_context cx;

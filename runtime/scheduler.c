@@ -49,6 +49,7 @@ static void take_injected(struct edo_runtime *runtime, bool close)
 {
     struct edo_task *task = edo_handle_take(runtime->handle, close);
     while (task != NULL) {
+        runtime->keen = true;
         struct edo_task *next = task->remote_next;
         edo_count_up(&runtime->handle->own.counts.remote, 1);
         /* From here on a foreign wake may link it again. */

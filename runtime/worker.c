@@ -30,14 +30,9 @@
 #ifndef EDO_DEAR_NS
 #define EDO_DEAR_NS 20000
 #endif
-#ifndef EDO_LINGER_ROUNDS
-#define EDO_LINGER_ROUNDS 16
-#endif
 
 enum {
     MOST_POLLS = 64, /* between two looks at anything but its tasks */
-    LINGER_ROUNDS = EDO_LINGER_ROUNDS,
-    LINGER_PAUSES = 16,
     NS_PER_MS = 1000000,
     WATCH_NS = 4 * NS_PER_MS,
     /* Polls are short when they take less than that; a worker is behind when it has had more than one task ready for
@@ -158,7 +153,7 @@ static struct edo_task *take_injected(struct edo_worker *worker)
         return NULL;
     uint32_t most = length / pool->count + 1, room = EDO_QUEUE_MOVED;
     struct edo_task *first = edo_inject_take(&pool->inject, most < room ? most : room);
-    worker->keen = first != NULL && pool->lingers;
+    worker->keen = first != NULL;
     for (struct edo_task *task = first != NULL ? first->next : NULL, *next; task != NULL;
          task = next) {
         next = task->next;
@@ -220,9 +215,7 @@ static struct edo_task *steal_from(struct edo_worker *worker, struct edo_worker 
  * about to be run where it is. */
 static struct edo_task *linger(struct edo_worker *worker)
 {
-    for (int round = 0; round < LINGER_ROUNDS; round++) {
-        for (int i = 0; i < LINGER_PAUSES; i++)
-            edo_pause();
+    for (uint32_t round = 0; edo_linger(round, worker->pool->single); round++) {
         struct edo_task *task = take_injected(worker);
         if (task != NULL)
             return task;

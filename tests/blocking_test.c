@@ -497,6 +497,80 @@ Test(blocking, work_that_nobody_waits_for_holds_paused_time_back)
     check_held(false);
 }
 
+/* ---- One after the other ---- */
+
+/* What else a runtime has to do beside work that comes back at once: a timer, and then a byte. */
+struct beside {
+    FUTURE(int);
+    struct edo_tcp *conn;
+    _Atomic(int) *done; /* of the two */
+    char byte;
+    union {
+        struct edo_sleep sleep;
+        struct edo_read read;
+    };
+};
+
+ASYNC(beside)
+{
+    ASYNC_BEGIN;
+    AWAIT(self->sleep, edo_sleep(1));
+    edo_store(self->done, 1, relaxed);
+    AWAIT(self->read, edo_read(self->conn, &self->byte, 1));
+    cr_assert_eq(self->read.output, 1);
+    edo_store(self->done, 2, relaxed);
+    ASYNC_END;
+}
+
+struct one_after_the_other {
+    FUTURE(int);
+    struct edo_tcp *conn;
+    int peer, rounds;
+    bool sent;
+    _Atomic(int) runs, done;
+    JOIN_HANDLE(int) beside;
+    struct edo_join join;
+};
+
+static int count_run(void *argument)
+{
+    return edo_fetch_add((_Atomic(int) *)argument, 1, relaxed) + 1;
+}
+
+ASYNC(one_after_the_other)
+{
+    ASYNC_BEGIN;
+    self->conn = half_raw_pair(&self->peer);
+    self->beside = SPAWN(NEW(beside, .conn = self->conn, .done = &self->done));
+    for (; self->rounds < 300 || edo_load(&self->done, relaxed) < 2; self->rounds++) {
+        if (edo_load(&self->done, relaxed) == 1 && !self->sent) {
+            cr_assert_eq(write(self->peer, "x", 1), 1);
+            self->sent = true;
+        }
+        AWAIT(self->join, edo_join(SPAWN_BLOCKING(edo_call(count_run, &self->runs)), NULL));
+        cr_assert_eq(edo_load(&self->runs, relaxed), self->rounds + 1);
+    }
+    AWAIT(self->join, edo_join(self->beside, NULL));
+    edo_tcp_close(self->conn);
+    close(self->peer);
+    ASYNC_END;
+}
+
+Test(blocking, timers_and_sockets_are_served_beside_work_that_comes_back_at_once)
+{
+    cr_assert_eq(RUN(NEW(one_after_the_other)), 0);
+}
+
+/* There the two threads have the processor by turns. */
+Test(blocking, the_same_on_a_single_processor)
+{
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET((unsigned)sched_getcpu(), &one);
+    cr_assert_eq(sched_setaffinity(0, sizeof one, &one), 0);
+    cr_assert_eq(RUN(NEW(one_after_the_other)), 0);
+}
+
 /* ---- Many ---- */
 
 enum { SPAWNERS = 4, JOBS = 1000 };

@@ -152,6 +152,7 @@ struct execution {
     unsigned old;  /* reads of old values so far */
     uint64_t now;
     bool threads_fail; /* edo_thread_start may */
+    uint32_t lingers;  /* how often edo_linger is true */
     char outcome[64];
     int outcome_length;
     bool tracing;

@@ -97,14 +97,21 @@ void edo_event_wait(struct edo_event *event)
     model_wait(event);
 }
 
-void edo_event_linger(const struct edo_event *event)
+void model_linger(uint32_t rounds)
 {
-    (void)event;
+    x.lingers = rounds;
+}
+
+bool edo_linger(uint32_t round, bool single)
+{
+    (void)single;
+    return round < x.lingers;
 }
 
 bool edo_event_wait_until(struct edo_event *event, uint64_t deadline)
 {
-    if (deadline == UINT64_MAX) {
+    /* Weeks are for ever: who sleeps so long is lost. */
+    if (deadline > x.now && deadline - x.now >= UINT32_MAX * UINT64_C(1000000)) {
         model_wait(event);
         return true;
     }

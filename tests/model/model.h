@@ -94,6 +94,9 @@ int model_thread(void (*run)(void *), void *arg);
 /* From now on each thread that the library starts may not be had (edo_thread_start). */
 void model_fail_threads(void);
 
+/* From now on whoever lingers looks so many times; and not at all without this. */
+void model_linger(uint32_t rounds);
+
 /* Waits for the thread's end; all it did happens before the return. */
 void model_join(int thread);
 

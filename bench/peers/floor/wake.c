@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* A thread that sleeps is woken, and wakes who woke it: there and back. On ct both have one core, and a
- * wake is a switch between threads; on mt2 they have two, if the kernel gives them, and it is an
- * interrupt of the other. */
+/* A thread hears of another, which hears of it in turn: there and back. On ct both have one core, and that is a
+ * switch between threads; on mt2 they have two, if the kernel gives them, and waking one that sleeps is an
+ * interrupt of the other core. */
 #include <errno.h>
 #include <linux/futex.h>
 #include <pthread.h>
@@ -38,6 +38,30 @@ static void futex_ring(struct bed *bed)
 {
     atomic_fetch_add_explicit(&bed->rung, 1, memory_order_release);
     syscall(SYS_futex, &bed->rung, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+}
+
+/* Neither sleeps: with one core each gives it to the other, and with two when it has looked for long. */
+static void look_until_rung(struct bed *bed, int looks)
+{
+    for (int i = 1; atomic_load_explicit(&bed->rung, memory_order_acquire) == bed->heard; i++)
+        if (i % looks == 0)
+            sched_yield();
+    bed->heard++;
+}
+
+static void yield_until_rung(struct bed *bed)
+{
+    look_until_rung(bed, 1);
+}
+
+static void spin_until_rung(struct bed *bed)
+{
+    look_until_rung(bed, 10000);
+}
+
+static void ring(struct bed *bed)
+{
+    atomic_fetch_add_explicit(&bed->rung, 1, memory_order_release);
 }
 
 static void eventfd_sleep(struct bed *bed)
@@ -90,6 +114,13 @@ static void play(struct peer *peer, struct pair *pair)
 void futex_wake(struct peer *peer)
 {
     struct pair pair = {.sleep = futex_sleep, .wake = futex_ring};
+    play(peer, &pair);
+    peer_check(pair.ping.rung == (unsigned)peer->n && pair.pong.rung == (unsigned)peer->n);
+}
+
+void hand_over(struct peer *peer)
+{
+    struct pair pair = {.sleep = peer->one_core ? yield_until_rung : spin_until_rung, .wake = ring};
     play(peer, &pair);
     peer_check(pair.ping.rung == (unsigned)peer->n && pair.pong.rung == (unsigned)peer->n);
 }

@@ -9,6 +9,7 @@ void indirect_call(struct peer *peer);
 void malloc_free(struct peer *peer);
 void atomic_rmw(struct peer *peer);
 void read_write(struct peer *peer);
+void hand_over(struct peer *peer);
 void futex_wake(struct peer *peer);
 void eventfd_wake(struct peer *peer);
 

@@ -5,12 +5,24 @@
 #include "runtime/blocking.h"
 #include "runtime/blocking_pool.h"
 
-static struct edo_handle *handle_new(uint32_t threads)
+static struct edo_handle *handle_with(uint32_t threads, uint32_t keep_alive)
 {
-    const struct edo_builder builder = {.max_blocking_threads = threads};
+    const struct edo_builder builder = {.max_blocking_threads = threads,
+                                        .thread_keep_alive = keep_alive};
     struct edo_handle *handle = edo_handle_new(&builder);
     handle->blocking = edo_blocking_pool_new(&builder, handle, 2);
     return handle;
+}
+
+static struct edo_handle *handle_new(uint32_t threads)
+{
+    return handle_with(threads, 0);
+}
+
+/* Idle threads do not leave: who is not woken sleeps for ever. */
+static struct edo_handle *handle_kept(uint32_t threads)
+{
+    return handle_with(threads, UINT32_MAX);
 }
 
 /* As edo_runtime_drop. */
@@ -77,6 +89,41 @@ MODEL(blocking_one_after_the_other, .bound = 3)
     model_assert(join(handle, SPAWN_BLOCKING_ON(handle, EDO_NEW(job, .data = &data))) == 0);
     model_assert(join(handle, SPAWN_BLOCKING_ON(handle, EDO_NEW(job, .data = &data))) == 1);
     end(handle);
+}
+
+/* The same, and the thread looks out for the second, which is given it without a wake; or has just ceased to. */
+MODEL(blocking_looked_out_for, .bound = 3)
+{
+    model_linger(1);
+    struct edo_handle *handle = handle_kept(1);
+    model_assert(join(handle, SPAWN_BLOCKING_ON(handle, EDO_NEW(job, .data = &data))) == 0);
+    model_assert(join(handle, SPAWN_BLOCKING_ON(handle, EDO_NEW(job, .data = &data))) == 1);
+    end(handle);
+}
+
+/* Closed while it looks out, with something given and not taken, or nothing. */
+MODEL(blocking_closed_while_it_looks_out, .bound = 3)
+{
+    model_linger(1);
+    struct edo_handle *handle = handle_kept(1);
+    model_assert(join(handle, SPAWN_BLOCKING_ON(handle, EDO_NEW(job))) == 0);
+    edo_task_detach(SPAWN_BLOCKING_ON(handle, EDO_NEW(job)));
+    end(handle);
+    accounted(2);
+}
+
+/* One looks out and is given the one, the other sleeps and is woken for the other, or comes. */
+MODEL(blocking_two_looked_out_for, .bound = 1)
+{
+    model_linger(1);
+    struct edo_handle *handle = handle_kept(2);
+    edo_task_detach(SPAWN_BLOCKING_ON(handle, EDO_NEW(job)));
+    model_assert(join(handle, SPAWN_BLOCKING_ON(handle, EDO_NEW(job))) == 0);
+    JOIN_HANDLE(int) task = SPAWN_BLOCKING_ON(handle, EDO_NEW(job));
+    model_assert(join(handle, SPAWN_BLOCKING_ON(handle, EDO_NEW(job))) == 0);
+    model_assert(join(handle, task) == 0);
+    end(handle);
+    accounted(4);
 }
 
 /* One thread, first in, first out: it alone orders the jobs. */
@@ -360,6 +407,121 @@ MODEL(blocking_joined_by_task, .bound = 3)
     struct root future = EDO_NEW(root);
     model_assert(edo_block_on(runtime, &future) == 0);
     model_assert(future.join.output == 0 && future.value == 0 && future.output == 1);
+    edo_runtime_drop(runtime);
+}
+
+/* One after the other: from the first on either thread looks out for what the other does, and may see it, or sleep. */
+struct again {
+    EDO_FUTURE(int);
+    struct root root;
+};
+
+static enum edo_poll again_poll(struct edo_future *future, struct edo_context *cx)
+{
+    struct again *self = (struct again *)future;
+    if (cx->walk != EDO_WALK_POLL) {
+        edo_future_drop(&self->root.future_, cx);
+        return EDO_READY;
+    }
+    for (; self->output < 2; self->output = self->root.output) {
+        if (future->state == EDO_STATE_FRESH) {
+            future->state = 1;
+            self->root = EDO_NEW(root);
+        }
+        if (edo_future_poll(&self->root.future_, cx) == EDO_PENDING)
+            return EDO_PENDING;
+        future->state = EDO_STATE_FRESH;
+    }
+    return EDO_READY;
+}
+
+MODEL(blocking_looked_out_for_by_both, .bound = 1)
+{
+    model_linger(1);
+    struct edo_runtime *runtime;
+    model_assert(edo_runtime_new(&runtime, .thread_keep_alive = UINT32_MAX) == 0);
+    struct again future = EDO_NEW(again);
+    model_assert(edo_block_on(runtime, &future) == 0);
+    model_assert(future.output == 2 && data == 2);
+    edo_runtime_drop(runtime);
+}
+
+/* Work always comes back before the runtime sleeps: timers are served all the same. */
+struct passes_time {
+    EDO_FUTURE(int);
+};
+
+static enum edo_poll passes_time_poll(struct edo_future *future, struct edo_context *cx)
+{
+    if (cx->walk != EDO_WALK_POLL)
+        return edo_walk_leaf(cx, "passes_time");
+    model_set_now(model_now() + 1000000000);
+    ((struct passes_time *)future)->output = 0;
+    return EDO_READY;
+}
+
+struct timed {
+    EDO_FUTURE(int);
+    struct edo_sleep sleep;
+};
+
+static enum edo_poll timed_poll(struct edo_future *future, struct edo_context *cx)
+{
+    struct timed *self = (struct timed *)future;
+    if (cx->walk != EDO_WALK_POLL) {
+        edo_future_drop(&self->sleep.future_, cx);
+        return EDO_READY;
+    }
+    if (future->state == EDO_STATE_FRESH) {
+        future->state = 1;
+        self->sleep = edo_sleep(10);
+    }
+    if (edo_future_poll(&self->sleep.future_, cx) == EDO_PENDING)
+        return EDO_PENDING;
+    data = 1;
+    return EDO_READY;
+}
+
+struct beside {
+    EDO_FUTURE(int);
+    struct edo_join join;
+};
+
+static enum edo_poll beside_poll(struct edo_future *future, struct edo_context *cx)
+{
+    struct beside *self = (struct beside *)future;
+    if (cx->walk != EDO_WALK_POLL) {
+        edo_future_drop(&self->join.future_, cx);
+        return EDO_READY;
+    }
+    bool began = future->state == EDO_STATE_FRESH || future->state == 2;
+    if (future->state == EDO_STATE_FRESH)
+        self->join = edo_join(SPAWN_BLOCKING(EDO_NEW(job)), NULL);
+    if (future->state == 2)
+        self->join = edo_join(SPAWN_BLOCKING(EDO_NEW(passes_time)), NULL);
+    future->state += began;
+    if (edo_future_poll(&self->join.future_, cx) == EDO_PENDING)
+        return EDO_PENDING;
+    if (future->state == 3) {
+        /* It has waited for it, and been woken by what came after the time had passed. */
+        model_assert(began || data == 1);
+        return EDO_READY;
+    }
+    /* The timer is armed when the other has been polled, which is before this one is again. */
+    edo_task_detach(SPAWN(EDO_NEW(timed)));
+    edo_wake(cx->waker);
+    future->state = 2;
+    return EDO_PENDING;
+}
+
+MODEL(blocking_served_beside_timers, .bound = 1)
+{
+    model_linger(1);
+    struct edo_runtime *runtime;
+    model_assert(edo_runtime_new(&runtime, .event_interval = 1, .thread_keep_alive = UINT32_MAX) ==
+                 0);
+    struct beside future = EDO_NEW(beside);
+    model_assert(edo_block_on(runtime, &future) == 0);
     edo_runtime_drop(runtime);
 }
 
