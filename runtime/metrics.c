@@ -63,7 +63,7 @@ void edo_handle_metrics(struct edo_handle *handle, struct edo_metrics *metrics)
         value(pool != NULL ? &pool->inject.remote : &handle->own.counts.remote);
     add(&metrics->total, &handle->own.counts);
     if (pool != NULL) {
-        metrics->injected = edo_load(&pool->inject.length, relaxed);
+        metrics->injected = edo_inject_length(&pool->inject);
         for (uint32_t i = 0; i < pool->count; i++)
             add_worker(&metrics->total, &pool->workers[i]);
     }

@@ -51,7 +51,7 @@ bool edo_pool_spawn(struct edo_pool *pool, struct edo_task *task)
     if (worker == NULL) {
         /* Before it may end, which is counted also where it is refused. */
         edo_fetch_add(&pool->handle->own.counts.spawned, 1, relaxed);
-        if (!edo_inject_push(&pool->inject, task, task, 1, true))
+        if (!edo_inject_push(&pool->inject, &task, 1, true))
             return false;
         edo_pool_notify(pool);
         return true;
@@ -132,11 +132,9 @@ static void end(struct edo_pool *pool)
         for (struct edo_task *task; (task = edo_queue_pop(&other->queue)) != NULL;)
             keep(pool, task);
     }
-    for (struct edo_task *task = edo_inject_close(&pool->inject), *next; task != NULL;
-         task = next) {
-        next = task->next;
+    edo_inject_close(&pool->inject);
+    for (struct edo_task *task; edo_inject_take(&pool->inject, &task, 1) > 0;)
         keep(pool, task);
-    }
     drop_tasks(pool);
     for (uint32_t i = 0; i < pool->count; i++)
         edo_driver_close(pool->workers[i].driver, UINT64_MAX);
