@@ -9,6 +9,7 @@ void edo_inject_init(struct edo_inject *inject)
     edo_lock_init(&inject->lock);
     edo_init(&inject->length, 0);
     edo_init(&inject->remote, 0);
+    edo_init(&inject->spawned, 0);
 }
 
 void edo_inject_destroy(struct edo_inject *inject)
@@ -77,16 +78,18 @@ static void provide_block(struct edo_inject *inject)
 }
 
 bool edo_inject_push(struct edo_inject *inject, struct edo_task *const *tasks, uint32_t count,
-                     bool remote)
+                     enum edo_inject_from from)
 {
     edo_lock(&inject->lock);
+    if (from == EDO_INJECT_SPAWN)
+        edo_count_up(&inject->spawned, count);
     if (edo_unlikely(room(inject) < count && inject->spare == NULL && !inject->closed))
         provide_block(inject);
     bool open = !inject->closed;
     if (open) {
         for (uint32_t i = 0; i < count; i++)
             put(inject, tasks[i]);
-        if (remote)
+        if (from != EDO_INJECT_WORKER)
             edo_count_up(&inject->remote, count);
         set_length(inject, edo_inject_length(inject) + count);
     }

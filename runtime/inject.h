@@ -34,16 +34,20 @@ struct edo_inject {
     uint32_t begin, end;
     struct edo_inject_block *first, *last, *spare;
     struct edo_task *head, *tail; /* behind them: those that are linked */
-    _Atomic(uint64_t) remote;     /* how many tasks came from threads that are no workers */
+    /* How many tasks came from threads that are no workers, and of these the new ones, also when they were refused. */
+    _Atomic(uint64_t) remote, spawned;
 };
 
 void edo_inject_init(struct edo_inject *inject);
 void edo_inject_destroy(struct edo_inject *inject);
 
-/* Puts `count` tasks at the end, EDO_INJECT_BLOCK at most. False: it is closed, and they are the caller's. `remote`:
- * this thread is no worker. Any thread. */
+/* From a worker; from another thread, which has woken it, or spawned it. */
+enum edo_inject_from { EDO_INJECT_WORKER, EDO_INJECT_WAKE, EDO_INJECT_SPAWN };
+
+/* Puts `count` tasks at the end, EDO_INJECT_BLOCK at most. False: it is closed, and they are the caller's. Any
+ * thread. */
 bool edo_inject_push(struct edo_inject *inject, struct edo_task *const *tasks, uint32_t count,
-                     bool remote);
+                     enum edo_inject_from from);
 
 /* Takes at most `most` tasks from its beginning, EDO_INJECT_BLOCK at most; how many it were. Any thread. */
 uint32_t edo_inject_take(struct edo_inject *inject, struct edo_task **tasks, uint32_t most);

@@ -64,7 +64,8 @@ _Static_assert(EDO_QUEUE_MOVED + 1 <= EDO_INJECT_BLOCK, "as many come at once, a
 static void inject(struct edo_pool *pool, struct edo_task *const *tasks, uint32_t n)
 {
     /* Closed: the task is in its list, and is dropped from there (edo_pool_leave). */
-    if (edo_inject_push(&pool->inject, tasks, n, !edo_worker_mine(pool)))
+    enum edo_inject_from from = edo_worker_mine(pool) ? EDO_INJECT_WORKER : EDO_INJECT_WAKE;
+    if (edo_inject_push(&pool->inject, tasks, n, from))
         edo_pool_notify(pool);
 }
 
