@@ -152,6 +152,7 @@ struct execution {
     unsigned old;  /* reads of old values so far */
     uint64_t now;
     bool threads_fail; /* edo_thread_start may */
+    bool mallocs_fail; /* edo_malloc may */
     char outcome[64];
     int outcome_length;
     bool tracing;

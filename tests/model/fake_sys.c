@@ -9,8 +9,15 @@
 
 #include "checker.h"
 
+void model_fail_mallocs(void)
+{
+    x.mallocs_fail = true;
+}
+
 void *edo_malloc(size_t size)
 {
+    if (x.mallocs_fail && model_choose(2) == 1)
+        return NULL;
     return block_new(size, false, true, __builtin_return_address(0));
 }
 

@@ -94,6 +94,9 @@ int model_thread(void (*run)(void *), void *arg);
 /* From now on each thread that the library starts may not be had (edo_thread_start). */
 void model_fail_threads(void);
 
+/* From now on each edo_malloc may have no memory. */
+void model_fail_mallocs(void);
+
 /* Waits for the thread's end; all it did happens before the return. */
 void model_join(int thread);
 

@@ -87,6 +87,7 @@ void execute(int fresh)
     x.old = 0;
     x.now = 1000000000;
     x.threads_fail = false;
+    x.mallocs_fail = false;
     x.outcome_length = 0;
     x.outcome[0] = '\0';
     races_reset();
