@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <linux/futex.h>
 #include <malloc.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -219,17 +220,21 @@ enum {
     SPIN_LONGER = 4
 };
 
+/* Not the C library's, in which a thread may be cancelled: with the locks that it holds. */
+static void sleep_ns(long ns)
+{
+    struct timespec time = {.tv_nsec = ns};
+    int error = errno;
+    syscall(SYS_nanosleep, &time, NULL);
+    errno = error;
+}
+
 void edo_spin_wait(struct edo_lock *lock, uint32_t round)
 {
     (void)lock;
     if (round >= SPIN_ROUNDS) {
         uint32_t sleeps = round - SPIN_ROUNDS;
-        struct timespec time = {.tv_nsec = SPIN_SLEEP_NS
-                                           << (sleeps < SPIN_LONGER ? sleeps : SPIN_LONGER)};
-        int error = errno;
-        /* Not the C library's, in which a thread may be cancelled: with the locks that it holds. */
-        syscall(SYS_nanosleep, &time, NULL);
-        errno = error;
+        sleep_ns(SPIN_SLEEP_NS << (sleeps < SPIN_LONGER ? sleeps : SPIN_LONGER));
         return;
     }
     int pauses = SPIN_PAUSES << round;
@@ -360,6 +365,16 @@ void edo_thread_detach(struct edo_thread_id id)
 struct edo_thread_id edo_thread_self(void)
 {
     return (struct edo_thread_id){pthread_self()};
+}
+
+void edo_thread_yield(void)
+{
+    sched_yield();
+}
+
+void edo_thread_doze(void)
+{
+    sleep_ns(1);
 }
 
 _Noreturn void edo_bug(const char *file, int line, const char *format, ...)

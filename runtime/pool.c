@@ -242,6 +242,7 @@ int edo_pool_new(struct edo_handle *handle, uint32_t workers, uint32_t processor
     pool->event_interval = hooks->event_interval ? hooks->event_interval : 61;
     pool->global_queue_interval = hooks->global_queue_interval ? hooks->global_queue_interval : 31;
     pool->lifo = !hooks->disable_lifo_slot;
+    pool->processors = processors;
     pool->lingers = processors > 1;
     edo_init(&pool->watch, -1);
     pool->look_at = edo_clock_ns();

@@ -19,7 +19,8 @@ struct edo_pool {
     uint32_t count; /* of workers */
     uint32_t event_interval, global_queue_interval;
     bool lifo;
-    bool lingers; /* there are other processors than the one a worker runs on */
+    uint32_t processors; /* that the process may use */
+    bool lingers;        /* there are others than the one a worker runs on */
 
     struct edo_idle idle;
     struct edo_inject inject;

@@ -181,6 +181,35 @@ static int run(struct edo_runtime *runtime, struct edo_task *task, struct edo_fu
     return kind == EDO_OUTCOME_PANICKED || runtime->failed ? EDO_EPANIC : UV_ECANCELED;
 }
 
+/* The root of a multi-thread runtime gives way to tasks, which are run on other threads. In a loop that asks whether
+ * these are through, it keeps a processor from them, or from who makes their work, when all are wanted: and it never
+ * sleeps, so the kernel leaves it alone on one while all the others share the rest. So now and then it offers the
+ * processor; and where its polls have done nothing else for some microseconds, it sleeps between them. Nothing of that
+ * while the workers sleep, or a processor is left. */
+struct giving {
+    struct edo_pool *pool;
+    uint32_t turns, quick;
+    uint64_t since;
+};
+
+static void give_way(void *arg)
+{
+    enum { TURNS = 32, QUICK_NS = TURNS * 125, QUICK_ROUNDS = 8 };
+    struct giving *giving = arg;
+    if (++giving->turns % TURNS != 0)
+        return;
+    uint32_t awake = edo_idle_awake(&giving->pool->idle);
+    if (awake == 0 || awake + 1 < giving->pool->processors)
+        return;
+    bool quick = edo_clock_ns() - giving->since < QUICK_NS;
+    giving->quick = quick ? giving->quick + 1 : 0;
+    if (giving->quick < QUICK_ROUNDS)
+        edo_thread_yield();
+    else
+        edo_thread_doze();
+    giving->since = edo_clock_ns();
+}
+
 int edo_handle_block_on_(struct edo_handle *handle, struct edo_future *future)
 {
     if (edo_thread.running != NULL)
@@ -188,7 +217,8 @@ int edo_handle_block_on_(struct edo_handle *handle, struct edo_future *future)
     struct edo_thread outer = edo_thread;
     edo_thread.current = handle;
     edo_thread.running = handle;
-    int error = edo_park_poll(future);
+    struct giving giving = {.pool = handle->pool};
+    int error = edo_park_poll(future, handle->pool != NULL ? give_way : NULL, &giving);
     edo_thread = outer;
     return error;
 }
