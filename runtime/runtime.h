@@ -38,7 +38,8 @@ struct uv_loop_s;
 /* edo_block_on(runtime, &future): runs the future on this thread until it completes. The future stays where
  * it is, its output in it. A current-thread runtime runs its tasks meanwhile, on the same thread; those that
  * have not ended stay suspended where they are, with the locks and places that they hold, until the next
- * edo_block_on. A multi-thread runtime's go on by themselves, and several threads may be in here at once.
+ * edo_block_on. A multi-thread runtime's go on by themselves, and several threads may be in here at once; a future
+ * that only gives way, again and again, is polled less often while the workers need the processors.
  * Returns 0; or a negative error, the future dropped:
  *   EDO_EPANIC     it panicked; the message went to stderr
  *   EDO_ENESTED    called from within a task: it would deadlock
