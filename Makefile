@@ -134,7 +134,7 @@ strict-clang := $(CLANG) $(BASE) -O2 -g $(WARNINGS_clang) -Werror
 # atomics are its steps, whose plain accesses call it (it is the runtime of -fsanitize=thread), and
 # whose thread-locals it keeps, one set for each of its threads.
 # EDO_WAKES: see internal/waiter.h; EDO_QUEUE_SIZE, EDO_WATCH_ROUNDS: runtime/queue.h, worker.c.
-MODEL_FLAGS := -g -fno-omit-frame-pointer -DEDO_SYS_ATOMICS=\"tests/model/atomics.h\" -DEDO_WAKES=1 -DEDO_QUEUE_SIZE=4u -DEDO_WATCH_ROUNDS=1 -DEDO_DEAR_NS=0
+MODEL_FLAGS := -g -fno-omit-frame-pointer -DEDO_SYS_ATOMICS=\"tests/model/atomics.h\" -DEDO_WAKES=1 -DEDO_QUEUE_SIZE=4u -DEDO_INJECT_BLOCK=3u -DEDO_WATCH_ROUNDS=1 -DEDO_DEAR_NS=0
 checker := $(CLANG) $(BASE) -O2 $(MODEL_FLAGS) $(WARNINGS_clang) -Werror
 model := $(CLANG) $(BASE) -O1 $(MODEL_FLAGS) \
 	-fsanitize=thread -mllvm -tsan-instrument-func-entry-exit=0 -mllvm -tsan-instrument-atomics=0 \

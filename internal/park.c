@@ -4,6 +4,9 @@
  * `woken` is set before the event and cleared before the poll, so a wake during a poll makes another.
  * Release and acquire: what was done before the wake is seen by that poll. A waker that finds `woken`
  * set leaves its writes in the same release sequence, and the event to who set it first.
+ *
+ * A future that wakes itself as it is polled gives way, to others, who are on other threads: nobody need be told, and
+ * the next poll follows.
  */
 #include "park.h"
 
@@ -18,6 +21,8 @@ struct parked {
     _Atomic(uint32_t) refs; /* the sleeper's, clones, claims */
     atomic_bool woken;
     struct edo_event event;
+    const struct edo_thread *thread; /* the sleeper. Constant */
+    bool again;                      /* it woke itself since its last poll began. Its own */
 };
 
 static struct parked *parked_of(struct edo_waker *waker)
@@ -27,8 +32,11 @@ static struct parked *parked_of(struct edo_waker *waker)
 
 static void parked_wake(struct edo_waker *waker)
 {
-    if (!edo_exchange(&parked_of(waker)->woken, true, release))
-        edo_event_set(&parked_of(waker)->event);
+    struct parked *parked = parked_of(waker);
+    if (parked->thread == &edo_thread)
+        parked->again = true;
+    else if (!edo_exchange(&parked->woken, true, release))
+        edo_event_set(&parked->event);
 }
 
 static struct edo_waker *parked_ref(struct edo_waker *waker)
@@ -90,10 +98,25 @@ static int refuse(struct edo_future *future, int error)
 
 int edo_park_on(struct edo_future *future)
 {
-    return edo_thread.running != NULL ? refuse(future, EDO_ENESTED) : edo_park_poll(future);
+    return edo_thread.running != NULL ? refuse(future, EDO_ENESTED)
+                                      : edo_park_poll(future, NULL, NULL);
 }
 
-int edo_park_poll(struct edo_future *future)
+/* Until it is to be polled again. */
+static void wait(struct parked *parked, void (*gives_way)(void *), void *arg)
+{
+    if (parked->again) {
+        parked->again = false;
+        if (gives_way != NULL)
+            gives_way(arg);
+        return;
+    }
+    do
+        edo_event_wait(&parked->event);
+    while (!edo_exchange(&parked->woken, false, acquire));
+}
+
+int edo_park_poll(struct edo_future *future, void (*gives_way)(void *), void *arg)
 {
     struct parked *parked = edo_malloc(sizeof *parked);
     if (parked == NULL)
@@ -102,6 +125,8 @@ int edo_park_poll(struct edo_future *future)
     edo_init(&parked->refs, 1);
     edo_init(&parked->woken, false);
     edo_event_init(&parked->event);
+    parked->thread = &edo_thread;
+    parked->again = false;
     struct edo_context cx;
     edo_context_init(&cx, &parked->waker);
     int error = 0;
@@ -116,9 +141,7 @@ int edo_park_poll(struct edo_future *future)
         }
         if (poll == EDO_READY || error < 0)
             break;
-        do
-            edo_event_wait(&parked->event);
-        while (!edo_exchange(&parked->woken, false, acquire));
+        wait(parked, gives_way, arg);
         cx.budget = EDO_BUDGET;
     }
     parked_unref(&parked->waker);

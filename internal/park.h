@@ -10,7 +10,8 @@
  * where it would hold up all the others; -ENOMEM; EDO_EPANIC. */
 int edo_park_on(struct edo_future *future);
 
-/* The same, without a look whether this thread may block. */
-int edo_park_poll(struct edo_future *future);
+/* The same, without a look whether this thread may block. gives_way(arg) is called whenever the future has woken itself
+ * as it was polled, and is to be polled again; NULL: nobody cares. */
+int edo_park_poll(struct edo_future *future, void (*gives_way)(void *), void *arg);
 
 #endif

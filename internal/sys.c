@@ -387,6 +387,11 @@ struct edo_thread_id edo_thread_self(void)
     return (struct edo_thread_id){pthread_self()};
 }
 
+void edo_thread_yield(void)
+{
+    sched_yield();
+}
+
 _Noreturn void edo_bug(const char *file, int line, const char *format, ...)
 {
     va_list args;

@@ -188,6 +188,9 @@ struct edo_thread_id edo_thread_self(void);
 /* As edo_alloc_fail, for edo_thread_start, which then returns -EAGAIN. */
 bool edo_thread_fail(uint64_t n, bool sticky);
 
+/* Lets another thread have the processor, if one waits for it. */
+void edo_thread_yield(void);
+
 /* What one thread waits for and any may set. A wait returns when it was set since the last one. What was done
  * before the set is not promised to be seen after the wait: whoever uses it says that by other means. It costs
  * a system call to wait, and one to set when somebody waits. */

@@ -9,7 +9,8 @@
 #include "task_cache.h"
 
 struct edo_counts {
-    /* Multi-thread: what others than workers spawn and end is counted at the handle's, by read-modify-writes. */
+    /* Multi-thread: what others than workers spawn is counted by the inject queue, and what they end at the handle's,
+     * by read-modify-writes. */
     _Atomic(uint64_t) spawned, ended;
     _Atomic(uint64_t) remote; /* tasks that others woke or spawned. Current-thread */
     _Atomic(uint64_t) polls, budget_yields, parks, busy_ns;

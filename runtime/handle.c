@@ -21,6 +21,7 @@ struct edo_handle *edo_handle_new(const struct edo_builder *builder)
     EDO_COUNT(RUNTIMES, 1);
     edo_init(&handle->refs, 1);
     edo_lock_init(&handle->lock);
+    edo_lock_init(&handle->outside);
     edo_list_init(&handle->waiters);
     edo_list_init(&handle->look_waits);
     edo_slabs_init(&handle->slabs, builder->flavor == EDO_MULTI_THREAD ? 6 : 4);
@@ -60,6 +61,7 @@ void edo_handle_unref(struct edo_handle *handle, int64_t n)
     edo_slabs_destroy(&handle->slabs);
     edo_blocking_pool_free(handle->blocking);
     edo_lock_destroy(&handle->lock);
+    edo_lock_destroy(&handle->outside);
     edo_free(handle);
 }
 

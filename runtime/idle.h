@@ -6,8 +6,9 @@
  * burst of work wakes workers one by one, and not all at once for nothing; Tokio's and Go's way).
  *
  * No wake-up is lost: who puts work where all look (the inject queue) does so before it reads this word, and a
- * worker that falls asleep writes the word before it looks there for the last time; all sequentially consistent,
- * so one of them sees the other. So it is with one that stops searching. That another searches may be written and
+ * worker that falls asleep writes the word before it looks there for the last time; both under the queue's lock, so one
+ * of them sees the other: if the work is not there as yet, whoever puts it there has the lock later, and with it
+ * the word as it was written. So it is with one that stops searching. That another searches may be written and
  * seen relaxed: who relies on a searcher relies on his stop, and that comes after what was seen. (For the watch of
  * worker.c one who was taken counts as awake when he stops, too.) A worker that pushes to its own queue reads the
  * word without such an order: it runs that task itself if nobody else does, and whom it overlooked in that moment

@@ -55,7 +55,8 @@ void edo_handle_metrics(struct edo_handle *handle, struct edo_metrics *metrics)
     uint64_t ended = value(&handle->own.counts.ended);
     for (uint32_t i = 0; pool != NULL && i < pool->count; i++)
         ended += value(&pool->workers[i].own.counts.ended);
-    metrics->spawned_tasks = value(&handle->own.counts.spawned);
+    metrics->spawned_tasks =
+        value(pool != NULL ? &pool->inject.spawned : &handle->own.counts.spawned);
     for (uint32_t i = 0; pool != NULL && i < pool->count; i++)
         metrics->spawned_tasks += value(&pool->workers[i].own.counts.spawned);
     metrics->alive_tasks = metrics->spawned_tasks > ended ? metrics->spawned_tasks - ended : 0;
@@ -63,7 +64,7 @@ void edo_handle_metrics(struct edo_handle *handle, struct edo_metrics *metrics)
         value(pool != NULL ? &pool->inject.remote : &handle->own.counts.remote);
     add(&metrics->total, &handle->own.counts);
     if (pool != NULL) {
-        metrics->injected = edo_load(&pool->inject.length, relaxed);
+        metrics->injected = edo_inject_length(&pool->inject);
         for (uint32_t i = 0; i < pool->count; i++)
             add_worker(&metrics->total, &pool->workers[i]);
     }

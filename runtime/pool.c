@@ -49,9 +49,8 @@ bool edo_pool_spawn(struct edo_pool *pool, struct edo_task *task)
 {
     struct edo_worker *worker = edo_worker_mine(pool) ? edo_thread.worker : NULL;
     if (worker == NULL) {
-        /* Before it may end, which is counted also where it is refused. */
-        edo_fetch_add(&pool->handle->own.counts.spawned, 1, relaxed);
-        if (!edo_inject_push(&pool->inject, task, task, 1, true))
+        /* Counted before it may end, which is counted also where it is refused. */
+        if (!edo_inject_push(&pool->inject, &task, 1, EDO_INJECT_SPAWN))
             return false;
         edo_pool_notify(pool);
         return true;
@@ -135,22 +134,24 @@ static void end(struct edo_pool *pool)
         for (struct edo_task *task; (task = edo_queue_pop(&other->queue)) != NULL;)
             keep(pool, task);
     }
-    for (struct edo_task *task = edo_inject_close(&pool->inject), *next; task != NULL;
-         task = next) {
-        next = task->next;
+    edo_inject_close(&pool->inject);
+    for (struct edo_task *task; edo_inject_take(&pool->inject, &task, 1) > 0;)
         keep(pool, task);
-    }
     drop_tasks(pool);
     for (uint32_t i = 0; i < pool->count; i++)
         edo_driver_close(pool->workers[i].driver, UINT64_MAX);
     drop_tasks(pool);
-    int64_t spare = 0;
+    struct edo_handle *handle = pool->handle;
+    edo_lock(&handle->outside);
+    handle->ended = true;
+    int64_t spare = handle->own.spare;
+    edo_unlock(&handle->outside);
     for (uint32_t i = 0; i < pool->count; i++) {
         spare += pool->workers[i].own.spare;
         pool->workers[i].own.spare = 0;
     }
     edo_thread = outer;
-    edo_handle_unref(pool->handle, spare);
+    edo_handle_unref(handle, spare);
     edo_event_set(&pool->ended);
 }
 
@@ -242,6 +243,7 @@ int edo_pool_new(struct edo_handle *handle, uint32_t workers, uint32_t processor
     pool->block = block;
     const struct edo_builder *hooks = &handle->hooks;
     pool->handle = handle;
+    handle->own.serial = workers << 22; /* as if it were one more worker's */
     pool->event_interval = hooks->event_interval ? hooks->event_interval : 61;
     pool->global_queue_interval = hooks->global_queue_interval ? hooks->global_queue_interval : 31;
     pool->single = processors == 1;

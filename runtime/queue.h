@@ -53,6 +53,17 @@ static inline bool edo_queue_push(struct edo_queue *queue, struct edo_task *task
     return true;
 }
 
+/* The owner's, which is empty: puts in as many, EDO_QUEUE_MOVED at most. */
+static inline void edo_queue_fill(struct edo_queue *queue, struct edo_task *const *tasks,
+                                  uint32_t count)
+{
+    uint32_t tail = edo_load(&queue->tail, relaxed);
+    edo_assert(edo_load(&queue->head, acquire) == tail);
+    for (uint32_t i = 0; i < count; i++)
+        edo_store(&queue->slots[(tail + i) % EDO_QUEUE_SIZE], tasks[i], relaxed);
+    edo_store(&queue->tail, tail + count, release);
+}
+
 /* The owner's. NULL: it is empty. Nothing is acquired: the owner wrote slots and tail itself. */
 static inline struct edo_task *edo_queue_pop(struct edo_queue *queue)
 {

@@ -202,6 +202,16 @@ static int run(struct edo_runtime *runtime, struct edo_task *task, struct edo_fu
     return kind == EDO_OUTCOME_PANICKED || runtime->failed ? EDO_EPANIC : UV_ECANCELED;
 }
 
+/* The root of a multi-thread runtime gives way to tasks, which are run on other threads. In a loop that asks whether
+ * these are through, it never sleeps, and would keep a processor from them, or from who makes their work: now and then
+ * it offers the processor. */
+static void give_way(void *turns)
+{
+    enum { TURNS = 32 };
+    if (++*(uint32_t *)turns % TURNS == 0)
+        edo_thread_yield();
+}
+
 int edo_handle_block_on_(struct edo_handle *handle, struct edo_future *future)
 {
     if (edo_thread.running != NULL)
@@ -209,7 +219,8 @@ int edo_handle_block_on_(struct edo_handle *handle, struct edo_future *future)
     struct edo_thread outer = edo_thread;
     edo_thread.current = handle;
     edo_thread.running = handle;
-    int error = edo_park_poll(future);
+    uint32_t turns = 0;
+    int error = edo_park_poll(future, handle->pool != NULL ? give_way : NULL, &turns);
     edo_thread = outer;
     return error;
 }

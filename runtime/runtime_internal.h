@@ -79,7 +79,10 @@ struct edo_handle {
     bool observed;            /* each poll of a task is timed, or some hook wants it */
     char thread_name[EDO_THREAD_NAME];
     struct edo_slabs slabs;
-    struct edo_own own; /* the owner's */
+    /* Multi-thread: guards `own`, and whether it may still be used. */
+    struct edo_lock outside;
+    bool ended;
+    struct edo_own own; /* the owner's; multi-thread: of all threads that are no workers */
 };
 
 struct edo_driver; /* driver.h */
@@ -107,12 +110,29 @@ static inline bool edo_handle_mine(const struct edo_handle *handle)
     return edo_load(&((struct edo_handle *)(uintptr_t)handle)->owner, relaxed) == &edo_thread;
 }
 
-/* What this thread keeps as one of the runtime's; NULL: it is none of them. */
+/* What this thread keeps as one of the runtime's; NULL: it is none of them, and holds nothing. */
 static inline struct edo_own *edo_handle_own(struct edo_handle *handle)
 {
     if (handle->pool != NULL)
         return edo_worker_mine(handle->pool) ? &edo_thread.worker->own : NULL;
     return edo_handle_mine(handle) ? &handle->own : NULL;
+}
+
+/* What the threads keep together that are no workers: one at a time has it, and who does not get it at once does
+ * without. NULL: another has it; or there is none, on a current-thread runtime, and after the end of another. */
+static inline struct edo_own *edo_handle_borrow(struct edo_handle *handle)
+{
+    if (handle->pool == NULL || !edo_try_lock(&handle->outside))
+        return NULL;
+    if (!handle->ended)
+        return &handle->own;
+    edo_unlock(&handle->outside);
+    return NULL;
+}
+static inline void edo_handle_return(struct edo_handle *handle, struct edo_own *own)
+{
+    if (edo_unlikely(own == &handle->own) && handle->pool != NULL)
+        edo_unlock(&handle->outside);
 }
 
 /* One more reference to the handle, and one less: from what this thread keeps, or, `own` being NULL, not. */

@@ -139,12 +139,16 @@ struct edo_task *edo_task_new(struct edo_handle *handle, const char *name, size_
     if (frame_size > SIZE_MAX - sizeof(struct edo_task) - EDO_TASK_NAME)
         return NULL;
     struct edo_own *own = edo_handle_own(handle);
+    if (own == NULL)
+        own = edo_handle_borrow(handle);
     size_t bytes = before + sizeof(struct edo_task) + frame_size;
     struct edo_task_cache *cache = own != NULL ? &own->cache : NULL;
     uint32_t size = edo_cache_size(cache, &handle->slabs, bytes);
     char *block = edo_cache_take(cache, &handle->slabs, size, bytes);
-    if (edo_unlikely(block == NULL))
+    if (edo_unlikely(block == NULL)) {
+        edo_handle_return(handle, own);
         return NULL;
+    }
     struct edo_task *task = (struct edo_task *)(block + before);
     EDO_COUNT(TASKS, 1);
     bool pooled = handle->pool != NULL;
@@ -162,6 +166,7 @@ struct edo_task *edo_task_new(struct edo_handle *handle, const char *name, size_
     uint32_t n = own != NULL ? ++own->serial : edo_fetch_add(&foreign, 1, relaxed);
     task->serial = n * EDO_SLAB_SIZES | size;
     edo_handle_give(handle, own);
+    edo_handle_return(handle, own);
     return task;
 }
 

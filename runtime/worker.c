@@ -57,28 +57,28 @@ static uint32_t next_random(struct edo_worker *worker)
 
 /* ---- Making work ---- */
 
-static void inject(struct edo_pool *pool, struct edo_task *first, struct edo_task *last, uint32_t n)
+_Static_assert(EDO_QUEUE_MOVED + 1 <= EDO_INJECT_BLOCK, "as many come at once, and are taken");
+
+static void inject(struct edo_pool *pool, struct edo_task *const *tasks, uint32_t n)
 {
     /* Closed: the task is in its list, and is dropped from there (edo_pool_leave). */
-    if (edo_inject_push(&pool->inject, first, last, n, !edo_worker_mine(pool)))
+    enum edo_inject_from from = edo_worker_mine(pool) ? EDO_INJECT_WORKER : EDO_INJECT_WAKE;
+    if (edo_inject_push(&pool->inject, tasks, n, from))
         edo_pool_notify(pool);
 }
 
 /* Its queue is full: the oldest go to where all look, with the task behind. */
 static void overflow(struct edo_worker *worker, struct edo_task *task)
 {
-    struct edo_task *tasks[EDO_QUEUE_MOVED];
+    struct edo_task *tasks[EDO_QUEUE_MOVED + 1];
     uint32_t n = edo_queue_shed(&worker->queue, tasks);
-    if (n == 0) {
-        /* Thieves made room. */
-        if (!edo_queue_push(&worker->queue, task))
-            inject(worker->pool, task, task, 1);
+    tasks[n] = task;
+    /* None: thieves made room. */
+    if (n == 0 && edo_queue_push(&worker->queue, task))
         return;
-    }
-    for (uint32_t i = 0; i < n; i++)
-        tasks[i]->next = i + 1 < n ? tasks[i + 1] : task;
-    edo_count_up(&worker->own.counts.overflows, 1);
-    inject(worker->pool, tasks[0], task, n + 1);
+    if (n > 0)
+        edo_count_up(&worker->own.counts.overflows, 1);
+    inject(worker->pool, tasks, n + 1);
 }
 
 static void push_behind(struct edo_worker *worker, struct edo_task *task)
@@ -128,7 +128,7 @@ void edo_worker_schedule(struct edo_pool *pool, struct edo_task *task, bool behi
 {
     struct edo_worker *worker = edo_thread.worker;
     if (worker == NULL || worker->pool != pool) {
-        inject(pool, task, task, 1);
+        inject(pool, &task, 1);
         return;
     }
     if (edo_unlikely(worker->retired))
@@ -144,23 +144,21 @@ void edo_worker_schedule(struct edo_pool *pool, struct edo_task *task, bool behi
 
 /* ---- Finding work ---- */
 
-/* From the inject queue: one to run, and of the others this worker's share, as far as its queue has room. */
+/* The worker's own queue is empty: from the inject queue one to run, and of the others its share. */
 static struct edo_task *take_injected(struct edo_worker *worker)
 {
     struct edo_pool *pool = worker->pool;
-    uint32_t length = edo_load(&pool->inject.length, relaxed);
+    uint32_t length = edo_inject_length(&pool->inject);
     if (length == 0)
         return NULL;
-    uint32_t most = length / pool->count + 1, room = EDO_QUEUE_MOVED;
-    struct edo_task *first = edo_inject_take(&pool->inject, most < room ? most : room);
-    worker->keen = first != NULL;
-    for (struct edo_task *task = first != NULL ? first->next : NULL, *next; task != NULL;
-         task = next) {
-        next = task->next;
-        if (!edo_queue_push(&worker->queue, task))
-            overflow(worker, task);
-    }
-    return first;
+    struct edo_task *tasks[EDO_QUEUE_MOVED];
+    uint32_t share = length / pool->count + 1, most = EDO_QUEUE_MOVED;
+    uint32_t n = edo_inject_take(&pool->inject, tasks, share < most ? share : most);
+    worker->keen = n > 0;
+    if (n == 0)
+        return NULL;
+    edo_queue_fill(&worker->queue, tasks + 1, n - 1);
+    return tasks[0];
 }
 
 /* The LIFO slot is empty, and from here on has all its turns again. */
@@ -246,7 +244,7 @@ static struct edo_task *search(struct edo_worker *worker)
 /* Nobody searches any more: whoever made work meanwhile has relied on who did. */
 static void look_once_more(struct edo_pool *pool)
 {
-    bool more = edo_inject_length(&pool->inject) > 0;
+    bool more = edo_inject_waiting(&pool->inject);
     for (uint32_t i = 0; i < pool->count && !more; i++)
         more = edo_queue_length(&pool->workers[i].queue) > 0;
     if (more)
@@ -503,7 +501,8 @@ SELDOM static struct edo_task *tick(struct edo_worker *worker, uint64_t polls)
     struct edo_task *task = NULL;
     if (polls >= worker->inject_at) {
         worker->inject_at = polls + pool->global_queue_interval;
-        task = edo_inject_take(&pool->inject, 1);
+        if (edo_inject_take(&pool->inject, &task, 1) == 0)
+            task = NULL;
     }
     uint64_t first = worker->inject_at < worker->turn_at ? worker->inject_at : worker->turn_at;
     /* The end of the runtime is looked at here, too. */

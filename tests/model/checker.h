@@ -153,6 +153,7 @@ struct execution {
     uint64_t now;
     bool threads_fail; /* edo_thread_start may */
     uint32_t lingers;  /* how often edo_linger is true */
+    bool mallocs_fail; /* edo_malloc may */
     char outcome[64];
     int outcome_length;
     bool tracing;

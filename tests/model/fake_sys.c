@@ -9,8 +9,15 @@
 
 #include "checker.h"
 
+void model_fail_mallocs(void)
+{
+    x.mallocs_fail = true;
+}
+
 void *edo_malloc(size_t size)
 {
+    if (x.mallocs_fail && model_choose(2) == 1)
+        return NULL;
     return block_new(size, false, true, __builtin_return_address(0));
 }
 
@@ -174,6 +181,9 @@ struct edo_thread_id edo_thread_self(void)
 {
     return (struct edo_thread_id){(pthread_t)x.current};
 }
+
+/* Any other may go on at the next step as it is. */
+void edo_thread_yield(void) {}
 
 bool edo_thread_fail(uint64_t n, bool sticky)
 {

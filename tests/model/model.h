@@ -96,6 +96,8 @@ void model_fail_threads(void);
 
 /* From now on whoever lingers looks so many times; and not at all without this. */
 void model_linger(uint32_t rounds);
+/* From now on each edo_malloc may have no memory. */
+void model_fail_mallocs(void);
 
 /* Waits for the thread's end; all it did happens before the return. */
 void model_join(int thread);

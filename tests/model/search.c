@@ -88,6 +88,7 @@ void execute(int fresh)
     x.now = 1000000000;
     x.threads_fail = false;
     x.lingers = 0;
+    x.mallocs_fail = false;
     x.outcome_length = 0;
     x.outcome[0] = '\0';
     races_reset();

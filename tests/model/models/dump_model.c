@@ -61,7 +61,7 @@ MODEL(dump_twice)
 }
 
 /* A task that waits is looked at as it is woken, as it ends; the runtime's end waits, or happens here. */
-MODEL(dump_of_a_worker, .slow = true, .bound = 1, .steps = 4000)
+MODEL(dump_of_a_worker, .slow = true, .tries = true, .bound = 1, .steps = 4000)
 {
     struct edo_runtime *runtime;
     model_assert(edo_runtime_new(&runtime, .flavor = EDO_MULTI_THREAD, .worker_threads = 1,

@@ -45,14 +45,14 @@ static void joins(JOIN_HANDLE(int) task, int want)
 }
 
 /* It is asleep, or about to be; no wake-up is lost, else this waits for ever. */
-MODEL(worker_spawned_on, .bound = 3, .slow = true)
+MODEL(worker_spawned_on, .bound = 3, .slow = true, .tries = true)
 {
     struct edo_handle *handle = start(1);
     joins(SPAWN_ON(handle, EDO_NEW(sets, .bits = 1)), 1);
     edo_runtime_drop(runtime);
 }
 
-MODEL(worker_spawned_on_twice, .bound = 3, .slow = true)
+MODEL(worker_spawned_on_twice, .bound = 3, .slow = true, .tries = true)
 {
     struct edo_handle *handle = start(1);
     JOIN_HANDLE(int) first = SPAWN_ON(handle, EDO_NEW(sets, .bits = 1));
@@ -77,7 +77,7 @@ static void spawns_and_joins(void *arg)
 }
 
 /* The end meets a spawn: it runs, or is dropped, by the worker, or by who spawned it. */
-MODEL(worker_ended_while_spawned_on, .bound = 3, .slow = true, .outcomes = "0 1")
+MODEL(worker_ended_while_spawned_on, .bound = 3, .slow = true, .tries = true, .outcomes = "0 1")
 {
     struct edo_handle *handle = start(1);
     model_thread(spawns_and_joins, edo_handle_clone(handle));
@@ -87,14 +87,14 @@ MODEL(worker_ended_while_spawned_on, .bound = 3, .slow = true, .outcomes = "0 1"
 /* ---- Wakes ---- */
 
 /* While it is polled, as its poll ends, when it waits. */
-MODEL(worker_task_woken, .bound = 2, .slow = true)
+MODEL(worker_task_woken, .bound = 2, .slow = true, .tries = true)
 {
     struct edo_handle *handle = start(1);
     joins(SPAWN_ON(handle, EDO_NEW(until, .done = &done, .bits = 1, .begin = begin_wakes)), 1);
     edo_runtime_drop(runtime);
 }
 
-MODEL(worker_task_woken_as_it_gives_way, .bound = 2, .slow = true)
+MODEL(worker_task_woken_as_it_gives_way, .bound = 2, .slow = true, .tries = true)
 {
     struct edo_handle *handle = start(1);
     joins(SPAWN_ON(handle,
@@ -104,7 +104,7 @@ MODEL(worker_task_woken_as_it_gives_way, .bound = 2, .slow = true)
 }
 
 /* The end meets a wake, and the last reference. */
-MODEL(worker_ended_while_woken, .bound = 3, .slow = true)
+MODEL(worker_ended_while_woken, .bound = 3, .slow = true, .tries = true)
 {
     struct edo_handle *handle = start(1);
     edo_task_detach(
@@ -118,7 +118,7 @@ static void aborts(void *arg)
     edo_abort_handle_drop(arg);
 }
 
-MODEL(worker_task_aborted, .bound = 2, .slow = true)
+MODEL(worker_task_aborted, .bound = 2, .slow = true, .tries = true)
 {
     struct edo_handle *handle = start(1);
     JOIN_HANDLE(int) task = SPAWN_ON(handle, EDO_NEW(until, .done = &done, .bits = 1));
@@ -222,7 +222,7 @@ ASYNC(blocker)
     ASYNC_END;
 }
 
-MODEL(worker_blocks_in_place, .bound = 2, .slow = true)
+MODEL(worker_blocks_in_place, .bound = 2, .slow = true, .tries = true)
 {
     struct edo_handle *handle = start(1);
     joins(SPAWN_ON(handle, NEW(blocker)), 1);
