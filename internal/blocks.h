@@ -39,8 +39,8 @@ struct edo_kept_block {
     size_t depth; /* how many of the size there are from here on, with this one */
 };
 
-/* What one thread keeps, by size: the one that was given last, which nothing is written to, for where one goes and comes
- * at a time; and, behind it, the others. All zeros is empty. */
+/* What one thread keeps, by size: the one that was given last, which nothing is written to, for where one goes and
+ * comes at a time; and, behind it, the others. All zeros is empty. */
 struct edo_blocks {
     void *last[EDO_BLOCK_SIZES];
     struct edo_kept_block *others[EDO_BLOCK_SIZES];

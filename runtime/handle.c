@@ -133,8 +133,9 @@ void edo_handle_signal(struct edo_handle *handle)
     edo_row_wake_all(&handle->waiters, &handle->lock);
 }
 
-/* Whose turn it is, on a current-thread runtime. A look lasts as long as somebody else's FILE takes to print on, so it is no lock: who wants the runtime meanwhile
- * sleeps until it is over. Who runs it is not waited for: that may be for ever. */
+/* Whose turn it is, on a current-thread runtime. A look lasts as long as somebody else's FILE takes to print on, so it
+ * is no lock: who wants the runtime meanwhile sleeps until it is over. Who runs it is not waited for: that may be for
+ * ever. */
 struct look_wait {
     struct edo_list node;
     struct edo_event over;

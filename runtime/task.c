@@ -193,9 +193,7 @@ void edo_task_release(struct edo_task *task, uint32_t given)
 
 static void leave_list(struct edo_task *task)
 {
-    if (task->home->pool != NULL) {
-        edo_pool_forget(task->home->pool, task);
-    } else if (edo_list_linked(&task->owned)) {
+    if (edo_list_linked(&task->owned)) {
         struct edo_runtime *runtime = task->home->runtime;
         edo_list_remove(&task->owned);
         edo_count_up(&runtime->handle->own.counts.ended, 1);
@@ -237,11 +235,15 @@ static void end_pooled(struct edo_task *task)
 /* The outcome is in place. */
 void edo_task_finish(struct edo_task *task)
 {
-    leave_list(task);
     const struct edo_handle *home = task->home;
+    struct edo_pool *pool = home->pool;
+    if (pool != NULL)
+        edo_pool_forget(pool, task);
+    else
+        leave_list(task);
     if (edo_unlikely(home->hooks.on_task_terminate != NULL))
         home->hooks.on_task_terminate(home->hooks.hook_arg, edo_task_id_(task));
-    if (home->pool != NULL) {
+    if (pool != NULL) {
         end_pooled(task);
         return;
     }
@@ -470,12 +472,16 @@ void edo_task_detach_(struct edo_task *task)
 {
     if (task_error(task) < 0)
         return;
-    if (edo_task_state_complete(&task->state)) {
-        struct edo_outcome *outcome = (struct edo_outcome *)edo_task_future(task);
-        if (outcome->kind == EDO_OUTCOME_PANICKED)
-            fprintf(stderr, "edo: a detached task panicked: %s\n",
-                    outcome->report ? outcome->report : "(no memory)");
+    if (edo_likely(!edo_task_state_complete(&task->state))) {
+        /* Most probably not the last: there is the runtime's. */
+        if (edo_task_state_sub(&task->state, EDO_TASK_REF | EDO_TASK_HANDLE))
+            free_task(task);
+        return;
     }
+    struct edo_outcome *outcome = (struct edo_outcome *)edo_task_future(task);
+    if (outcome->kind == EDO_OUTCOME_PANICKED)
+        fprintf(stderr, "edo: a detached task panicked: %s\n",
+                outcome->report ? outcome->report : "(no memory)");
     edo_task_release(task, EDO_TASK_REF | EDO_TASK_HANDLE);
 }
 

@@ -19,7 +19,7 @@ bool edo_cache_fill(struct edo_task_cache *cache, struct edo_slabs *slabs, uint3
 }
 
 /* Those that were given last: the others may be in another core's caches, and are no nearer here. */
-void edo_cache_drain(struct edo_task_cache *cache, struct edo_slabs *slabs, uint32_t size)
+static void drain(struct edo_task_cache *cache, struct edo_slabs *slabs, uint32_t size)
 {
     uint32_t count = batch(slabs, size);
     void *first = cache->first[size], *last = first;
@@ -29,6 +29,14 @@ void edo_cache_drain(struct edo_task_cache *cache, struct edo_slabs *slabs, uint
     cache->count[size] -= count;
     *(void **)last = NULL;
     edo_slabs_give(slabs, first);
+}
+
+/* More than `most`, which may be since that is not known as yet. */
+void edo_cache_full(struct edo_task_cache *cache, struct edo_slabs *slabs, uint32_t size)
+{
+    cache->most[size] = (uint16_t)(EDO_CACHE_BYTES / edo_slab_bytes(slabs, size));
+    if (cache->count[size] > cache->most[size])
+        drain(cache, slabs, size);
 }
 
 void edo_cache_give_apart(struct edo_slabs *slabs, void *block)

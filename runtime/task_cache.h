@@ -25,6 +25,7 @@
 struct edo_task_cache {
     void *first[EDO_SLAB_SIZES]; /* linked by their first words */
     uint16_t count[EDO_SLAB_SIZES];
+    uint16_t most[EDO_SLAB_SIZES]; /* of count; 0 until one has been given */
 };
 
 /* Which of the sizes such a block is to be of; 0: of none, as it is for a thread without a cache. */
@@ -35,7 +36,7 @@ static inline uint32_t edo_cache_size(const struct edo_task_cache *cache,
 }
 
 bool edo_cache_fill(struct edo_task_cache *cache, struct edo_slabs *slabs, uint32_t size);
-void edo_cache_drain(struct edo_task_cache *cache, struct edo_slabs *slabs, uint32_t size);
+void edo_cache_full(struct edo_task_cache *cache, struct edo_slabs *slabs, uint32_t size);
 void edo_cache_give_apart(struct edo_slabs *slabs, void *block);
 
 /* A block of at least `bytes`, of which `size` is the size; NULL: no memory. */
@@ -69,8 +70,8 @@ static inline void edo_cache_give(struct edo_task_cache *cache, struct edo_slabs
     }
     *(void **)block = cache->first[size];
     cache->first[size] = block;
-    if (edo_unlikely(++cache->count[size] * edo_slab_bytes(slabs, size) > EDO_CACHE_BYTES))
-        edo_cache_drain(cache, slabs, size);
+    if (edo_unlikely(++cache->count[size] > cache->most[size]))
+        edo_cache_full(cache, slabs, size);
 }
 
 /* Gives all back. */

@@ -236,12 +236,16 @@ static inline void edo_task_state_ref(edo_task_state *state)
 }
 
 /* Gives references back, and with them bits that are set. True: no reference is left. */
+static inline bool edo_task_state_sub(edo_task_state *state, uint32_t given)
+{
+    return edo_fetch_sub(state, given, acq_rel) - given < EDO_TASK_REF;
+}
+
+/* The same for what often is the last one, which needs no read-modify-write: nobody is left who could change the
+ * word. */
 static inline bool edo_task_state_unref(edo_task_state *state, uint32_t given)
 {
-    /* The last one needs no read-modify-write: nobody is left who could change the word. */
-    if (edo_load(state, acquire) - given < EDO_TASK_REF)
-        return true;
-    return edo_fetch_sub(state, given, acq_rel) - given < EDO_TASK_REF;
+    return edo_load(state, acquire) - given < EDO_TASK_REF || edo_task_state_sub(state, given);
 }
 
 #endif
