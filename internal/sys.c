@@ -296,7 +296,7 @@ void edo_event_wait(struct edo_event *event)
  * away for 64 times as long. */
 static bool give_away(uint32_t round)
 {
-    enum { GIFTS = 4, LONG_NS = 100000, PENANCE = 64 };
+    enum { GIFTS = 4, LONG_NS = 100000, LONGEST_NS = 100000000, PENANCE = 64 };
     static _Atomic(uint64_t) crowded_until;
     if (round >= GIFTS)
         return false;
@@ -305,9 +305,12 @@ static bool give_away(uint32_t round)
     if (before < edo_load(&crowded_until, relaxed))
         return false;
     sched_yield();
-    uint64_t after = edo_clock_ns();
-    if (after - before > LONG_NS)
-        edo_store(&crowded_until, after + PENANCE * (after - before), relaxed);
+    uint64_t after = edo_clock_ns(), took = after - before;
+    /* What took longer was the whole process's: it was stopped. */
+    if (took > LONGEST_NS)
+        took = LONGEST_NS;
+    if (took > LONG_NS)
+        edo_store(&crowded_until, after + PENANCE * took, relaxed);
     return true;
 }
 

@@ -63,7 +63,8 @@ int edo_block_in_place(void (*function)(void *argument), void *argument)
         (thread->local != NULL && edo_handle_mine(thread->local)))
         return UV_EINVAL;
     /* Not in a task, a hook or a waker has been called by the worker itself, which is in the midst of something. */
-    if (worker != NULL && (thread->task == NULL || thread->turn != NULL))
+    if (worker != NULL &&
+        (thread->task == NULL || thread->turn != NULL || thread->task->home != running))
         return UV_EINVAL;
     if (worker != NULL) {
         /* From the next line on it may be the other's, whose spawn and detach are not ours as a worker. */

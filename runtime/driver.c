@@ -476,8 +476,9 @@ void edo_driver_pause(struct edo_driver *driver)
 bool edo_driver_skip(struct edo_driver *driver)
 {
     uint64_t when;
+    /* In this order: whoever made blocking work quiet has woken before, and the pool's lock lets it be seen. */
     if (!driver->paused || requests(driver) > 0 ||
-        edo_blocking_pool_busy(driver->handle->blocking) ||
+        edo_blocking_pool_busy(driver->handle->blocking) || edo_handle_pending(driver->handle) ||
         !edo_wheel_next_deadline(&driver->wheel, &when))
         return false;
     if (when > UINT64_MAX / NS_PER_MS)

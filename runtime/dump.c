@@ -52,7 +52,6 @@ static void dump_own(struct edo_runtime *runtime, FILE *file)
     }
 }
 
-/* Nobody runs it: it is this thread's for a moment, and whoever wants to run or to end it waits (handle.c). */
 static int look_and_dump(struct edo_handle *handle, FILE *file)
 {
     if (!edo_handle_claim(handle, true))
@@ -66,8 +65,14 @@ static int look_and_dump(struct edo_handle *handle, FILE *file)
 
 static int dump_current(struct edo_handle *handle, FILE *file)
 {
-    if (!edo_handle_mine(handle))
-        return look_and_dump(handle, file);
+    if (!edo_handle_mine(handle)) {
+        /* Nobody runs it: it is this thread's for a moment, and whoever wants to run, end or dump it waits (handle.c).
+         * The file's lock comes first: who has taken it, and then waits, would wait for ever. */
+        flockfile(file);
+        int error = look_and_dump(handle, file);
+        funlockfile(file);
+        return error;
+    }
     if (handle->runtime == NULL)
         return EDO_ESHUTDOWN;
     dump_own(handle->runtime, file);

@@ -28,7 +28,8 @@ extern "C" {
  * The runtime goes on meanwhile: no worker is stopped, but that a task which is just being looked at is polled when
  * that is over. Where the runtime is dropped meanwhile, its end may wait for the dump, and happen on this thread;
  * a current-thread runtime that is to be run meanwhile waits likewise. What prints on `file` is called with no lock
- * held; it may not drop the runtime, nor run it, where that is a current-thread one: UV_EBUSY.
+ * of ours held (but, of an idle current-thread runtime, the file's own); it may not drop the runtime, nor run it, where
+ * that is a current-thread one: UV_EBUSY; nor wait for what one of the runtime's tasks is to do.
  * Returns 0; UV_ENOMEM; EDO_ESHUTDOWN: the runtime is gone; UV_EBUSY: another thread runs this
  * current-thread runtime (call it there: from a task). Any thread, also from a task of the runtime. */
 int edo_handle_dump(struct edo_handle *handle, FILE *file);

@@ -61,7 +61,7 @@ bool edo_idle_sleep(struct edo_idle *idle, uint32_t worker, bool searching)
     uint32_t old =
         edo_fetch_sub(&idle->word, EDO_IDLE_AWAKE + (searching ? EDO_IDLE_SEARCHING : 0), seq_cst);
     edo_unlock(&idle->lock);
-    return searching && old % EDO_IDLE_AWAKE == 1;
+    return old % EDO_IDLE_AWAKE == (searching ? 1 : 0);
 }
 
 /* Under the lock: where it is among those that sleep, or `count`. */

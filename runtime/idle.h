@@ -8,7 +8,9 @@
  * No wake-up is lost: who puts work where all look (the inject queue) does so before it reads this word, and a
  * worker that falls asleep writes the word before it looks there for the last time; both under the queue's lock, so one
  * of them sees the other: if the work is not there as yet, whoever puts it there has the lock later, and with it
- * the word as it was written. So it is with one that stops searching. That another searches may be written and
+ * the word as it was written. So it is with one that stops searching. One that falls asleep while another searches need
+ * not look: that one stops later, and does; but when nobody does, the last may have stopped while this one was awake
+ * still, and seen no reason to wake anybody. That another searches may be written and
  * seen relaxed: who relies on a searcher relies on his stop, and that comes after what was seen. (For the watch of
  * worker.c one who was taken counts as awake when he stops, too.) A worker that pushes to its own queue reads the
  * word without such an order: it runs that task itself if nobody else does, and whom it overlooked in that moment
@@ -57,7 +59,7 @@ bool edo_idle_search(struct edo_idle *idle);
 /* It found something, or does not search any more. True: it was the last; if there is more, it wakes another. */
 bool edo_idle_found(struct edo_idle *idle);
 
-/* A worker goes to sleep. True: it was the last that searched, and looks at all queues once more. */
+/* A worker goes to sleep. True: nobody searches from here on, and it looks at all queues once more. */
 bool edo_idle_sleep(struct edo_idle *idle, uint32_t worker, bool searching);
 
 /* Whether it has not been taken. */

@@ -215,7 +215,6 @@ static int init_worker(struct edo_pool *pool, struct edo_worker *worker)
     if (pool->handle->hooks.rng_seed == 0)
         edo_random(&worker->random, sizeof worker->random);
     worker->random |= 1;
-    worker->own.serial = worker->index << 22;
     edo_init(&worker->handed, 0);
     edo_init(&worker->turns, 0);
     edo_init(&worker->seen, UINT32_MAX);
@@ -243,7 +242,6 @@ int edo_pool_new(struct edo_handle *handle, uint32_t workers, uint32_t processor
     pool->block = block;
     const struct edo_builder *hooks = &handle->hooks;
     pool->handle = handle;
-    handle->own.serial = workers << 22; /* as if it were one more worker's */
     pool->event_interval = hooks->event_interval ? hooks->event_interval : 61;
     pool->global_queue_interval = hooks->global_queue_interval ? hooks->global_queue_interval : 31;
     pool->single = processors == 1;
@@ -256,6 +254,11 @@ int edo_pool_new(struct edo_handle *handle, uint32_t workers, uint32_t processor
     int error = edo_idle_init(&pool->idle, workers);
     for (uint32_t i = 0; i < workers && error == 0; i++)
         error = init_worker(pool, &pool->workers[i]);
+    /* Each has a part of the numbers for itself, and so have together those that are no workers (task.c). */
+    uint32_t part = UINT32_MAX / EDO_SLAB_SIZES / (workers + 1);
+    for (uint32_t i = 0; i < workers && error == 0; i++)
+        pool->workers[i].own.serial = i * part;
+    handle->own.serial = workers * part;
     handle->pool = pool;
     if (error < 0) {
         for (uint32_t i = 0; i < pool->count; i++)

@@ -32,7 +32,6 @@
 #endif
 
 enum {
-    MOST_POLLS = 64, /* between two looks at anything but its tasks */
     NS_PER_MS = 1000000,
     WATCH_NS = 4 * NS_PER_MS,
     /* Polls are short when they take less than that; a worker is behind when it has had more than one task ready for
@@ -468,9 +467,9 @@ static struct edo_task *park(struct edo_worker *worker)
 }
 
 /* Whether it is to leave. Acquires what was done before the runtime was shut down, for who ends it may be this. */
-static bool closing(const struct edo_worker *worker)
+static bool closing(struct edo_pool *pool)
 {
-    return edo_load(&worker->pool->closing, acquire);
+    return edo_load(&pool->closing, acquire);
 }
 
 /* Its own queues are empty. NULL: the runtime shuts down. */
@@ -482,7 +481,7 @@ SELDOM static struct edo_task *look_for(struct edo_worker *worker)
             task = park(worker);
         if (task == NULL)
             task = take_own(worker);
-    } while (task == NULL && !closing(worker));
+    } while (task == NULL && !closing(worker->pool));
     if (task != NULL)
         stop_searching(worker);
     return task;
@@ -504,9 +503,7 @@ SELDOM static struct edo_task *tick(struct edo_worker *worker, uint64_t polls)
         if (edo_inject_take(&pool->inject, &task, 1) == 0)
             task = NULL;
     }
-    uint64_t first = worker->inject_at < worker->turn_at ? worker->inject_at : worker->turn_at;
-    /* The end of the runtime is looked at here, too. */
-    worker->tick_at = first - polls < MOST_POLLS ? first : polls + MOST_POLLS;
+    worker->tick_at = worker->inject_at < worker->turn_at ? worker->inject_at : worker->turn_at;
     if (worker->behind_since != 0)
         worker->tick_at = 0;
     return task;
@@ -524,13 +521,8 @@ void edo_worker_run(struct edo_worker *worker)
         uint64_t polls = edo_load(&worker->own.counts.polls, relaxed) + 1;
         edo_store(&worker->own.counts.polls, polls, relaxed);
         run(pool, task, &cx);
-        if (edo_unlikely(edo_thread.worker != worker))
+        if (edo_unlikely(edo_thread.worker != worker || closing(pool)))
             return;
-        task = NULL;
-        if (edo_unlikely(polls >= worker->tick_at)) {
-            if (closing(worker))
-                return;
-            task = tick(worker, polls);
-        }
+        task = polls < worker->tick_at ? NULL : tick(worker, polls);
     }
 }

@@ -151,6 +151,43 @@ Test(pause, an_idle_runtime_goes_from_timer_to_timer)
     cr_assert_lt(edo_clock_ns() - before, 10000u * (uint64_t)MS);
 }
 
+/* Blocking work that ends at any moment of the runtime's looks, with a timer armed. */
+struct no_time {
+    FUTURE(int);
+    uint64_t start;
+    unsigned round, turns;
+    JOIN_HANDLE(int) timer;
+    struct edo_join join;
+};
+
+static int take_some_time(void *turns)
+{
+    for (volatile unsigned i = *(unsigned *)turns; i > 0;)
+        i = i - 1;
+    return 0;
+}
+
+ASYNC(no_time)
+{
+    enum { ROUNDS = 6000, TURNS = 3000 };
+    ASYNC_BEGIN;
+    self->start = edo_now();
+    self->timer = SPAWN(NEW(entry, .log = NULL, .ms = 3600000, .again = 0));
+    for (self->round = 0; self->round < ROUNDS; self->round++) {
+        self->turns = self->round * 7919 % TURNS;
+        AWAIT(self->join, edo_join(SPAWN_BLOCKING(edo_call(take_some_time, &self->turns)), NULL));
+        cr_assert_eq(edo_now(), self->start, "in round %u", self->round);
+    }
+    edo_task_abort(self->timer);
+    AWAIT(self->join, edo_join(self->timer, NULL));
+    ASYNC_END;
+}
+
+Test(pause, blocking_work_takes_no_time_at_whatever_moment_it_ends)
+{
+    RUN_PAUSED(NEW(no_time));
+}
+
 /* pause, resume and what they refuse. */
 struct toggling {
     FUTURE(int);

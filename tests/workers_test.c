@@ -393,6 +393,30 @@ Test(workers, shutting_down_in_the_background_waits_for_nobody)
     check_shutdown(true);
 }
 
+Test(workers, shutting_down_begins_no_poll_any_more)
+{
+    struct baseline start = baseline();
+    struct edo_runtime *runtime = multi(1);
+    struct edo_handle *handle = edo_runtime_handle(runtime);
+    struct gate gate;
+    gate_init(&gate);
+    /* It is just after a look at what else there is but tasks. */
+    struct edo_join join = edo_join(SPAWN_ON(handle, NEW(work)), NULL);
+    cr_assert_eq(edo_block_on(runtime, &join), 0);
+    edo_task_detach(SPAWN_ON(handle, NEW(gatekeeper, .gate = &gate)));
+    wait_for(&gate.entered);
+    ran = 0;
+    for (int i = 0; i < 20; i++)
+        edo_task_detach(SPAWN_ON(handle, NEW(work)));
+    edo_runtime_shutdown_background(runtime);
+    sem_post(&gate.open);
+    while (edo_census_now().live[EDO_CENSUS_BLOCKS] != start.census.live[EDO_CENSUS_BLOCKS] ||
+           fd_count() != start.fds)
+        nap(1);
+    cr_assert_eq(ran, 0);
+    check_baseline(&start);
+}
+
 Test(workers, shutting_down_within_a_time_waits_no_longer)
 {
     check_shutdown(false);

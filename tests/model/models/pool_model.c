@@ -378,6 +378,34 @@ MODEL(pool_pushed_as_one_stops_and_one_sleeps)
     pushed_as_two_search(searches_in_vain);
 }
 
+static void looks_and_sleeps(void *i)
+{
+    struct edo_worker *worker = be((uint32_t)(intptr_t)i);
+    struct edo_task *task = search(worker);
+    if (task != NULL) {
+        take_item(task);
+        stop_searching(worker);
+        return;
+    }
+    if (edo_idle_sleep(&pool->idle, worker->index, worker->searching))
+        look_once_more(pool);
+}
+
+/* The only one that searched has found something, and is in a long poll; the other may not have searched, since that one
+ * did, and falls asleep. */
+MODEL(pool_pushed_as_one_sleeps_that_did_not_search)
+{
+    begin(2);
+    watched_by(1);
+    model_assert(edo_idle_search(&pool->idle));
+    model_thread(stops, (void *)0);
+    model_thread(looks_and_sleeps, (void *)1);
+    make(0);
+    model_join_all();
+    model_assert(items[0].taken || !edo_idle_sleeps(&pool->idle, 1));
+    end_all();
+}
+
 /* ---- Own work, and thieves ---- */
 
 static void takes_what_there_is(struct edo_worker *worker)
