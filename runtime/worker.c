@@ -99,12 +99,14 @@ static void push_and_notify(struct edo_worker *worker, struct edo_task *task, bo
         edo_pool_notify(worker->pool);
 }
 
-/* The running task gives way. With nothing else there this worker takes it again at once. */
+/* The running task gives way. With nothing else there this worker takes it again at once. Of those that the loop has
+ * found keep_time sees to it, after this poll and each of the next, that others are told: so one that gives way among
+ * them wakes nobody either. */
 static void push_yielding(struct edo_worker *worker, struct edo_task *task)
 {
     bool alone = edo_queue_length(&worker->queue) == 0;
     push_behind(worker, task);
-    if (!alone)
+    if (!alone && worker->behind_since == 0)
         edo_pool_notify(worker->pool);
 }
 
