@@ -44,7 +44,8 @@ enum {
      * so long, and wakes another at once for a while then. */
     DEAR_NS = EDO_DEAR_NS,
     BEHIND_NS = NS_PER_MS / 2,
-    EAGER_NS = 20 * NS_PER_MS,
+    EAGER_NS = 20 * NS_PER_MS, /* at first; and at most: */
+    EAGER_MAX_NS = 16 * EAGER_NS,
     WATCH_ROUNDS = EDO_WATCH_ROUNDS, /* without anybody awake, before the watch is given up */
 };
 
@@ -310,6 +311,18 @@ static void found(struct edo_worker *worker)
         tell_others(worker);
 }
 
+/* It is behind. Whether one worker is enough is tried again each time that nobody has been for a while: it costs those
+ * BEHIND_NS. Where it turns out at once that it is not, it is tried half as often. */
+static void grow_eager(struct edo_worker *worker, uint64_t now)
+{
+    if (now >= worker->eager_until) {
+        bool again = now - worker->eager_until < 4 * BEHIND_NS;
+        uint64_t longer = 2 * worker->eager_ns;
+        worker->eager_ns = !again ? EAGER_NS : longer < EAGER_MAX_NS ? longer : EAGER_MAX_NS;
+    }
+    worker->eager_until = now + worker->eager_ns;
+}
+
 /* A poll has ended, and what the loop found may not be done as yet. One that does not end is the watch's to notice. */
 static void keep_time(struct edo_worker *worker)
 {
@@ -323,7 +336,7 @@ static void keep_time(struct edo_worker *worker)
     bool late = now - worker->behind_since >= BEHIND_NS;
     if (late) {
         worker->behind_since = now;
-        worker->eager_until = now + EAGER_NS;
+        grow_eager(worker, now);
     }
     if (late || (!worker->told && worker->poll_ns >= DEAR_NS))
         tell_others(worker);
@@ -440,6 +453,8 @@ static struct edo_task *park(struct edo_worker *worker)
     if (last)
         look_once_more(pool);
     end_busy(worker);
+    /* Others may have taken the last of what it had. */
+    worker->behind_since = 0;
     edo_count_up(&worker->own.counts.parks, 1);
     edo_handle_hook(pool->handle, pool->handle->hooks.on_thread_park);
     struct edo_task *task = NULL;

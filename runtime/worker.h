@@ -36,6 +36,7 @@ struct edo_worker {
         behind_since; /* its loop has woken more than one task, and its queue is not empty; 0: it is */
     uint64_t polled_at;   /* when the last poll ended, while that is so */
     uint64_t eager_until; /* it has been behind, and wakes another at once until then */
+    uint64_t eager_ns;    /* for how long */
     int64_t poll_ns;      /* what a poll takes: a mean of the latest */
     uint32_t random;
     struct edo_own own;
