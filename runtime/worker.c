@@ -302,6 +302,10 @@ static void tell_others(struct edo_worker *worker)
  * is for; so another is woken only when this one does not get through with them. Then it keeps the loop, too. */
 static void found(struct edo_worker *worker)
 {
+    if (worker->pool->count == 1) {
+        worker->behind_since = 1; /* there is nobody to be told */
+        return;
+    }
     uint64_t now = edo_clock_ns();
     if (worker->behind_since == 0) {
         worker->behind_since = worker->polled_at = now;
@@ -323,9 +327,15 @@ static void grow_eager(struct edo_worker *worker, uint64_t now)
     worker->eager_until = now + worker->eager_ns;
 }
 
-/* A poll has ended, and what the loop found may not be done as yet. One that does not end is the watch's to notice. */
+/* A poll has ended, and what the loop found may not be done as yet. One that does not end is the watch's to notice. What
+ * is ready has slept for long enough to have left the caches; nothing else is worth fetching beforehand. */
 static void keep_time(struct edo_worker *worker)
 {
+    edo_queue_prefetch(&worker->queue);
+    if (worker->pool->count == 1) {
+        worker->behind_since = edo_queue_length(&worker->queue) > 0;
+        return;
+    }
     uint64_t now = edo_clock_ns();
     worker->poll_ns += ((int64_t)(now - worker->polled_at) - worker->poll_ns) / 8;
     worker->polled_at = now;
