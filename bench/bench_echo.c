@@ -1,20 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /* TCP echo: a server, and 64 clients of it in the same process. */
+#include <errno.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "bench.h"
 
-enum { CLIENTS = 64, MESSAGE = 64, LOOK_MS = 50 };
+enum { CLIENTS = 64, MESSAGE = 64 };
 
-/* Of all connections. */
+/* Of all connections that have ended: on several workers a count of each echo would be a line that they share. */
 static atomic_uint_fast64_t echoes;
 
 struct serve {
     FUTURE(int);
     struct edo_tcp *conn;
+    uint64_t echoes;
     union {
         struct edo_read read;
         struct edo_write_all write;
@@ -31,9 +35,10 @@ ASYNC(serve)
         if (self->read.output <= 0)
             RETURN((int)self->read.output);
         TRY_AWAIT(self->write, edo_write_all(self->conn, self->buffer, (size_t)self->read.output));
-        atomic_fetch_add_explicit(&echoes, 1, memory_order_relaxed);
+        self->echoes++;
     }
 ASYNC_FINALLY:
+    atomic_fetch_add_explicit(&echoes, self->echoes, memory_order_relaxed);
     edo_tcp_close(self->conn);
     ASYNC_END;
 }
@@ -139,20 +144,40 @@ ASYNC(echo_inproc)
 
 BENCH(echo_inproc)
 
-/* Set by SIGINT and SIGTERM. A signal's handler may do little more than that. */
-static atomic_bool stopped;
+/* A signal's handler may do little more than write here; the other end is the server's. */
+static int signal_socket;
 
 static void on_signal(int number)
 {
     (void)number;
-    atomic_store_explicit(&stopped, true, memory_order_relaxed);
+    (void)!send(signal_socket, "", 1, MSG_NOSIGNAL);
 }
 
+static int watch_signals(struct edo_tcp **signals)
+{
+    int ends[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
+        return -errno;
+    int error = edo_tcp_from_fd(ends[1], signals);
+    if (error < 0) {
+        close(ends[0]);
+        close(ends[1]);
+        return error;
+    }
+    signal_socket = ends[0];
+    signal(SIGINT, on_signal);
+    signal(SIGTERM, on_signal);
+    return 0;
+}
+
+/* It waits, with no timer unless there is an end, as its peers' do. */
 struct echo_server {
     FUTURE(int);
     struct bench *bench;
     struct edo_addr addr;
-    uint64_t end;
+    struct edo_tcp *signals;
+    char signal;
+    struct edo_read read;
     struct edo_sleep sleep;
 };
 
@@ -162,19 +187,24 @@ ASYNC(echo_server)
     ASYNC_BEGIN;
     if (self->bench->n > UINT16_MAX)
         RETURN(UV_EINVAL);
-    self->output = echo_start((uint16_t)self->bench->n, &self->addr);
+    self->output = watch_signals(&self->signals);
+    if (self->output == 0)
+        self->output = echo_start((uint16_t)self->bench->n, &self->addr);
     if (self->output < 0)
         RETURN(self->output);
-    signal(SIGINT, on_signal);
-    signal(SIGTERM, on_signal);
     printf("listening on %s\n", edo_addr_format(&self->addr, text));
     fflush(stdout);
     bench_start(self->bench);
-    self->end = edo_instant_add(edo_now(), self->bench->ms);
-    while (!atomic_load_explicit(&stopped, memory_order_relaxed) && edo_now() < self->end)
-        TRY_AWAIT(self->sleep, edo_sleep(LOOK_MS));
+    SELECT {
+        WHEN(self->read, edo_read(self->signals, &self->signal, 1)) {
+        }
+        WHEN_IF(self->bench->ms != UINT64_MAX, self->sleep, edo_sleep(self->bench->ms)) {
+        }
+    }
     bench_stop(self->bench, atomic_load_explicit(&echoes, memory_order_relaxed));
     RETURN(0);
+ASYNC_FINALLY:
+    edo_tcp_close(self->signals);
     ASYNC_END;
 }
 

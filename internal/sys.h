@@ -217,6 +217,14 @@ bool edo_linger(uint32_t round, bool single);
  * seventh on it sleeps, longer each time, for up to a ms. errno is unchanged. */
 void edo_spin_wait(struct edo_lock *lock, uint32_t round);
 
+/* Has the processor fetch what will be wanted soon: two cache lines, a task's header and the head of its future. Any
+ * address will do, also none. */
+static inline void edo_prefetch(const void *address)
+{
+    __builtin_prefetch(address);
+    __builtin_prefetch((const char *)address + 64);
+}
+
 /* Prints "edo: " and the message with its location, and aborts. For bugs only: never reached by
  * bad input, a peer or a failed allocation. */
 _Noreturn void edo_bug(const char *file, int line, const char *format, ...)

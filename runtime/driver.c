@@ -11,7 +11,7 @@
 #include "registration_internal.h"
 #include "time_internal.h"
 
-enum { NS_PER_MS = 1000000 };
+enum { NS_PER_MS = 1000000, TELL_AHEAD = 4 };
 
 /* libuv aborts when its table of descriptors cannot grow. So it is grown here, once, where a failure
  * can still be told, to hold every descriptor we may get. */
@@ -73,8 +73,11 @@ void edo_driver_tell(struct edo_driver *driver, int ms)
     struct edo_selected selected[EDO_SELECTED_MAX];
     int count = edo_selector_wait(&driver->selector, selected, driver->io_events_max, ms);
     driver->telling = true;
-    for (int i = 0; i < count; i++)
+    for (int i = 0; i < count; i++) {
+        if (i + TELL_AHEAD < count)
+            edo_prefetch(selected[i + TELL_AHEAD].data);
         edo_registration_tell(selected[i].data, selected[i].ready, selected[i].ended);
+    }
     driver->telling = false;
     if (!driver->shared)
         edo_driver_run_notes(driver);

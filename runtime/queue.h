@@ -76,6 +76,15 @@ static inline struct edo_task *edo_queue_pop(struct edo_queue *queue)
     return NULL;
 }
 
+/* The owner's: has the processor fetch the task after the next. It may be a thief's by then, and gone: then it was for
+ * nothing. */
+static inline void edo_queue_prefetch(struct edo_queue *queue)
+{
+    uint32_t second = edo_load(&queue->head, relaxed) + 1;
+    if ((int32_t)(edo_load(&queue->tail, relaxed) - second) > 0)
+        edo_prefetch(edo_load(&queue->slots[second % EDO_QUEUE_SIZE], relaxed));
+}
+
 /* The owner's, of a full queue: takes the EDO_QUEUE_MOVED oldest into `tasks`. Returns how many; 0 when thieves were
  * there first. */
 uint32_t edo_queue_shed(struct edo_queue *queue, struct edo_task *tasks[EDO_QUEUE_MOVED]);

@@ -38,7 +38,8 @@ enum {
      * so long, and wakes another at once for a while then. */
     DEAR_NS = EDO_DEAR_NS,
     BEHIND_NS = NS_PER_MS / 2,
-    EAGER_NS = 20 * NS_PER_MS,
+    EAGER_NS = 20 * NS_PER_MS, /* at first; and at most: */
+    EAGER_MAX_NS = 16 * EAGER_NS,
     WATCH_ROUNDS = EDO_WATCH_ROUNDS, /* without anybody awake, before the watch is given up */
 };
 
@@ -96,12 +97,14 @@ static void push_and_notify(struct edo_worker *worker, struct edo_task *task, bo
         edo_pool_notify(worker->pool);
 }
 
-/* The running task gives way. With nothing else there this worker takes it again at once. */
+/* The running task gives way. With nothing else there this worker takes it again at once. Of those that the loop has
+ * found keep_time sees to it, after this poll and each of the next, that others are told: so one that gives way among
+ * them wakes nobody either. */
 static void push_yielding(struct edo_worker *worker, struct edo_task *task)
 {
     bool alone = edo_queue_length(&worker->queue) == 0;
     push_behind(worker, task);
-    if (!alone)
+    if (!alone && worker->behind_since == 0)
         edo_pool_notify(worker->pool);
 }
 
@@ -295,19 +298,41 @@ static void tell_others(struct edo_worker *worker)
  * is for; so another is woken only when this one does not get through with them. Then it keeps the loop, too. */
 static void found(struct edo_worker *worker)
 {
+    worker->tick_at = 0;
+    if (worker->pool->count == 1) {
+        worker->behind_since = 1; /* there is nobody to be told */
+        return;
+    }
     uint64_t now = edo_clock_ns();
     if (worker->behind_since == 0) {
         worker->behind_since = worker->polled_at = now;
-        worker->tick_at = 0;
         worker->told = false;
     }
     if (worker->poll_ns >= DEAR_NS || now < worker->eager_until)
         tell_others(worker);
 }
 
-/* A poll has ended, and what the loop found may not be done as yet. One that does not end is the watch's to notice. */
+/* It is behind. Whether one worker is enough is tried again each time that nobody has been for a while: it costs those
+ * BEHIND_NS. Where it turns out at once that it is not, it is tried half as often. */
+static void grow_eager(struct edo_worker *worker, uint64_t now)
+{
+    if (now >= worker->eager_until) {
+        bool again = now - worker->eager_until < 4 * BEHIND_NS;
+        uint64_t longer = 2 * worker->eager_ns;
+        worker->eager_ns = !again ? EAGER_NS : longer < EAGER_MAX_NS ? longer : EAGER_MAX_NS;
+    }
+    worker->eager_until = now + worker->eager_ns;
+}
+
+/* A poll has ended, and what the loop found may not be done as yet. One that does not end is the watch's to notice. What
+ * is ready has slept for long enough to have left the caches; nothing else is worth fetching beforehand. */
 SELDOM static void keep_time(struct edo_worker *worker)
 {
+    edo_queue_prefetch(&worker->queue);
+    if (worker->pool->count == 1) {
+        worker->behind_since = edo_queue_length(&worker->queue) > 0;
+        return;
+    }
     uint64_t now = edo_clock_ns();
     worker->poll_ns += ((int64_t)(now - worker->polled_at) - worker->poll_ns) / 8;
     worker->polled_at = now;
@@ -318,7 +343,7 @@ SELDOM static void keep_time(struct edo_worker *worker)
     bool late = now - worker->behind_since >= BEHIND_NS;
     if (late) {
         worker->behind_since = now;
-        worker->eager_until = now + EAGER_NS;
+        grow_eager(worker, now);
     }
     if (late || (!worker->told && worker->poll_ns >= DEAR_NS))
         tell_others(worker);
@@ -435,6 +460,8 @@ static struct edo_task *park(struct edo_worker *worker)
     if (last)
         look_once_more(pool);
     end_busy(worker);
+    /* Others may have taken the last of what it had. */
+    worker->behind_since = 0;
     edo_count_up(&worker->own.counts.parks, 1);
     edo_handle_hook(pool->handle, pool->handle->hooks.on_thread_park);
     struct edo_task *task = NULL;
@@ -503,9 +530,9 @@ SELDOM static struct edo_task *tick(struct edo_worker *worker, uint64_t polls)
         if (edo_inject_take(&pool->inject, &task, 1) == 0)
             task = NULL;
     }
-    worker->tick_at = worker->inject_at < worker->turn_at ? worker->inject_at : worker->turn_at;
-    if (worker->behind_since != 0)
-        worker->tick_at = 0;
+    worker->tick_at = worker->behind_since != 0             ? 0
+                      : worker->inject_at < worker->turn_at ? worker->inject_at
+                                                            : worker->turn_at;
     return task;
 }
 

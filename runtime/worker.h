@@ -32,7 +32,7 @@ struct edo_worker {
      * a queue; nor in a turn. */
     uint32_t lifo_left, lifo_most;
     /* By its count of polls: when it is to look at the inject queue, to turn its loop; and the first of the two, or
-     * earlier. */
+     * at once, when it is to keep the time. */
     uint64_t inject_at, turn_at, tick_at;
     bool retired; /* the runtime has shut down: nothing runs any more */
     uint64_t busy_since;
@@ -41,6 +41,7 @@ struct edo_worker {
         behind_since; /* its loop has woken more than one task, and its queue is not empty; 0: it is */
     uint64_t polled_at;   /* when the last poll ended, while that is so */
     uint64_t eager_until; /* it has been behind, and wakes another at once until then */
+    uint64_t eager_ns;    /* for how long */
     int64_t poll_ns;      /* what a poll takes: a mean of the latest */
     uint32_t random;
     struct edo_own own;

@@ -74,6 +74,18 @@ MODEL(queue_popped_and_stolen)
     all_taken(3);
 }
 
+/* What the owner has fetched beforehand may be a thief's, and is left alone. */
+MODEL(queue_fetched_beforehand)
+{
+    push(0);
+    push(1);
+    push(2);
+    model_thread(steals, NULL);
+    edo_queue_prefetch(&queue);
+    drain(&queue);
+    all_taken(3);
+}
+
 /* Its slots are used again while a slow thief may still be copying. */
 MODEL(queue_goes_round)
 {
