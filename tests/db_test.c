@@ -108,6 +108,37 @@ Test(db, the_limit_is_that_of_all_shards_together)
     end(&fixture);
 }
 
+/* As db_clear does; but nobody else can look between its two steps. */
+Test(db, the_sum_is_within_the_limit_also_as_stores_are_emptied)
+{
+    enum { MAXIMUM = 20000 };
+    _Atomic(size_t) sum = 0;
+    struct store stores[SHARDS], old[SHARDS] = {{0}};
+    char room[16], value[100] = "";
+    for (int i = 0; i < SHARDS; i++) {
+        cr_assert_eq(store_init(&stores[i], MAXIMUM), 0);
+        store_share(&stores[i], &sum);
+    }
+    int n = 0;
+    for (size_t length = sizeof value; length > 0; length--)
+        while (store_set(&stores[n % SHARDS], 0, key_of(n, room),
+                         (struct store_text){value, length}, STORE_NEVER, 0) == 1)
+            n++;
+    for (int i = 0; i < SHARDS; i++) {
+        cr_assert(store_take_out(&stores[i], &old[i]));
+        cr_assert_leq(sum, MAXIMUM);
+    }
+    size_t used = 0;
+    for (int i = 0; i < SHARDS; i++) {
+        store_free(&old[i]);
+        used += stores[i].used;
+    }
+    cr_assert_eq(sum, used);
+    for (int i = 0; i < SHARDS; i++)
+        store_free(&stores[i]);
+    cr_assert_eq(sum, 0);
+}
+
 Test(db, what_has_expired_goes_whatever_its_shard)
 {
     struct fixture fixture;

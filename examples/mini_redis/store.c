@@ -67,8 +67,11 @@ bool store_take_out(struct store *store, struct store *old)
     memcpy(fresh.key, store->key, sizeof fresh.key);
     if (store_table_init(&fresh) < 0)
         return false;
+    /* What it uses is counted by a part of what the old one does, until that is freed: the sum stays within its
+     * limit. */
     if (store->sum != NULL)
-        store_share(&fresh, store->sum);
+        store->used -= fresh.used;
+    fresh.sum = store->sum;
     *old = *store;
     *store = fresh;
     return true;

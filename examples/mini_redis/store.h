@@ -121,8 +121,8 @@ bool store_next_expiry(const struct store *store, int64_t *when);
 /* Removes everything, in time proportional to what there is. */
 void store_clear(struct store *store);
 
-/* The same at once: puts it into *old, for store_free, which may take its time. False without memory, and
- * then nothing has changed. */
+/* The same at once: puts it into *old, for store_free and nothing else, which may take its time. False without memory,
+ * and then nothing has changed. */
 bool store_take_out(struct store *store, struct store *old);
 
 /* Aborts with a message where the structure contradicts itself; for tests, takes long. */
