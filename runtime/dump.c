@@ -168,20 +168,28 @@ static void dump_tasks(struct tasks *all, FILE *file)
             print_head(file, all->tasks[i], "runs");
 }
 
+static uint64_t alive(struct edo_pool *pool)
+{
+    struct edo_metrics metrics;
+    edo_handle_metrics(pool->handle, &metrics);
+    return metrics.alive_tasks;
+}
+
 static int dump_pool(struct edo_pool *pool, FILE *file)
 {
     if (!edo_pool_enter(pool))
         return EDO_ESHUTDOWN;
-    struct edo_metrics metrics;
-    edo_handle_metrics(pool->handle, &metrics);
+    uint64_t before = alive(pool);
     struct tasks all;
     int error = take_all(pool, &all);
     if (error == 0) {
+        /* Neither those that have ended meanwhile nor those that are new since are meant. (One that ends is counted so
+         * before it leaves its list: edo_pool_forget.) */
+        uint64_t after = alive(pool), there = before < after ? before : after;
         dump_tasks(&all, file);
         /* These are in no list as yet. */
-        if (metrics.alive_tasks > all.count)
-            fprintf(file, "%" PRIu64 " more have not waited yet\n",
-                    metrics.alive_tasks - all.count);
+        if (there > all.count)
+            fprintf(file, "%" PRIu64 " more have not waited yet\n", there - all.count);
         give_back(&all);
     }
     edo_pool_leave(pool);

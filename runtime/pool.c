@@ -81,15 +81,16 @@ void edo_pool_forget(struct edo_pool *pool, struct edo_task *task)
 {
     if (edo_task_is_blocking(task))
         return;
+    /* First: whoever finds it in its list no more sees it counted. */
+    if (edo_likely(edo_worker_mine(pool)))
+        edo_count_up(&edo_thread.worker->own.counts.ended, 1);
+    else
+        edo_fetch_add(&pool->handle->own.counts.ended, 1, relaxed);
     if (task->keeper != NULL) {
         edo_lock(&task->keeper->lock);
         edo_list_remove(&task->owned);
         edo_unlock(&task->keeper->lock);
     }
-    if (edo_likely(edo_worker_mine(pool)))
-        edo_count_up(&edo_thread.worker->own.counts.ended, 1);
-    else
-        edo_fetch_add(&pool->handle->own.counts.ended, 1, relaxed);
 }
 
 /* One that was in a queue when the runtime ended. */

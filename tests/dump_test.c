@@ -218,6 +218,49 @@ Test(dump, counts_those_that_have_not_waited_yet)
     sem_destroy(&open);
 }
 
+struct waits_once {
+    FUTURE(void);
+    struct edo_notify *notify;
+    struct edo_notified notified;
+};
+
+ASYNC(waits_once)
+{
+    ASYNC_BEGIN;
+    AWAIT(self->notified, edo_notified(self->notify));
+    ASYNC_END;
+}
+
+/* Each dump meets one that is just ending: it has waited. */
+Test(dump, does_not_take_those_that_end_for_such_as_have_not_waited_yet)
+{
+    enum { TASKS = 2000 };
+    struct edo_runtime *runtime;
+    struct edo_notify notify;
+    edo_notify_init(&notify);
+    cr_assert_eq(edo_runtime_new(&runtime, .flavor = EDO_MULTI_THREAD, .worker_threads = 2), 0);
+    struct edo_handle *handle = edo_runtime_handle(runtime);
+    for (int i = 0; i < TASKS; i++)
+        edo_task_detach(SPAWN_ON(handle, NEW(waits_once, .notify = &notify)));
+    for (int left = TASKS, waiting = 0; left > 0;) {
+        int error;
+        char *text = dump(handle, &error);
+        cr_assert_eq(error, 0);
+        waiting += waiting < TASKS ? lines(text, "task ", " waits") - waiting : 0;
+        if (waiting == TASKS) {
+            cr_assert_eq(lines(text, "", " not waited yet"), 0, "%d left: %s", left, text);
+            edo_notify_one(&notify);
+            left--;
+            /* The next dump is to come at any moment of what that has begun. */
+            for (int moment = left * 37 % 3000; moment > 0; moment--)
+                edo_pause();
+        }
+        free(text);
+    }
+    edo_runtime_drop(runtime);
+    edo_notify_destroy(&notify);
+}
+
 /* A dump that takes its time: it posts `begun` when it has something to write, and most likely the next run has come
  * to wait for it before it goes on. */
 struct slow_dump {
