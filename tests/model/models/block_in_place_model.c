@@ -110,6 +110,7 @@ static void begin(void)
 {
     handle.pool = worker.pool = &pool;
     pool.handle = &handle;
+    polled.home = &handle;
     edo_thread = (struct edo_thread){
         .current = &handle, .running = &handle, .worker = &worker, .task = &polled};
 }
@@ -132,6 +133,17 @@ static void end(void)
 {
     model_join_all();
     model_assert(worker.lifo_left == 2 && edo_load(&entered, relaxed) == 0);
+}
+
+/* A poll within the worker's task, of a task whose runtime is another: that one's wakes rely on who polls it. */
+MODEL(block_in_place_refused_in_another_runtimes_task)
+{
+    static struct edo_handle other;
+    int called = 0;
+    begin();
+    polled.home = &other;
+    model_assert(edo_block_in_place(blocks, &called) == UV_EINVAL);
+    model_assert(called == 0 && edo_thread.worker == &worker);
 }
 
 /* The other comes for the worker, or comes too late. */
