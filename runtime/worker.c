@@ -3,8 +3,9 @@
  *
  * A task that the running one wakes goes to the LIFO slot, what was there to the end of the worker's queue; what
  * does not fit there goes, with the oldest of the queue, to the inject queue. A worker takes from its slot, three
- * times in a row at most, from its queue, now and then (global_queue_interval) and when it has nothing from the
- * inject queue; then it steals half of another's queue; then it sleeps, in the loop or on an event.
+ * times in a row at most while others wait in its queue, from its queue, now and then (global_queue_interval) and when
+ * it has nothing from the inject queue; then it steals half of another's queue; then it sleeps, in the loop or on an
+ * event.
  *
  * A task is in one queue at a time, or runs: whoever sets LINKED in its state puts it into a queue, and LINKED
  * stays until a poll has ended that nobody woke it during (task_state.h). So a queue holds no reference, and
