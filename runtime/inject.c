@@ -85,7 +85,7 @@ bool edo_inject_push(struct edo_inject *inject, struct edo_task *const *tasks, u
         edo_count_up(&inject->spawned, count);
     if (edo_unlikely(room(inject) < count && inject->spare == NULL && !inject->closed))
         provide_block(inject);
-    bool open = !inject->closed;
+    bool open = from == EDO_INJECT_SPAWN ? !inject->refusing : !inject->closed;
     if (open) {
         for (uint32_t i = 0; i < count; i++)
             put(inject, tasks[i]);
@@ -135,10 +135,17 @@ uint32_t edo_inject_take(struct edo_inject *inject, struct edo_task **tasks, uin
     return count;
 }
 
+void edo_inject_refuse(struct edo_inject *inject)
+{
+    edo_lock(&inject->lock);
+    inject->refusing = true;
+    edo_unlock(&inject->lock);
+}
+
 void edo_inject_close(struct edo_inject *inject)
 {
     edo_lock(&inject->lock);
-    inject->closed = true;
+    inject->refusing = inject->closed = true;
     edo_unlock(&inject->lock);
 }
 

@@ -26,7 +26,7 @@ struct edo_inject_block {
 
 struct edo_inject {
     _Alignas(64) struct edo_lock lock;
-    bool closed;
+    bool refusing, closed;
     /* As it was when the lock was last let go. */
     _Atomic(uint32_t) length;
     /* Under the lock, as all that follows. In blocks from `first` to `last`, at `begin` of the one, before `end` of the
@@ -44,13 +44,16 @@ void edo_inject_destroy(struct edo_inject *inject);
 /* From a worker; from another thread, which has woken it, or spawned it. */
 enum edo_inject_from { EDO_INJECT_WORKER, EDO_INJECT_WAKE, EDO_INJECT_SPAWN };
 
-/* Puts `count` tasks at the end, EDO_INJECT_BLOCK at most. False: it is closed, and they are the caller's. Any
+/* Puts `count` tasks at the end, EDO_INJECT_BLOCK at most. False: it takes them no more, and they are the caller's. Any
  * thread. */
 bool edo_inject_push(struct edo_inject *inject, struct edo_task *const *tasks, uint32_t count,
                      enum edo_inject_from from);
 
 /* Takes at most `most` tasks from its beginning, EDO_INJECT_BLOCK at most; how many it were. Any thread. */
 uint32_t edo_inject_take(struct edo_inject *inject, struct edo_task **tasks, uint32_t most);
+
+/* No new task comes in from now on, but from workers: their queues may yet be full, and tasks yet be woken. */
+void edo_inject_refuse(struct edo_inject *inject);
 
 /* Nothing more comes in. */
 void edo_inject_close(struct edo_inject *inject);

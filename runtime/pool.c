@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* A multi-thread runtime's life.
  *
- * Its end. edo_pool_close sets `closing` and wakes all workers, whose threads leave. The last of them
- * is then the only one that has to do with tasks:
+ * Its end. edo_pool_close has other threads spawn nothing any more (edo_pool_spawn), sets `closing` and wakes all
+ * workers, whose threads leave. The last of them is then the only one that has to do with tasks:
  *  1. It empties the queues, which hold no references, and closes the inject queue: what is woken from here on
  *     goes nowhere. What has never been polled is in no list as yet, and goes into one.
- *  2. It drops each task where it is suspended. One that a FINALLY spawns joins a list, and is dropped in its turn;
- *     one that another thread spawns is refused (edo_pool_spawn).
+ *  2. It drops each task where it is suspended. One that a FINALLY spawns joins a list, and is dropped in its turn.
  *  3. It closes the drivers, which orphans what is still registered and armed, and wakes it; drops what that spawned.
  * Who drops the runtime waits for that, or does not. Threads hold the handle as long as they live.
  */
@@ -27,6 +26,8 @@ void edo_pool_wake(struct edo_pool *pool)
 
 static void stop(struct edo_pool *pool)
 {
+    /* A worker that is woken may poll what it finds before it looks whether to stop. */
+    edo_inject_refuse(&pool->inject);
     edo_store(&pool->closing, true, release);
     for (uint32_t i = 0; i < pool->count; i++)
         edo_driver_wake(pool->workers[i].driver);

@@ -53,8 +53,8 @@ struct uv_loop_s;
 #define edo_handle_block_on(handle, future) edo_handle_block_on_((handle), &(future)->future_)
 
 /* Drops every task where it is suspended (and what these spawn in their FINALLY: one that always spawns has no end),
- * waits for blocking work that has begun and for requests under way,
- * and frees the runtime. What has not begun is never run. Handles, wakers and join handles stay valid: they
+ * waits for blocking work that has begun and for requests under way, and frees the runtime. Blocking work that has not
+ * begun is never run, nor is what other threads spawn from now on. Handles, wakers and join handles stay valid: they
  * report that it is gone. For an attached runtime see runtime/embed.h. Not from within its own tasks, nor
  * while edo_block_on runs. NULL is fine. */
 void edo_runtime_drop(struct edo_runtime *runtime);

@@ -111,6 +111,19 @@ Test(inject, without_memory_the_order_is_kept)
     take(EDO_INJECT_BLOCK, EDO_INJECT_BLOCK);
 }
 
+/* What workers have too much of must have a place, and what is woken. */
+Test(inject, one_that_refuses_takes_what_is_not_new)
+{
+    struct edo_task *late = &tasks[2];
+    push(1);
+    edo_inject_refuse(&inject);
+    cr_assert_not(edo_inject_push(&inject, &late, 1, EDO_INJECT_SPAWN));
+    push(1);
+    cr_assert(edo_inject_push(&inject, &late, 1, EDO_INJECT_WORKER));
+    pushed++;
+    take(128, 3);
+}
+
 Test(inject, a_closed_one_refuses_and_keeps_what_it_has)
 {
     struct edo_task *late = &tasks[2];

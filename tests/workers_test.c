@@ -369,6 +369,7 @@ static void check_shutdown(bool background)
     task = SPAWN_ON(edo_runtime_handle(runtime), NEW(gatekeeper, .gate = &gate, .suspends = true));
     edo_task_detach(SPAWN_ON(edo_runtime_handle(runtime), NEW(spawns_at_its_end, .more = 1)));
     wait_for(&gate.entered);
+    struct edo_handle *handle = edo_handle_clone(edo_runtime_handle(runtime));
     uint64_t before = edo_clock_ns();
     if (background)
         edo_runtime_shutdown_background(runtime);
@@ -376,6 +377,10 @@ static void check_shutdown(bool background)
         edo_runtime_shutdown_timeout(runtime, 20);
     cr_assert(background || edo_clock_ns() - before >= 20u * (uint64_t)MS, "it did not wait");
     cr_assert_not(edo_task_is_finished(task), "it waited for what does not end");
+    JOIN_HANDLE(int) late = SPAWN_ON(handle, NEW(work));
+    cr_assert(edo_task_is_finished(late), "a worker may yet run it");
+    edo_task_detach(late);
+    edo_handle_drop(handle);
     sem_post(&gate.open);
     struct edo_join join = edo_join(task, NULL);
     cr_assert_eq(edo_park_on(&join.future_), 0);
@@ -384,7 +389,7 @@ static void check_shutdown(bool background)
     while (edo_census_now().live[EDO_CENSUS_BLOCKS] != start.census.live[EDO_CENSUS_BLOCKS] ||
            fd_count() != start.fds)
         nap(1);
-    cr_assert_eq(finals, 3);
+    cr_assert_eq(finals, 4);
     check_baseline(&start);
 }
 

@@ -743,6 +743,12 @@ MODEL(pool_left_by_two)
     edo_handle_drop(handle);
 }
 
+static void runs_and_leaves(void *i)
+{
+    runs(i);
+    edo_pool_leave(pool);
+}
+
 /* What is in queues is dropped, by whom it was not put there. */
 static void makes_and_leaves(void *i)
 {
@@ -765,7 +771,8 @@ MODEL(pool_left_with_tasks)
     end_all();
 }
 
-/* Spawned from elsewhere meanwhile: refused, or dropped with the others. */
+/* Spawned from elsewhere meanwhile: refused, or dropped with the others. Afterwards: refused, although a worker may look
+ * for tasks as yet. */
 static bool spawned;
 
 static void spawns(void *arg)
@@ -785,5 +792,16 @@ MODEL(pool_spawned_on_as_it_is_closed, .outcomes = "0 1")
     model_join_all();
     model_assert(cancelled == spawned);
     model_outcome(spawned);
+    end_all();
+}
+
+MODEL(pool_spawned_on_once_it_is_told_to_close)
+{
+    begin(1);
+    model_thread(runs_and_leaves, (void *)0);
+    stop(pool);
+    model_assert(!edo_pool_spawn(pool, &items[0].task));
+    model_join_all();
+    model_assert(cancelled == 0);
     end_all();
 }
