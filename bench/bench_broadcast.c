@@ -68,7 +68,7 @@ ASYNC(broadcast_1_8)
     for (int i = 0; i < RECEIVERS; i++)
         self->handles[i] = SPAWN(NEW(listener, .rx = edo_broadcast_subscribe(self->tx)));
     edo_broadcast_receiver_drop(self->rx);
-    edo_task_detach(SPAWN(NEW(announcer, .tx = self->tx, .n = self->bench->n)));
+    SPAWN_DETACHED(NEW(announcer, .tx = self->tx, .n = self->bench->n));
     for (self->i = 0; self->i < RECEIVERS; self->i++) {
         TRY_AWAIT(self->join, edo_join(self->handles[self->i], &self->count));
         self->sum += self->count;

@@ -55,7 +55,7 @@ ASYNC(echo)
     ASYNC_BEGIN;
     for (;;) {
         TRY_AWAIT(self->accept, edo_tcp_accept(self->listener));
-        edo_task_detach(SPAWN(NEW(serve, .conn = self->accept.stream)));
+        SPAWN_DETACHED(NEW(serve, .conn = self->accept.stream));
     }
 ASYNC_FINALLY:
     edo_tcp_listener_close(self->listener);

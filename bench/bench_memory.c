@@ -38,7 +38,7 @@ ASYNC(memory)
     self->before = bench_rss();
     bench_start(self->bench);
     for (self->i = 0; self->i < self->bench->n; self->i++)
-        edo_task_detach(SPAWN(NEW(forever)));
+        SPAWN_DETACHED(NEW(forever));
     AWAIT(self->settle, edo_sleep(100));
     bench_stop(self->bench, self->bench->n);
     report(self->bench, self->before, sizeof(struct forever));
@@ -61,7 +61,7 @@ ASYNC(memory_sleep)
     self->before = bench_rss();
     bench_start(self->bench);
     for (self->i = 0; self->i < self->bench->n; self->i++)
-        edo_task_detach(SPAWN(edo_sleep(3600 * 1000)));
+        SPAWN_DETACHED(edo_sleep(3600 * 1000));
     AWAIT(self->settle, edo_sleep(500));
     bench_stop(self->bench, self->bench->n);
     report(self->bench, self->before, sizeof(struct edo_sleep));

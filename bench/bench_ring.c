@@ -131,7 +131,7 @@ ASYNC(ring)
     if (self->error < 0)
         RETURN(self->error);
     for (int i = 0; i < RING - 1; i++)
-        edo_task_detach(SPAWN(NEW(hop, .tx = self->tx[i + 1], .rx = self->rx[i])));
+        SPAWN_DETACHED(NEW(hop, .tx = self->tx[i + 1], .rx = self->rx[i]));
     self->last = SPAWN(NEW(hop, .tx = self->tx[0], .rx = self->rx[RING - 1]));
     TRY_AWAIT(self->join, edo_join(self->last, &self->error));
     bench_stop(self->bench, self->bench->n);

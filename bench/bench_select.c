@@ -37,7 +37,7 @@ ASYNC(select2)
             RETURN(self->output);
     bench_start(self->bench);
     for (int i = 0; i < 2; i++)
-        edo_task_detach(SPAWN(NEW(source, .tx = self->tx[i], .n = self->bench->n / 2)));
+        SPAWN_DETACHED(NEW(source, .tx = self->tx[i], .n = self->bench->n / 2));
     while (self->count < self->bench->n / 2 * 2) {
         SELECT {
             WHEN_MATCH(self->recv[0].output == 0, self->recv[0],

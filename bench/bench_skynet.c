@@ -26,9 +26,8 @@ static int plant(struct node *self)
     if (error < 0)
         return error;
     for (uint64_t i = 0; i < CHILDREN; i++)
-        edo_task_detach(
-            SPAWN(NEW(node, .number = self->number + i * (self->leaves / CHILDREN),
-                      .leaves = self->leaves / CHILDREN, .up = edo_mpsc_sender_clone(tx))));
+        SPAWN_DETACHED(NEW(node, .number = self->number + i * (self->leaves / CHILDREN),
+                           .leaves = self->leaves / CHILDREN, .up = edo_mpsc_sender_clone(tx)));
     edo_mpsc_sender_drop(tx);
     return 0;
 }
@@ -84,7 +83,7 @@ ASYNC(skynet)
     self->output = edo_mpsc(&self->tx, &self->rx, 1);
     if (self->output < 0)
         RETURN(self->output);
-    edo_task_detach(SPAWN(NEW(node, .leaves = self->bench->n, .up = self->tx)));
+    SPAWN_DETACHED(NEW(node, .leaves = self->bench->n, .up = self->tx));
     TRY_AWAIT(self->recv, edo_mpsc_recv(self->rx, &self->sum));
     bench_stop(self->bench, tree_size(self->bench->n));
     RETURN(self->sum == self->bench->n * (self->bench->n - 1) / 2 ? 0 : UV_EIO);

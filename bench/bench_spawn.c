@@ -94,7 +94,7 @@ ASYNC(link)
     if (self->left == 0)
         edo_oneshot_send(self->tx, &self->left);
     else
-        edo_task_detach(SPAWN(NEW(link, .left = self->left - 1, .tx = self->tx)));
+        SPAWN_DETACHED(NEW(link, .left = self->left - 1, .tx = self->tx));
     self->tx = NULL;
 ASYNC_FINALLY:
     edo_oneshot_sender_drop(self->tx);
@@ -117,7 +117,7 @@ ASYNC(chain)
     self->output = edo_oneshot(&self->tx, &self->rx);
     if (self->output < 0)
         RETURN(self->output);
-    edo_task_detach(SPAWN(NEW(link, .left = self->bench->n, .tx = self->tx)));
+    SPAWN_DETACHED(NEW(link, .left = self->bench->n, .tx = self->tx));
     TRY_AWAIT(self->recv, edo_oneshot_recv(self->rx, &self->left));
     bench_stop(self->bench, self->bench->n);
     RETURN(0);

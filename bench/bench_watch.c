@@ -68,7 +68,7 @@ ASYNC(watch_1_8)
     for (int i = 0; i < RECEIVERS; i++)
         self->handles[i] = SPAWN(NEW(looker, .rx = edo_watch_receiver_clone(self->rx)));
     edo_watch_receiver_drop(self->rx);
-    edo_task_detach(SPAWN(NEW(changer, .tx = self->tx, .n = self->bench->n)));
+    SPAWN_DETACHED(NEW(changer, .tx = self->tx, .n = self->bench->n));
     for (self->i = 0; self->i < RECEIVERS; self->i++) {
         TRY_AWAIT(self->join, edo_join(self->handles[self->i], &self->last));
         self->right += self->last == self->bench->n - 1;

@@ -90,7 +90,7 @@ int main(void)
     program.timer.data = program.idle.data = &program;
     uv_timer_start(&program.timer, on_timer, 10, 10);
     uv_idle_start(&program.idle, on_idle);
-    edo_task_detach(SPAWN_ON(edo_runtime_handle(runtime), NEW(add_up, .loop = &loop, .n = 1000)));
+    SPAWN_DETACHED_ON(edo_runtime_handle(runtime), NEW(add_up, .loop = &loop, .n = 1000));
 
     uv_run(&loop, UV_RUN_DEFAULT); /* ends with the last handle and the last task */
     printf("idle: %u turns\n", program.turns);

@@ -174,8 +174,8 @@ ASYNC(manager_task)
         RETURN(UV_ENOMEM);
     manager = SPAWN(NEW(manager, .port = self->port, .commands = rx));
     for (int i = 0; i < 3; i++)
-        edo_task_detach(SPAWN(NEW(user, .commands = edo_mpsc_sender_clone(tx), .key = pairs[i][0],
-                                  .value = pairs[i][1])));
+        SPAWN_DETACHED(NEW(user, .commands = edo_mpsc_sender_clone(tx), .key = pairs[i][0],
+                           .value = pairs[i][1]));
     edo_mpsc_sender_drop(tx); /* as long as we had one, the manager would not end */
     TRY_AWAIT(self->join, edo_join(manager, &self->served));
     if (self->served < 0)

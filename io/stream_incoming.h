@@ -3,7 +3,7 @@
  *
  *     self->stream = edo_stream_incoming(&self->incoming, self->listener);
  *     FOR_AWAIT(self->conn, self->stream)
- *         edo_task_detach(SPAWN(NEW(serve, .conn = self->conn)));
+ *         SPAWN_DETACHED(NEW(serve, .conn = self->conn));
  */
 #ifndef EDO_IO_STREAM_INCOMING_H
 #define EDO_IO_STREAM_INCOMING_H

@@ -6,7 +6,7 @@
  *         AWAIT(self->accept, edo_tcp_accept(self->listener));
  *         if (self->accept.output < 0)
  *             RETURN(self->accept.output);
- *         edo_task_detach(SPAWN(NEW(serve, .conn = self->accept.stream)));
+ *         SPAWN_DETACHED(NEW(serve, .conn = self->accept.stream));
  *     }
  *
  * Owned by whoever made it; used on the thread of the runtime it was made in, or on a multi-thread one's

@@ -3,7 +3,7 @@
  *
  *     struct edo_runtime *runtime;
  *     edo_runtime_attach(loop, &runtime);
- *     edo_task_detach(SPAWN_ON(edo_runtime_handle(runtime), NEW(server)));
+ *     SPAWN_DETACHED_ON(edo_runtime_handle(runtime), NEW(server));
  *     uv_run(loop, UV_RUN_DEFAULT);        ends when the last task and handle has
  *     edo_runtime_drop(runtime);
  *     uv_run(loop, UV_RUN_DEFAULT);        closes what Edo had on the loop

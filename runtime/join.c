@@ -23,6 +23,7 @@ int edo_task_take(struct edo_task *task, const struct edo_wanted *wanted)
         error = UV_ECANCELED;
     } else if (outcome->kind == EDO_OUTCOME_PANICKED) {
         error = EDO_EPANIC;
+        outcome->kind = EDO_OUTCOME_REPORTED;
         if (wanted->report_size > 0)
             snprintf(wanted->report, wanted->report_size, "%s",
                      outcome->report != NULL ? outcome->report : "(no memory for the report)");

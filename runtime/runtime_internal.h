@@ -45,7 +45,8 @@ struct edo_outcome {
     char *report; /* a panic's text, the task's to free; NULL when there was no memory for it */
     uint32_t kind;
 };
-enum { EDO_OUTCOME_CANCELLED = 1, EDO_OUTCOME_PANICKED = 2 };
+/* REPORTED: a panic that somebody has been told of, or stderr. */
+enum { EDO_OUTCOME_CANCELLED = 1, EDO_OUTCOME_PANICKED, EDO_OUTCOME_REPORTED };
 _Static_assert(sizeof(struct edo_outcome) == sizeof(struct edo_future), "it overlays the head");
 
 struct edo_handle {

@@ -170,12 +170,22 @@ struct edo_task *edo_task_new(struct edo_handle *handle, const char *name, size_
     return task;
 }
 
-/* The last reference is gone. */
+static void tell_of_panic(struct edo_outcome *outcome)
+{
+    fprintf(stderr, "edo: a detached task panicked: %s\n",
+            outcome->report != NULL ? outcome->report : "(no memory)");
+    outcome->kind = EDO_OUTCOME_REPORTED;
+}
+
+/* The last reference is gone. Of a panic as the task was detached nobody has been told: who detached it did not see that
+ * it was complete, nor who completed it that it was detached. */
 static void free_task(struct edo_task *task)
 {
     struct edo_handle *home = task->home;
     struct edo_outcome *outcome = (struct edo_outcome *)edo_task_future(task);
-    if (outcome->kind == EDO_OUTCOME_PANICKED)
+    if (edo_unlikely(outcome->kind == EDO_OUTCOME_PANICKED))
+        tell_of_panic(outcome);
+    if (edo_unlikely(outcome->kind == EDO_OUTCOME_REPORTED))
         edo_free(outcome->report);
     EDO_COUNT(TASKS, -1);
     bool named = edo_task_state_peek(&task->state) & EDO_TASK_NAMED;
@@ -223,6 +233,10 @@ static void wake_joiner(struct edo_task *task)
 /* Multi-thread: it is in no queue while it is polled, and those of a runtime that has shut down lead nowhere. */
 static void end_pooled(struct edo_task *task)
 {
+    if (edo_task_state_alone(&task->state, true)) {
+        free_task(task);
+        return;
+    }
     uint32_t now = edo_task_state_end(&task->state);
     if (now & EDO_TASK_JOINER) {
         wake_joiner(task);
@@ -247,6 +261,10 @@ void edo_task_finish(struct edo_task *task)
         end_pooled(task);
         return;
     }
+    if (task->next == NULL && edo_task_state_alone(&task->state, false)) {
+        free_task(task);
+        return;
+    }
     uint32_t old = edo_task_state_finish(&task->state);
     if (old & EDO_TASK_JOINER)
         wake_joiner(task);
@@ -260,12 +278,13 @@ void edo_task_finish(struct edo_task *task)
 static void finish_without(struct edo_task *task, uint32_t kind, char *report)
 {
     const struct edo_handle *home = task->home;
-    memcpy(edo_task_future(task), &(struct edo_outcome){report, kind}, sizeof(struct edo_outcome));
+    struct edo_outcome *outcome = memcpy(edo_task_future(task), &(struct edo_outcome){report, kind},
+                                         sizeof(struct edo_outcome));
     if (kind == EDO_OUTCOME_PANICKED && home->hooks.unhandled_panic == EDO_PANIC_SHUTDOWN &&
         edo_handle_mine(home))
         home->runtime->failed = true;
     if (kind == EDO_OUTCOME_PANICKED && !(edo_task_state_peek(&task->state) & EDO_TASK_HANDLE))
-        fprintf(stderr, "edo: a detached task panicked: %s\n", report ? report : "(no memory)");
+        tell_of_panic(outcome);
     edo_task_finish(task);
 }
 
@@ -435,6 +454,15 @@ void edo_task_start_(struct edo_task *task, struct edo_future *future)
     }
 }
 
+struct edo_task *edo_task_start_detached_(struct edo_task *task, struct edo_future *future)
+{
+    int error = task_error(task);
+    if (error == 0)
+        edo_task_state_detach_new(&task->state);
+    edo_task_start_(task, future);
+    return (struct edo_task *)(intptr_t)error;
+}
+
 /* Handles. */
 
 int edo_task_error_(struct edo_task *task)
@@ -480,8 +508,7 @@ void edo_task_detach_(struct edo_task *task)
     }
     struct edo_outcome *outcome = (struct edo_outcome *)edo_task_future(task);
     if (outcome->kind == EDO_OUTCOME_PANICKED)
-        fprintf(stderr, "edo: a detached task panicked: %s\n",
-                outcome->report ? outcome->report : "(no memory)");
+        tell_of_panic(outcome);
     edo_task_release(task, EDO_TASK_REF | EDO_TASK_HANDLE);
 }
 

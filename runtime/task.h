@@ -9,8 +9,9 @@
  * which it was spawned, beside its other tasks, until its future completes, panics or is aborted.
  *
  * A join handle is a pointer typed by the output. It is owned: it ends in edo_join, which takes it,
- * or in edo_task_detach. A handle left in a frame is detached in FINALLY. Spawning never fails
- * silently: where there is no memory or no runtime, the handle says so (edo_task_error, edo_join).
+ * or in edo_task_detach. A handle left in a frame is detached in FINALLY. A task that nobody joins needs
+ * none (SPAWN_DETACHED). Spawning never fails silently: where there is no memory or no runtime, the
+ * handle says so (edo_task_error, edo_join).
  * The functions on handles take any thread's call, also when the runtime is gone.
  */
 #ifndef EDO_RUNTIME_TASK_H
@@ -40,6 +41,13 @@ struct edo_task;
 
 /* SPAWN_ON(handle, future): the same, on the runtime behind a handle, from any thread. */
 #define EDO_SPAWN_ON(handle, ...) EDO_SPAWN_WITH_(edo_task_start_, handle, __VA_ARGS__)
+
+/* SPAWN_DETACHED(future), SPAWN_DETACHED_ON(handle, future): the same for a task that nobody joins, as SPAWN and
+ * edo_task_detach, which together cost more. Returns 0; or UV_ENOMEM, EDO_ENORUNTIME, the future dropped. (A runtime
+ * that has shut down drops it as it does any task, and that is no error.) */
+#define EDO_SPAWN_DETACHED(...) EDO_SPAWN_DETACHED_ON((struct edo_handle *)NULL, __VA_ARGS__)
+#define EDO_SPAWN_DETACHED_ON(handle, ...) \
+    edo_task_detached_((intptr_t)EDO_SPAWN_WITH_(EDO_START_DETACHED_, handle, __VA_ARGS__))
 
 /* TASK_NAMED("reader", SPAWN(future)): the same for any of the macros that spawn one task, which gets a name, for dumps
  * (runtime/dump.h). The name is copied, cut at 31 bytes. */
@@ -189,6 +197,13 @@ void edo_task_next_name_(const char *name);
 const char *edo_task_name_(struct edo_task *task);
 void *edo_task_frame_(struct edo_task *task);
 void edo_task_start_(struct edo_task *task, struct edo_future *future);
+#define EDO_START_DETACHED_(task, future) (task) = edo_task_start_detached_((task), (future))
+struct edo_task *edo_task_start_detached_(struct edo_task *task, struct edo_future *future);
+/* The task is others' by now: what is in its place is an error, or nothing. */
+static inline int edo_task_detached_(intptr_t error)
+{
+    return (int)error;
+}
 int edo_task_error_(struct edo_task *task);
 void edo_task_abort_(struct edo_task *task);
 bool edo_task_is_finished_(struct edo_task *task);
@@ -202,10 +217,12 @@ struct edo_abort_handle *edo_abort_handle_(struct edo_task *task);
 struct edo_unconstrained edo_unconstrained_(struct edo_future *child);
 
 #ifndef EDO_NO_SHORT_NAMES
-#define JOIN_HANDLE EDO_JOIN_HANDLE
-#define SPAWN       EDO_SPAWN
-#define SPAWN_ON    EDO_SPAWN_ON
-#define TASK_NAMED  EDO_TASK_NAMED
+#define JOIN_HANDLE       EDO_JOIN_HANDLE
+#define SPAWN             EDO_SPAWN
+#define SPAWN_ON          EDO_SPAWN_ON
+#define SPAWN_DETACHED    EDO_SPAWN_DETACHED
+#define SPAWN_DETACHED_ON EDO_SPAWN_DETACHED_ON
+#define TASK_NAMED        EDO_TASK_NAMED
 #endif
 
 #ifdef __cplusplus

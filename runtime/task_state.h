@@ -63,6 +63,12 @@ static inline void edo_task_state_init(edo_task_state *state, bool linked, bool 
                         (named ? EDO_TASK_NAMED : 0));
 }
 
+/* There will be no join handle. Nobody but this thread has the task yet. */
+static inline void edo_task_state_detach_new(edo_task_state *state)
+{
+    edo_store(state, edo_load(state, relaxed) - (EDO_TASK_HANDLE + EDO_TASK_REF), relaxed);
+}
+
 /* Relaxed: for bits that this thread set itself, or as a hint. */
 static inline uint32_t edo_task_state_peek(edo_task_state *state)
 {
@@ -186,6 +192,17 @@ static inline bool edo_task_state_notify(edo_task_state *state, bool claim)
 static inline bool edo_task_state_woken(edo_task_state *state)
 {
     return edo_fetch_and(state, ~(uint32_t)EDO_TASK_WOKEN, acquire) & EDO_TASK_WOKEN;
+}
+
+/* The outcome is in place, by whoever ends the task. True: it is nobody else's, and need not be told that it is
+ * complete, which saves a read-modify-write. Nobody can come by it any more: there is no handle nor a cloned waker, and
+ * the future, which is gone, has unlinked what led to it. LINKED is somebody's who will come for it, unless it is the
+ * poll's (multi-thread). Acquires what those did who had references. */
+static inline bool edo_task_state_alone(edo_task_state *state, bool linked_by_poll)
+{
+    uint32_t any = EDO_TASK_WOKEN | EDO_TASK_ABORTED | EDO_TASK_NAMED;
+    any |= linked_by_poll ? EDO_TASK_LINKED : 0;
+    return (edo_load(state, acquire) & ~any) == EDO_TASK_REF;
 }
 
 /* The outcome is in place. Returns the word as it was. From now on whoever has the task on the

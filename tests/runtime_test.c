@@ -547,7 +547,9 @@ ASYNC(fails_sometimes)
     self->handles[1] = SPAWN(NEW(fails));
     self->handles[2] = SPAWN(NEW(work, .yields = 100));
     edo_task_abort(self->handles[2]);
-    for (; self->i < 3; self->i++) {
+    self->i = SPAWN_DETACHED(NEW(work, .yields = 1));
+    cr_assert(self->i == 0 || self->i == UV_ENOMEM);
+    for (self->i = 0; self->i < 3; self->i++) {
         self->join =
             edo_join_report(self->handles[self->i], NULL, self->report, sizeof self->report);
         self->handles[self->i] = NULL; /* the join's now */

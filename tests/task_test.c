@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Tasks and their handles. */
+#include <sys/mman.h>
+#include <unistd.h>
+
 #include "io_helpers.h"
 #include "support/runtimes.h"
 
@@ -61,16 +64,46 @@ SCENE(detaching, int i;)
     ASYNC_BEGIN;
     finals = 0;
     edo_task_detach(SPAWN(NEW(work, .yields = 2)));
+    cr_assert_eq(SPAWN_DETACHED(NEW(work, .yields = 2)), 0);
+    cr_assert_eq(TASK_NAMED("third", SPAWN_DETACHED(NEW(work))), 0);
     for (; self->i < 4; self->i++)
         YIELD_NOW();
-    TEST_SETTLES(finals == 1);
+    TEST_SETTLES(finals == 3);
     RETURN(finals);
     ASYNC_END;
 }
 
 Test(task, a_detached_task_goes_on_by_itself)
 {
-    cr_assert_eq(RUN(NEW(detaching)), 1);
+    cr_assert_eq(RUN(NEW(detaching)), 3);
+}
+
+SCENE(last, struct edo_handle *handle; struct edo_sleep sleep;)
+{
+    ASYNC_BEGIN;
+    AWAIT(self->sleep, edo_sleep(1000000));
+ASYNC_FINALLY:
+    ++finals;
+    cr_assert_eq(SPAWN_DETACHED_ON(self->handle, NEW(work, .yields = 1)), 0);
+    ASYNC_END;
+}
+
+Test(task, a_detached_task_of_a_runtime_that_ends_is_dropped)
+{
+    struct baseline start = baseline();
+    finals = 0;
+    struct edo_runtime *runtime;
+    cr_assert_eq(test_runtime_new(&runtime), 0);
+    struct edo_handle *handle = edo_handle_clone(edo_runtime_handle(runtime));
+    /* From another thread than those that run it; and of its own. */
+    for (int i = 0; i < 100; i++)
+        cr_assert_eq(SPAWN_DETACHED_ON(handle, NEW(last, .handle = handle)), 0);
+    edo_runtime_drop(runtime);
+    cr_assert_eq(finals, 200);
+    cr_assert_eq(SPAWN_DETACHED_ON(handle, NEW(work)), 0, "it is no error");
+    cr_assert_eq(finals, 201);
+    edo_handle_drop(handle);
+    check_baseline(&start);
 }
 
 SCENE(identities, JOIN_HANDLE(int) a; JOIN_HANDLE(int) b; struct edo_abort_handle * abort;)
@@ -232,6 +265,64 @@ Test(task, a_panic_ends_only_its_task_and_is_reported)
     RUN_PAUSED(NEW(panicking));
 }
 
+/* Its handle is given up just after it has looked whether anybody would be told of its panic. */
+static JOIN_HANDLE(int) given_up;
+static atomic_bool may_panic, is_given_up;
+
+SCENE(panics_when_told)
+{
+    ASYNC_BEGIN;
+    while (!edo_load(&may_panic, acquire))
+        YIELD_NOW();
+    PANIC("unheard of");
+    ASYNC_END;
+}
+
+static void gives_up(void *arg, uint64_t id)
+{
+    (void)arg;
+    if (!edo_load(&may_panic, acquire) || edo_load(&is_given_up, acquire) ||
+        edo_task_id(given_up) != id)
+        return;
+    edo_task_detach(given_up);
+    edo_store(&is_given_up, true, release);
+}
+
+SCENE(giving_up)
+{
+    ASYNC_BEGIN;
+    given_up = SPAWN(NEW(panics_when_told));
+    edo_store(&may_panic, true, release);
+    while (!edo_load(&is_given_up, acquire))
+        YIELD_NOW();
+    ASYNC_END;
+}
+
+Test(task, a_panic_is_printed_when_it_is_detached_meanwhile)
+{
+    struct baseline start = baseline();
+    struct edo_runtime *runtime;
+    cr_assert_eq(test_runtime_new(&runtime, .on_task_terminate = gives_up), 0);
+    char text[200];
+    int file = memfd_create("stderr", MFD_CLOEXEC), before = dup(STDERR_FILENO);
+    cr_assert_eq(dup2(file, STDERR_FILENO), STDERR_FILENO);
+    struct giving_up future = NEW(giving_up);
+    int error = test_block_on(runtime, &future);
+    edo_runtime_drop(runtime);
+    dup2(before, STDERR_FILENO);
+    cr_assert_eq(error, 0);
+    ssize_t length = pread(file, text, sizeof text - 1, 0);
+    cr_assert_gt(length, 0, "nobody was told");
+    text[length] = 0;
+    const char *want =
+        "edo: a detached task panicked: unheard of\n  panics_when_told (tests/task_test.c:";
+    cr_assert_eq(strncmp(text, want, strlen(want)), 0, "%s", text);
+    cr_assert_null(strstr(text + 1, "edo:"), "%s", text);
+    close(file);
+    close(before);
+    check_baseline(&start);
+}
+
 SCENE(dumping, JOIN_HANDLE(int) handle; char *text; size_t size; FILE * file;)
 {
     ASYNC_BEGIN;
@@ -262,6 +353,8 @@ Test(task, a_spawn_outside_of_a_runtime_says_so)
     JOIN_HANDLE(int) handle = SPAWN(NEW(work));
     cr_assert_eq(edo_task_error(handle), EDO_ENORUNTIME);
     cr_assert_eq(finals, 1, "the future was dropped");
+    cr_assert_eq(SPAWN_DETACHED(NEW(work)), EDO_ENORUNTIME);
+    cr_assert_eq(finals, 2, "the future was dropped");
     cr_assert(edo_task_is_finished(handle));
     cr_assert_eq(edo_task_id(handle), 0);
     edo_task_abort(handle);

@@ -53,9 +53,9 @@ static void clock_handle_message(struct clock_actor *self)
 {
     switch (self->message.kind) {
     case CLOCK_SET:
-        edo_task_detach(SPAWN(NEW(clock_timer, .ms = self->message.ms,
-                                  .ring = {.kind = CLOCK_RING, .text = self->message.text},
-                                  .weak = edo_mpsc_weak_sender_clone(self->own))));
+        SPAWN_DETACHED(NEW(clock_timer, .ms = self->message.ms,
+                           .ring = {.kind = CLOCK_RING, .text = self->message.text},
+                           .weak = edo_mpsc_weak_sender_clone(self->own)));
         break;
     case CLOCK_RING:
         printf("  it rings: %s\n", self->message.text);

@@ -292,6 +292,6 @@ ASYNC_FINALLY:
 
 void client_spawn(struct server *server, struct edo_tcp *conn)
 {
-    edo_task_detach(SPAWN(NEW(client, .server = server, .conn = conn, .id = ++server->accepted,
-                              .token = edo_task_tracker_token(&server->tracker))));
+    SPAWN_DETACHED(NEW(client, .server = server, .conn = conn, .id = ++server->accepted,
+                       .token = edo_task_tracker_token(&server->tracker)));
 }

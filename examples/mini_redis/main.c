@@ -285,7 +285,7 @@ ASYNC(app)
     printf("listening on %s\n", edo_addr_format(&self->addr, self->text));
     fflush(stdout);
     if (self->signals > 0)
-        edo_task_detach(SPAWN(NEW(stopper, .fd = self->signals, .stop = self->server.stop)));
+        SPAWN_DETACHED(NEW(stopper, .fd = self->signals, .stop = self->server.stop));
     self->signals = 0;
     self->serve = NEW(serve, .server = &self->server, .listener = self->listener);
     self->listener = NULL;

@@ -113,6 +113,33 @@ MODEL(task_ends_queued_and_taken)
     ends_queued_before_the_root(runtime);
 }
 
+/* Nobody joins it: when no waker is left, either, it is nobody else's, and its end tells nobody. */
+static void spawn_detached(struct edo_waker *waker, void *arg)
+{
+    (void)waker;
+    model_assert(SPAWN_DETACHED(EDO_NEW(until, .done = &done, .begin = begin_thread, .arg = arg)) ==
+                 0);
+}
+
+static void detached_ends(void (*other)(void *))
+{
+    struct edo_runtime *runtime = runtime_new();
+    struct until future =
+        EDO_NEW(until, .done = &done, .turns = 2, .begin = spawn_detached, .arg = (void *)other);
+    model_assert(edo_block_on(runtime, &future) == 0);
+    edo_runtime_drop(runtime);
+}
+
+MODEL(task_detached_ends_while_woken)
+{
+    detached_ends(wakes_and_drops);
+}
+
+MODEL(task_detached_ends_while_dropped)
+{
+    detached_ends(drops);
+}
+
 /* ---- The wake carries what was written before it, plainly ---- */
 
 static void writes_and_wakes(void *arg)

@@ -141,6 +141,10 @@ MODEL(task_state_looked_at_while_woken)
 static void complete(struct word *word)
 {
     word->outcome = 42;
+    if (edo_task_state_alone(&word->state, true)) {
+        edo_free(word);
+        return;
+    }
     uint32_t now = edo_task_state_end(&word->state);
     if (now & EDO_TASK_JOINER) {
         ++*word->joiner;
