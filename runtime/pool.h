@@ -26,8 +26,8 @@ struct edo_pool {
      * who takes it and gives it up. */
     _Atomic(int32_t) watch;
     uint64_t look_at; /* when it is to look next. Who has the watch */
-    /* Set once: workers stop. Released to them: what was done before is seen by what ends with the runtime. (That
-     * nothing new comes in is the inject queue's to say.) */
+    /* Set once: workers stop. Released to them: what was done before is seen by their hooks, and by what ends with the
+     * runtime. (That nothing new comes in is the inject queue's to say.) */
     atomic_bool closing;
     /* Threads that may run tasks. The last to leave ends the pool. */
     _Atomic(uint32_t) running;

@@ -494,7 +494,7 @@ static struct edo_task *park(struct edo_worker *worker)
     return task;
 }
 
-/* Whether it is to leave. Acquires what was done before the runtime was shut down, for who ends it may be this. */
+/* Whether it is to leave. Acquires what was done before the runtime was shut down, for the hooks of its thread. */
 static bool closing(struct edo_pool *pool)
 {
     return edo_load(&pool->closing, acquire);

@@ -203,9 +203,17 @@ static bool bed_poll(struct edo_task *task, struct edo_context *cx)
     return true;
 }
 
+/* Of each worker that has a thread of its own, before it leaves. */
+static void on_stop(void *arg)
+{
+    (void)arg;
+    model_assert(before == 1);
+}
+
 static void begin(uint32_t workers)
 {
-    struct edo_handle *handle = edo_handle_new(&(const struct edo_builder){.rng_seed = 1});
+    struct edo_handle *handle =
+        edo_handle_new(&(const struct edo_builder){.rng_seed = 1, .on_thread_stop = on_stop});
     model_assert(handle != NULL && edo_pool_new(handle, workers, 1) == 0);
     pool = handle->pool;
     handle->pool = NULL;
@@ -702,7 +710,7 @@ MODEL(pool_of_two_runs_woken_as_it_gives_way, .bound = 2, .slow = true)
 
 /* ---- The end ---- */
 
-/* What was done before is seen by what ends with it, whether a worker sleeps or is awake throughout. */
+/* What was done before is seen by each worker and by what ends with it, whether it sleeps or is awake throughout. */
 static void close_pool(uint32_t workers)
 {
     threads = true;
