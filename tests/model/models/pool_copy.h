@@ -60,7 +60,7 @@ static bool poll_item(struct edo_task *task, struct edo_context *cx);
 
 struct bed {
     _Atomic(bool) woken;
-    _Atomic(struct edo_task *) brings; /* ready when its loop turns next */
+    _Atomic(struct edo_task *) brings; /* ready when its loop turns next; linked by next */
     bool late;
     char event;
 };
@@ -94,8 +94,11 @@ void edo_driver_turn(struct edo_driver *driver, bool sleep)
 {
     (void)sleep;
     struct edo_task *task = edo_exchange(&bed_of(driver)->brings, NULL, acquire);
-    if (task != NULL)
+    while (task != NULL) {
+        struct edo_task *next = task->next;
         edo_worker_schedule(edo_thread.worker->pool, task, false);
+        task = next;
+    }
 }
 
 /* Whether time passes: then a limit may be reached at any moment, `naps` times, and after that when a worker is
