@@ -62,7 +62,7 @@ BENCH := $(filter-out bench/loadgen.c,$(wildcard bench/*.c))
 SOURCES := $(LIB) $(wildcard docs/*.c examples/*.c examples/*/*.c) $(wildcard bench/*.c bench/peers/*.c bench/peers/*/*.c) \
 	$(TESTS) $(STRESS) $(wildcard tests/support/*.c tests/soak/*.c tests/fuzz/*.c tests/model/*.c tests/model/models/*.c)
 # Not tests/compile_fail: two awaits on one line are meant there.
-FORMATTED := $(SOURCES) $(HEADERS) $(wildcard examples/*.h examples/*/*.h bench/*.h bench/peers/*.h bench/peers/*/*.h tests/*.h tests/support/*.h tests/stress/*.h tests/fuzz/*.h tests/model/*.h)
+FORMATTED := $(SOURCES) $(HEADERS) $(wildcard examples/*.h examples/*/*.h bench/*.h bench/peers/*.h bench/peers/*/*.h tests/*.h tests/support/*.h tests/stress/*.h tests/fuzz/*.h tests/model/*.h tests/model/models/*.h)
 
 # ---- Warnings ------------------------------------------------------------------------------------
 

@@ -98,12 +98,12 @@ static inline void executors_end(void)
 }
 
 /* A future where others may race for it: of what is on a stack the checker sees no race. */
-#define ON_HEAP(...)                                      \
-    __extension__({                                          \
-        __typeof__(__VA_ARGS__) made_ = (__VA_ARGS__);                 \
+#define ON_HEAP(...)                                              \
+    __extension__({                                               \
+        __typeof__(__VA_ARGS__) made_ = (__VA_ARGS__);            \
         __typeof__(__VA_ARGS__) *heap_ = model_new(sizeof made_); \
-        *heap_ = made_;                                      \
-        heap_;                                               \
+        *heap_ = made_;                                           \
+        heap_;                                                    \
     })
 
 static inline struct edo_runtime *runtime_new(void)
