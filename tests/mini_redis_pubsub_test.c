@@ -184,8 +184,13 @@ static void slow_subscriber(struct fixture *fixture, size_t size, const char *fa
         cr_assert_eq(number(next(&quick) + 3), published);
     }
     free(payload);
-    say(publisher, "PUBSUB NUMPAT\r\n");
-    want(publisher, ":0\r\n");
+    /* It leaves one after the other. */
+    char patterns[4];
+    do {
+        say(publisher, "PUBSUB NUMPAT\r\n");
+        cr_assert_eq(recv(publisher, patterns, 4, MSG_WAITALL), 4);
+    } while (memcmp(patterns, ":1\r\n", 4) == 0);
+    cr_assert_eq(memcmp(patterns, ":0\r\n", 4), 0);
     const struct resp_value *frame;
     int told = 0;
     while ((frame = next(&slow)) != NULL && frame->type == RESP_ARRAY)
