@@ -48,10 +48,11 @@ static void leave(struct client *self)
     edo_task_tracker_token_drop(&self->token);
 }
 
-/* What a client holds: its own, and messages, which others may hold as well. */
+/* What a client holds: its own, and messages that wait for its peer, which others may hold as well. */
 static size_t held(const struct client *self)
 {
-    return self->counted + self->session.kept;
+    int64_t waits = self->session.waits;
+    return self->counted + (waits > 0 ? (size_t)waits : 0);
 }
 
 /* More is held than may be, also when those are gone that have been closed for it. */
@@ -60,18 +61,28 @@ static inline bool is_too_much(struct server *server)
     return server->buffered + server->pubsub.bytes > server->limits.buffers + server->going;
 }
 
+/* It has been closed, and what it holds is there for a while, and may become more: messages still come. */
+static void goes(struct client *self)
+{
+    size_t now = held(self);
+    self->server->going += now - self->going;
+    self->going = now;
+}
+
 /* It finds out by itself; it may run on another thread, and what it holds is there until then. */
 __attribute__((cold, noinline)) static void close_largest(struct server *server)
 {
     pthread_mutex_lock(&server->mutex);
     struct client *largest = NULL;
-    for (struct client *client = server->first; client != NULL; client = client->next)
-        if (!client->evicted && (largest == NULL || held(client) > held(largest)))
+    for (struct client *client = server->first; client != NULL; client = client->next) {
+        if (client->evicted)
+            goes(client);
+        else if (largest == NULL || held(client) > held(largest))
             largest = client;
+    }
     if (largest != NULL && is_too_much(server)) {
         largest->evicted = true;
-        largest->going = held(largest);
-        server->going += largest->going;
+        goes(largest);
         shutdown(edo_tcp_fd(largest->conn), SHUT_RDWR);
     }
     pthread_mutex_unlock(&server->mutex);
