@@ -446,7 +446,8 @@ bool edo_blocking_pool_busy(struct edo_blocking_pool *pool)
 struct edo_blocking_counts edo_blocking_pool_counts(struct edo_blocking_pool *pool)
 {
     edo_lock(&pool->lock);
-    struct edo_blocking_counts counts = {pool->threads, pool->idle_count, pool->queued};
+    struct edo_blocking_counts counts = {pool->threads, pool->idle_count, pool->queued,
+                                         pool->lingering != NULL};
     edo_unlock(&pool->lock);
     return counts;
 }

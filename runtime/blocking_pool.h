@@ -38,10 +38,12 @@ bool edo_blocking_pool_wait(struct edo_blocking_pool *pool, uint64_t deadline);
 /* Whether work is under way or queued. If so, edo_handle_signal is called when none is any more. */
 bool edo_blocking_pool_busy(struct edo_blocking_pool *pool);
 
-/* How many there are at the moment: threads; of these, idle; tasks that wait for one. */
+/* How many there are at the moment: threads; of these, idle; tasks that wait for one. Whether one that is idle still
+ * looks out for work, and so gets it before those that went idle later. */
 struct edo_blocking_counts {
     uint32_t threads, idle;
     uint64_t queued;
+    bool lingers;
 };
 struct edo_blocking_counts edo_blocking_pool_counts(struct edo_blocking_pool *pool);
 

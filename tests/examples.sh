@@ -53,7 +53,7 @@ timer: tick 3
 idle: 100 turns
 closed: 0' embed
 expect "the tree's sum is 15" recursive
-expect '/
+sorted '/
 /tea
 no page /tea/blue
 /tea/black

@@ -136,13 +136,21 @@ HELPER struct edo_addr loopback(uint16_t port)
     return addr;
 }
 
-/* A blocking listening socket of the test's own, and where it listens. */
-HELPER int raw_listener(struct edo_addr *addr)
+/* A blocking socket with a port of its own, where nobody listens, and nobody else can. */
+HELPER int raw_bound(struct edo_addr *addr)
 {
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     *addr = loopback(0);
-    cr_assert(fd >= 0 && bind(fd, &addr->any, addr->length) == 0 && listen(fd, 128) == 0);
+    cr_assert(fd >= 0 && bind(fd, &addr->any, addr->length) == 0);
     cr_assert_eq(getsockname(fd, &addr->any, &addr->length), 0);
+    return fd;
+}
+
+/* A blocking listening socket of the test's own, and where it listens. */
+HELPER int raw_listener(struct edo_addr *addr)
+{
+    int fd = raw_bound(addr);
+    cr_assert_eq(listen(fd, 128), 0);
     return fd;
 }
 

@@ -169,7 +169,7 @@ ASYNC_FINALLY:
 
 Test(join_set, one_is_typed_by_the_output_of_its_tasks)
 {
-    RUN_ALONE(NEW(typed));
+    RUN_PAUSED(NEW(typed)); /* what is there at once comes before what takes a while */
 }
 
 SCENE(ids, JOIN_SET(int) set; uint64_t first; uint64_t second; uint64_t id; int value;

@@ -184,8 +184,13 @@ static void slow_subscriber(struct fixture *fixture, size_t size, const char *fa
         cr_assert_eq(number(next(&quick) + 3), published);
     }
     free(payload);
-    say(publisher, "PUBSUB NUMPAT\r\n");
-    want(publisher, ":0\r\n");
+    /* It leaves one after the other. */
+    char patterns[4];
+    do {
+        say(publisher, "PUBSUB NUMPAT\r\n");
+        cr_assert_eq(recv(publisher, patterns, 4, MSG_WAITALL), 4);
+    } while (memcmp(patterns, ":1\r\n", 4) == 0);
+    cr_assert_eq(memcmp(patterns, ":0\r\n", 4), 0);
     const struct resp_value *frame;
     int told = 0;
     while ((frame = next(&slow)) != NULL && frame->type == RESP_ARRAY)
@@ -264,6 +269,58 @@ ParameterizedTest(const unsigned *workers, mini_redis, whoever_keeps_most_messag
     say(publisher, "PING\r\n");
     want(publisher, "+PONG\r\n");
     close(publisher);
+    stop(&fixture);
+}
+
+/* As many at once as a channel holds, when so much is buffered for clients. */
+struct burst {
+    FUTURE(void);
+    struct server *server;
+    size_t buffered;
+    sem_t *done;
+};
+
+ASYNC(burst)
+{
+    static char payload[100000];
+    ASYNC_BEGIN;
+    while (self->server->buffered < self->buffered)
+        YIELD_NOW();
+    for (int i = 0; i < PUBSUB_RING; i++)
+        (void)pubsub_publish(&self->server->pubsub, (struct store_text){"a", 1},
+                             (struct store_text){payload, sizeof payload});
+    sem_post(self->done);
+    ASYNC_END;
+}
+
+/* Its subscriber has not had its turn as yet: they are its messages all the same. */
+FLAVORS(messages_in_a_channel_count_as_their_subscribers);
+ParameterizedTest(const unsigned *workers, mini_redis,
+                  messages_in_a_channel_count_as_their_subscribers)
+{
+    enum { SIZE = 300000 };
+    struct fixture fixture = {.limits = limits_default, .workers = *workers};
+    fixture.limits.buffers = 3 << 20;
+    fixture.limits.pubsub.bytes = (size_t)1 << 30;
+    fixture.limits.pubsub.messages = 1 << 20;
+    start(&fixture);
+    int subscriber = dial_narrow(&fixture), other = dial(&fixture);
+    say(subscriber, "SUBSCRIBE a\r\n");
+    want(subscriber, SUBSCRIBED("$1\r\na", "1"));
+    static char half[SIZE - 1];
+    say(other, "*2\r\n$4\r\nECHO\r\n$300000\r\n");
+    put(other, half, sizeof half);
+    sem_t done;
+    sem_init(&done, 0, 0);
+    edo_task_detach(SPAWN_ON(fixture.handle, NEW(burst, .server = &fixture.server,
+                                                 .buffered = sizeof half, .done = &done)));
+    while (sem_wait(&done) != 0)
+        ;
+    sem_destroy(&done);
+    want_end(subscriber);
+    say(other, "x\r\n");
+    want(other, "$300000\r\n");
+    close(other);
     stop(&fixture);
 }
 

@@ -131,9 +131,13 @@ ParameterizedTest(const unsigned *workers, mini_redis, an_idle_client_is_closed)
     struct fixture fixture = {.limits = limits_default, .workers = *workers};
     fixture.limits.idle_ms = 100;
     start(&fixture);
-    int fd = dial(&fixture);
-    say(fd, "PING\r\n");
-    want(fd, "+PONG\r\n");
+    int fd;
+    char pong[7] = "";
+    do { /* on a busy machine it may be idle for too long before it says something */
+        fd = dial(&fixture);
+        (void)!send(fd, "PING\r\n", 6, MSG_NOSIGNAL);
+    } while (recv(fd, pong, sizeof pong, MSG_WAITALL) <= 0 && close(fd) == 0);
+    cr_assert_eq(memcmp(pong, "+PONG\r\n", sizeof pong), 0);
     want_end(fd);
     stop(&fixture);
 }

@@ -298,21 +298,21 @@ static void *complete_later(void *completion)
 struct held_back {
     FUTURE(int);
     struct log log;
+    pthread_t thread;
     struct edo_completion_wait wait;
     struct edo_sleep sleep;
 };
 
 ASYNC(held_back)
 {
-    pthread_t thread;
     struct edo_completion *completion;
     ASYNC_BEGIN;
     self->log.start = edo_now();
     edo_task_detach(SPAWN(NEW(entry, .log = &self->log, .name = 1, .ms = 1)));
     completion = edo_completion_new(0);
-    cr_assert_eq(pthread_create(&thread, NULL, complete_later, completion), 0);
-    pthread_detach(thread);
+    cr_assert_eq(pthread_create(&self->thread, NULL, complete_later, completion), 0);
     AWAIT(self->wait, edo_completion_wait(completion));
+    pthread_join(self->thread, NULL); /* it has given up what it had of the completion */
     cr_assert_eq(self->wait.output, 42);
     cr_assert_eq(edo_now(), self->log.start);
     cr_assert_eq(self->log.count, 0);

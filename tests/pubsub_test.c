@@ -171,6 +171,33 @@ Test(pubsub, a_message_is_there_once_however_many_get_it)
     end(&world);
 }
 
+Test(pubsub, a_message_waits_from_when_it_is_published_until_it_is_written)
+{
+    struct world world;
+    begin(&world);
+    subscribe(&world, 0, "SUBSCRIBE a");
+    subscribe(&world, 0, "PSUBSCRIBE a*");
+    cr_assert_eq(world.sessions[0].waits, 0);
+    cr_assert_eq(publish(&world, "a", "1"), 2);
+    int64_t size = (int64_t)world.pubsub.bytes;
+    cr_assert_eq(world.sessions[0].waits, 2 * size, "by the channel and by the pattern");
+    struct subscriber_wait wait = subscriber_overrun(world.sessions[0].subscriber);
+    cr_assert_eq(POLL(wait), EDO_PENDING);
+    DROP_IT(wait);
+    cr_assert_eq(subscriber_kept(world.sessions[0].subscriber), 2 * (size_t)size);
+    cr_assert_eq(world.sessions[0].waits, 2 * size, "also when it is kept");
+    cr_assert_eq(publish(&world, "a", "2"), 2);
+    cr_assert_eq(world.sessions[0].waits, 4 * size);
+    cr_assert_eq(subscriber_write(world.sessions[0].subscriber, &world.out[0], 1), 0);
+    cr_assert_eq(world.sessions[0].waits, 3 * size);
+    cr_assert_eq(subscriber_write(world.sessions[0].subscriber, &world.out[0], SIZE_MAX), 0);
+    cr_assert_eq(world.sessions[0].waits, 0);
+    cr_assert_eq(publish(&world, "a", "3"), 2);
+    command_session_end(&world.sessions[0]);
+    cr_assert_eq(world.sessions[0].waits, 0);
+    end(&world);
+}
+
 /* Who could take them has not had its turn: nothing is lost, nobody lags. */
 Test(pubsub, a_publisher_gives_way_when_there_is_no_room)
 {
@@ -495,13 +522,13 @@ Test(pubsub, topics_that_nobody_is_subscribed_to_any_more_are_forgotten)
 /* A client that is quicker than the publisher: it has taken a post, and found nothing behind it, before it is
  * told of that post. */
 static struct world *quick_world;
-static void (*late_told)(struct listener *listener, uint64_t number);
+static void (*late_told)(struct listener *listener, uint64_t number, size_t size);
 
-static void take_before_told(struct listener *listener, uint64_t number)
+static void take_before_told(struct listener *listener, uint64_t number, size_t size)
 {
     struct world *world = quick_world;
     cr_assert_eq(subscriber_write(world->sessions[0].subscriber, &world->out[0], SIZE_MAX), 0);
-    late_told(listener, number);
+    late_told(listener, number, size);
 }
 
 static struct listener *listener_of(struct world *world, enum pubsub_kind kind, const char *name)

@@ -110,7 +110,8 @@ ASYNC(woken_from_outside)
     ASYNC_END;
 }
 
-Test(quirks, a_runtime_ends_while_others_wake_it)
+/* Those who wake leave it little of the processors: under ThreadSanitizer it takes long. */
+Test(quirks, a_runtime_ends_while_others_wake_it, .timeout = 240)
 {
     for (int i = 0; i < 300; i++) {
         struct baseline start = baseline();

@@ -239,12 +239,14 @@ Test(runtime, hooks_are_called_around_running_and_sleeping)
                                  .on_thread_park = on_park, .on_thread_unpark = on_unpark,
                                  .hook_arg = &hooks),
                  0);
-    struct edo_sleep sleep = edo_sleep(5);
-    cr_assert_eq(edo_block_on(runtime, &sleep), 0);
-    cr_assert_eq(hooks.start, 1);
-    cr_assert_eq(hooks.stop, 1);
-    cr_assert_geq(hooks.park, 1);
-    cr_assert_eq(hooks.park, hooks.unpark);
+    /* The time may be over before it begins to wait for it: then once more. */
+    for (int runs = 1; hooks.park == 0; runs++) {
+        struct edo_sleep sleep = edo_sleep(5);
+        cr_assert_eq(edo_block_on(runtime, &sleep), 0);
+        cr_assert_eq(hooks.start, runs);
+        cr_assert_eq(hooks.stop, runs);
+        cr_assert_eq(hooks.park, hooks.unpark);
+    }
     edo_runtime_drop(runtime);
 }
 

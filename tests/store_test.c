@@ -529,10 +529,16 @@ static uint64_t time_of_insertion(bool colliding, size_t *longest)
 
 Test(store, keys_made_to_collide_do_not)
 {
-    size_t longest;
-    uint64_t usual = time_of_insertion(false, &longest),
-             hostile = time_of_insertion(true, &longest);
-    cr_assert_leq(longest, 24);
+    uint64_t usual = UINT64_MAX, hostile = UINT64_MAX;
+    /* The best of some trials: a virtual processor's time may count what its host takes from it. */
+    for (int trial = 0; trial < 10 && (trial == 0 || hostile > 4 * usual); trial++) {
+        size_t longest;
+        uint64_t took = time_of_insertion(false, &longest);
+        usual = took < usual ? took : usual;
+        took = time_of_insertion(true, &longest);
+        hostile = took < hostile ? took : hostile;
+        cr_assert_leq(longest, 24);
+    }
     cr_assert_leq(hostile, 4 * usual, "%" PRIu64 " ns against %" PRIu64, hostile, usual);
 }
 

@@ -368,8 +368,9 @@ ASYNC(connects)
 Test(tcp, connect_where_nobody_listens_is_refused)
 {
     struct edo_addr addr;
-    close(raw_listener(&addr));
+    int nobody = raw_bound(&addr);
     cr_assert_eq(RUN(NEW(connects, .addr = addr)), UV_ECONNREFUSED);
+    close(nobody);
     cr_assert_eq(edo_addr_parse(&addr, "[::1]:1"), 0);
     cr_assert_eq(RUN(NEW(connects, .addr = addr)), UV_ECONNREFUSED);
 }

@@ -27,10 +27,11 @@ static void enter(struct client *self)
     pthread_mutex_unlock(&server->mutex);
 }
 
-/* Also of a client that was never polled. From here on nobody else finds it. */
+/* Also of a client that was never polled. Nothing more comes in for it; then nobody else finds it. */
 static void leave(struct client *self)
 {
     struct server *server = self->server;
+    command_session_end(&self->session);
     pthread_mutex_lock(&server->mutex);
     if (self->link != NULL)
         *self->link = self->next;
@@ -39,7 +40,6 @@ static void leave(struct client *self)
     server->commands += self->commands;
     pthread_mutex_unlock(&server->mutex);
     edo_tcp_close(self->conn);
-    command_session_end(&self->session);
     edo_bytes_free(&self->in);
     edo_bytes_free(&self->out);
     resp_parser_free(&self->parser);
@@ -48,16 +48,27 @@ static void leave(struct client *self)
     edo_task_tracker_token_drop(&self->token);
 }
 
-/* What a client holds: its own, and messages, which others may hold as well. */
+/* What a client holds: its own, and messages that wait for its peer, which others may hold as well. */
 static size_t held(const struct client *self)
 {
-    return self->counted + self->session.kept;
+    int64_t waits = self->session.waits;
+    return self->counted + (waits > 0 ? (size_t)waits : 0);
 }
 
-/* More is held than may be, also when those are gone that have been closed for it. */
+/* More is held than may be, also when those are gone that have been closed for it. Who leaves gives up its part of both:
+ * of `going` last, which is read first. */
 static inline bool is_too_much(struct server *server)
 {
-    return server->buffered + server->pubsub.bytes > server->limits.buffers + server->going;
+    size_t most = server->limits.buffers + server->going;
+    return server->buffered + server->pubsub.bytes > most;
+}
+
+/* It has been closed, and what it holds is there for a while, and may become more: messages still come. */
+static void goes(struct client *self)
+{
+    size_t now = held(self);
+    self->server->going += now - self->going;
+    self->going = now;
 }
 
 /* It finds out by itself; it may run on another thread, and what it holds is there until then. */
@@ -65,13 +76,15 @@ __attribute__((cold, noinline)) static void close_largest(struct server *server)
 {
     pthread_mutex_lock(&server->mutex);
     struct client *largest = NULL;
-    for (struct client *client = server->first; client != NULL; client = client->next)
-        if (!client->evicted && (largest == NULL || held(client) > held(largest)))
+    for (struct client *client = server->first; client != NULL; client = client->next) {
+        if (client->evicted)
+            goes(client);
+        else if (largest == NULL || held(client) > held(largest))
             largest = client;
+    }
     if (largest != NULL && is_too_much(server)) {
         largest->evicted = true;
-        largest->going = held(largest);
-        server->going += largest->going;
+        goes(largest);
         shutdown(edo_tcp_fd(largest->conn), SHUT_RDWR);
     }
     pthread_mutex_unlock(&server->mutex);

@@ -16,7 +16,7 @@ struct client {
     struct edo_bytes in, out;
     _Atomic(size_t) counted; /* its part of server->buffered */
     _Atomic(bool) evicted;   /* somebody else has closed the connection */
-    size_t going; /* what it held then. Under the server's mutex, as long as it is in the list */
+    size_t going; /* what it has held since. Under the server's mutex, while it is in the list */
     uint64_t commands;
     struct resp_parser parser;
     struct command_session session;

@@ -36,9 +36,9 @@ enum { COMMAND_NAME_MAX = 63 };
 struct command_session {
     struct db *db;
     struct pubsub *pubsub;
-    struct subscriber *subscriber; /* NULL: it has no subscriptions */
-    _Atomic(size_t) kept; /* bytes of messages that wait for its peer; any thread may look */
-    uint64_t id;          /* CLIENT ID */
+    struct subscriber *subscriber;   /* NULL: it has no subscriptions */
+    _Atomic(int64_t) waits;          /* as of subscriber_new */
+    uint64_t id;                     /* CLIENT ID */
     char name[COMMAND_NAME_MAX + 1]; /* CLIENT SETNAME; "" is none */
 };
 

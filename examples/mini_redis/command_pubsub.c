@@ -102,7 +102,7 @@ static int subscribe(const struct command_call *call, enum pubsub_kind kind)
     if (r < 0)
         return r;
     if (session->subscriber == NULL)
-        session->subscriber = subscriber_new(session->pubsub, &session->kept);
+        session->subscriber = subscriber_new(session->pubsub, &session->waits);
     if (session->subscriber == NULL)
         return command_store_error(call, -ENOMEM);
     pubsub_lock(session->pubsub);

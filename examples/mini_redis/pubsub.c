@@ -153,6 +153,7 @@ static struct topic *targets_of(struct pubsub *pubsub, struct store_text channel
 static int post_to(struct topic *topic, struct message *message)
 {
     struct post post = {message_ref(message), ++topic->pubsub->number};
+    size_t size = message_size(message);
     int sent = edo_broadcast_send(topic->tx, &post);
     if (sent < 0) {
         message_unref(message);
@@ -161,7 +162,7 @@ static int post_to(struct topic *topic, struct message *message)
     struct edo_list *node = topic->listeners.next;
     for (; node != &topic->listeners; node = node->next) {
         struct listener *listener = edo_container_of(node, struct listener, node);
-        listener->told(listener, post.number);
+        listener->told(listener, post.number, size);
     }
     return sent;
 }

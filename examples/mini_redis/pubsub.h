@@ -88,9 +88,9 @@ struct topic {
 
 /* One subscription to a topic, as part of what is the caller's. */
 struct listener {
-    /* A post of that number is in the channel. Called by whoever publishes, with the mutex held: it notes
-     * that, and wakes whom it concerns. */
-    void (*told)(struct listener *listener, uint64_t number);
+    /* A post of that number, and a message of so many bytes, is in the channel. Called by whoever publishes, with the
+     * mutex held: it notes that, and wakes whom it concerns. */
+    void (*told)(struct listener *listener, uint64_t number, size_t size);
     struct topic *topic;
     BROADCAST_RECEIVER(struct post) rx;
     struct edo_list node;

@@ -70,7 +70,7 @@ static void pass(struct subscriber *self)
     receive_top(self);
 }
 
-struct subscriber *subscriber_new(struct pubsub *pubsub, _Atomic(size_t) *kept)
+struct subscriber *subscriber_new(struct pubsub *pubsub, _Atomic(int64_t) *waits)
 {
     struct subscriber *self = edo_calloc(1, sizeof *self);
     if (self == NULL)
@@ -79,7 +79,7 @@ struct subscriber *subscriber_new(struct pubsub *pubsub, _Atomic(size_t) *kept)
     for (int kind = 0; kind < PUBSUB_KINDS; kind++)
         edo_list_init(&self->of[kind].list);
     edo_bytes_init(&self->kept, pubsub->limits.messages * sizeof(struct kept));
-    self->kept_bytes = kept;
+    self->waits = waits;
     pthread_mutex_init(&self->mutex, NULL);
     edo_list_init(&self->arrivals);
     edo_notify_init(&self->told);
@@ -98,7 +98,7 @@ void subscriber_free(struct subscriber *self)
             subscription_end(edo_container_of(self->of[kind].list.next, struct subscription, node));
             pubsub_unlock(self->pubsub);
         }
-    *self->kept_bytes = 0;
+    *self->waits = 0;
     edo_notify_destroy(&self->told);
     pthread_mutex_destroy(&self->mutex);
     edo_bytes_free(&self->kept);
@@ -160,7 +160,7 @@ size_t subscriber_size(const struct subscriber *self)
 
 size_t subscriber_kept(const struct subscriber *self)
 {
-    return *self->kept_bytes;
+    return self->kept_bytes;
 }
 
 static int write_message(struct edo_bytes *out, const struct topic *topic,
@@ -181,14 +181,21 @@ static int write_message(struct edo_bytes *out, const struct topic *topic,
     return r;
 }
 
+/* It waits no more. */
+static void written(struct subscriber *self, struct message *message)
+{
+    *self->waits -= (int64_t)message_size(message);
+    message_unref(message);
+}
+
 static int write_kept(struct subscriber *self, struct edo_bytes *out)
 {
     struct kept first = *(const struct kept *)edo_bytes_data(&self->kept);
     int r = write_message(out, first.topic, first.message);
     if (r < 0)
         return r;
-    *self->kept_bytes -= message_size(first.message);
-    message_unref(first.message);
+    self->kept_bytes -= message_size(first.message);
+    written(self, first.message);
     edo_bytes_consume(&self->kept, sizeof first);
     edo_bytes_shrink(&self->kept);
     return 0;
@@ -204,7 +211,7 @@ int subscriber_write(struct subscriber *self, struct edo_bytes *out, size_t most
         } else if ((first = next_ready(self)) != NULL) {
             r = write_message(out, first->listener.topic, first->post.message);
             if (r == 0) {
-                message_unref(first->post.message);
+                written(self, first->post.message);
                 pass(self);
             }
         } else {
@@ -225,7 +232,7 @@ bool subscriber_pending(struct subscriber *self)
 static bool may_keep(struct subscriber *self, const struct message *message)
 {
     const struct pubsub_limits *limits = &self->pubsub->limits;
-    size_t kept = *self->kept_bytes, size = message_size(message);
+    size_t kept = self->kept_bytes, size = message_size(message);
     if (kept > 0 && (kept >= limits->bytes || size > limits->bytes - kept))
         return false;
     return edo_bytes_reserve(&self->kept, sizeof(struct kept)) == 0;
@@ -239,7 +246,7 @@ static bool keep_all(struct subscriber *self)
             return false;
         struct kept kept = {first->post.message, first->listener.topic};
         (void)edo_bytes_append(&self->kept, &kept, sizeof kept);
-        *self->kept_bytes += message_size(kept.message);
+        self->kept_bytes += message_size(kept.message);
     }
     return true;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* One client's subscriptions: what it is told, in the order in which it was published.
  *
- *     struct subscriber *subscriber = subscriber_new(&pubsub, &kept);
+ *     struct subscriber *subscriber = subscriber_new(&pubsub, &waits);
  *     pubsub_lock(&pubsub);
  *     subscriber_add(subscriber, PUBSUB_CHANNEL, (struct store_text){"news", 4});
  *     pubsub_unlock(&pubsub);
@@ -30,9 +30,10 @@
 struct subscriber;
 
 /* NULL without memory. The caller's, who frees it; with NULL that does nothing. Freed, it has left
- * all that it was subscribed to: it takes the pubsub's lock for that, for each anew, the oldest first. `*kept` is 0, and is made what
- * subscriber_kept says, for others to see. */
-struct subscriber *subscriber_new(struct pubsub *pubsub, _Atomic(size_t) *kept);
+ * all that it was subscribed to: it takes the pubsub's lock for that, for each anew, the oldest first. `*waits` is 0,
+ * and how many bytes of messages wait to be written, in channels or kept; for others to see, to whom it may be too
+ * little for a moment: what is written at once is told of later. */
+struct subscriber *subscriber_new(struct pubsub *pubsub, _Atomic(int64_t) *waits);
 void subscriber_free(struct subscriber *self);
 
 /* Subscribes, with the pubsub locked: 1, or 0 when it was. -EDQUOT: this client has as many as it may;

@@ -49,12 +49,13 @@ struct subscriber {
     } of[PUBSUB_KINDS];
     struct subscription **ready; /* the heap; there is room for all */
     size_t ready_count, ready_capacity;
-    struct edo_bytes kept;       /* of struct kept; all are older than what is in the heap */
-    _Atomic(size_t) *kept_bytes; /* of their messages */
-    size_t size;                 /* of the subscriptions, estimated */
-    pthread_mutex_t mutex;       /* the last to be locked, but for that of a channel */
-    struct edo_list arrivals;    /* under it */
-    struct edo_notify told;      /* there were none, and are some */
+    struct edo_bytes kept;    /* of struct kept; all are older than what is in the heap */
+    size_t kept_bytes;        /* of their messages */
+    _Atomic(int64_t) *waits;  /* of these, and of those that are in channels */
+    size_t size;              /* of the subscriptions, estimated */
+    pthread_mutex_t mutex;    /* the last to be locked, but for that of a channel */
+    struct edo_list arrivals; /* under it */
+    struct edo_notify told;   /* there were none, and are some */
 };
 
 /* With the pubsub locked. Begin: 0, or a negative error as of subscriber_add. It was not subscribed. */

@@ -10,11 +10,12 @@
 enum { COST = 2048 };
 
 /* On the publisher's thread. */
-static void told(struct listener *listener, uint64_t number)
+static void told(struct listener *listener, uint64_t number, size_t size)
 {
     struct subscription *self = edo_container_of(listener, struct subscription, listener);
     struct subscriber *subscriber = self->subscriber;
     bool first = false;
+    *subscriber->waits += (int64_t)size;
     pthread_mutex_lock(&subscriber->mutex);
     if (!self->known) {
         first = edo_list_empty(&subscriber->arrivals);
