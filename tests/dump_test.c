@@ -232,7 +232,7 @@ ASYNC(waits_once)
 }
 
 /* Each dump meets one that is just ending: it has waited. */
-Test(dump, does_not_take_those_that_end_for_such_as_have_not_waited_yet)
+Test(dump, does_not_take_those_that_end_for_such_as_have_not_waited_yet, .timeout = 240)
 {
     enum { TASKS = 2000 };
     struct edo_runtime *runtime;

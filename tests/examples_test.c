@@ -205,7 +205,7 @@ static int spawner_without_arguments(int argc, char **argv)
     return run_task_spawner();
 }
 
-Test(examples, sharded_map_without_memory)
+Test(examples, sharded_map_without_memory, .timeout = 240)
 {
     without_memory(map_without_arguments, 1);
 }

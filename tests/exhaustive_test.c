@@ -204,7 +204,7 @@ Test(exhaustive, select_of_three)
     check_all(3);
 }
 
-Test(exhaustive, select_of_four)
+Test(exhaustive, select_of_four, .timeout = 240)
 {
     check_all(4);
 }

@@ -187,7 +187,7 @@ static void subscriber_ended(void *data, const void *frame, bool completed)
     cr_assert_eq(scene->server.pubsub.bytes, 0);
 }
 
-Test(mini_redis_sweep, a_client)
+Test(mini_redis_sweep, a_client, .timeout = 240)
 {
     SWEEP(NEW(client), .real_time = true, .data_size = sizeof(struct scene), .begin = client_begin,
           .suspended = client_suspended, .ended = client_ended, .end = free_server);

@@ -440,6 +440,7 @@ Test(time, timers_fire_in_the_order_of_their_deadlines)
 struct arm_foreign {
     FUTURE(int);
     struct edo_sleep *sleep;
+    uint64_t ms; /* is to be so long from now, by the runtime's clock; 0: as it is */
     struct counting_waker *waker;
     struct edo_sleep wait;
 };
@@ -449,6 +450,8 @@ ASYNC(arm_foreign)
     struct edo_context foreign;
     ASYNC_BEGIN;
     edo_context_init(&foreign, &self->waker->waker);
+    if (self->ms > 0)
+        edo_sleep_reset(self->sleep, edo_instant_add(edo_now(), self->ms));
     cr_assert_eq(edo_future_poll(&self->sleep->future_, &foreign), EDO_PENDING);
     cr_assert_eq(self->waker->clones, 1);
     cr_assert_eq(edo_future_poll(&self->sleep->future_, &foreign), EDO_PENDING);
@@ -468,8 +471,7 @@ Test(time, a_foreign_executors_sleep_is_woken_once_and_its_waker_returned)
     cr_assert_eq(edo_runtime_new(&runtime, .start_paused = true), 0);
 
     sleep = edo_sleep_until(1);
-    edo_sleep_reset(&sleep, edo_instant_add(edo_now(), 5));
-    struct arm_foreign future = NEW(arm_foreign, .sleep = &sleep, .waker = &waker);
+    struct arm_foreign future = NEW(arm_foreign, .sleep = &sleep, .ms = 5, .waker = &waker);
     cr_assert_eq(edo_block_on(runtime, &future), 0);
     cr_assert(waker.wakes == 1 && waker.clones == 0);
     cr_assert_eq(edo_future_poll(&sleep.future_, &cx), EDO_READY);

@@ -55,8 +55,8 @@ static size_t held(const struct client *self)
     return self->counted + (waits > 0 ? (size_t)waits : 0);
 }
 
-/* More is held than may be, also when those are gone that have been closed for it. Who leaves gives up its part of both:
- * of `going` last, which is read first. */
+/* More is held than may be, also when those are gone that have been closed for it. Who leaves gives up its part of
+ * both: of `going` last, which is read first. */
 static inline bool is_too_much(struct server *server)
 {
     size_t most = server->limits.buffers + server->going;
