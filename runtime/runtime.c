@@ -267,8 +267,9 @@ static void end_current(struct edo_runtime *runtime, uint64_t deadline)
     edo_assert(mine);
     edo_thread =
         (struct edo_thread){.current = handle, .running = handle, .blocks = &handle->own.blocks};
-    edo_drop_all(runtime);
+    /* First: what FINALLY of a task waits for may have been all that kept more work from its beginning. */
     edo_blocking_pool_close(handle->blocking);
+    edo_drop_all(runtime);
     edo_blocking_pool_wait(handle->blocking, deadline);
     edo_lock(&handle->lock);
     handle->selector = NULL;

@@ -85,6 +85,44 @@ Test(blocking_shutdown, a_drop_waits_for_what_has_begun_and_drops_the_rest)
     check_baseline(&scene.start);
 }
 
+/* In the end it lets the first job go on, which had kept the second from its beginning. */
+struct lets_go {
+    FUTURE(void);
+    struct scene *scene;
+    struct edo_event *waits;
+    struct edo_sleep sleep;
+};
+
+ASYNC(lets_go)
+{
+    ASYNC_BEGIN;
+    edo_event_set(self->waits);
+    AWAIT(self->sleep, edo_sleep(1000000));
+ASYNC_FINALLY:
+    cr_assert(edo_task_is_finished(self->scene->second), "it may yet begin");
+    edo_event_set(&self->scene->go);
+    ASYNC_END;
+}
+
+Test(blocking_shutdown, what_a_task_lets_go_on_in_the_end_begins_nothing)
+{
+    struct scene scene;
+    set_up(&scene);
+    struct edo_event waits;
+    edo_event_init(&waits);
+    SPAWN_DETACHED_ON(scene.handle, NEW(lets_go, .scene = &scene, .waits = &waits));
+    struct edo_yield_now turn = edo_yield_now();
+    cr_assert_eq(test_block_on(scene.runtime, &turn), 0);
+    edo_event_wait(&waits);
+    edo_runtime_drop(scene.runtime);
+    cr_assert_eq(scene.log.begun, 1);
+    cr_assert_eq(join_here(scene.first), 1);
+    cr_assert_eq(join_here(scene.second), UV_ECANCELED);
+    edo_event_destroy(&waits);
+    edo_handle_drop(scene.handle);
+    check_baseline(&scene.start);
+}
+
 Test(blocking_shutdown, within_its_time_limit_it_waits_as_a_drop_does)
 {
     struct scene scene;
