@@ -194,35 +194,26 @@ static inline int edo_stream_poll(struct edo_stream *stream, struct edo_context 
  * `break` and `continue` are a loop's. It ends with the stream, or at an error, which is then
  * edo_stream_error(stream). The statement may await. Dropped while it waits, the stream is dropped;
  * dropped elsewhere it is not, hence DROP_STREAM in FINALLY. */
-#define EDO_FOR_AWAIT(item, stream)                                                          \
-    for (self->future_.state = __LINE__;                                                     \
-         (edo_went_ = edo_for_await_(EDO_HANDLE_(edo_stream, stream),                        \
-                                     EDO_VALUE_(edo_stream, stream, &(item)), cx, edo_name_, \
-                                     __FILE__, __LINE__)) != EDO_NEXT_STOP_;                 \
-         self->future_.state = __LINE__)                                                     \
-        if (edo_went_ != EDO_NEXT_GO_) {                                                     \
-            if (edo_went_ == EDO_NEXT_LEAVE_)                                                \
-                EDO_LEAVE_;                                                                  \
-            return edo_pending_;                                                             \
-        case EDO_RESUME_(__LINE__):; /* goes round, to the condition */                      \
+#define EDO_FOR_AWAIT(item, stream)                                                     \
+    for (; (edo_went_ = edo_for_await_(EDO_HANDLE_(edo_stream, stream),                 \
+                                       EDO_VALUE_(edo_stream, stream, &(item)), cx)) != \
+           EDO_NEXT_STOP_;)                                                             \
+        if (edo_went_ != EDO_NEXT_GO_) {                                                \
+            EDO_FOR_AWAIT_SUSPEND_(stream);                                             \
         } else
 
 /* TRY_FOR_AWAIT(item, stream) statement: the same, but that an error becomes this future's own output,
  * which ends, as with TRY_AWAIT. After the loop there was none. */
-#define EDO_TRY_FOR_AWAIT(item, stream)                                                      \
-    for (self->future_.state = __LINE__;                                                     \
-         (edo_went_ = edo_for_await_(EDO_HANDLE_(edo_stream, stream),                        \
-                                     EDO_VALUE_(edo_stream, stream, &(item)), cx, edo_name_, \
-                                     __FILE__, __LINE__)) != EDO_NEXT_STOP_ ||               \
-         edo_stream_error(stream) < 0;                                                       \
-         self->future_.state = __LINE__)                                                     \
-        if (edo_went_ != EDO_NEXT_GO_) {                                                     \
-            if (edo_went_ == EDO_NEXT_STOP_)                                                 \
-                self->output = (__typeof__(self->output))edo_stream_error(stream);           \
-            if (edo_went_ != EDO_NEXT_SUSPEND_)                                              \
-                EDO_LEAVE_;                                                                  \
-            return edo_pending_;                                                             \
-        case EDO_RESUME_(__LINE__):; /* goes round, to the condition */                      \
+#define EDO_TRY_FOR_AWAIT(item, stream)                                                 \
+    for (; (edo_went_ = edo_for_await_(EDO_HANDLE_(edo_stream, stream),                 \
+                                       EDO_VALUE_(edo_stream, stream, &(item)), cx)) != \
+               EDO_NEXT_STOP_ ||                                                        \
+           edo_stream_error(stream) < 0;)                                               \
+        if (edo_went_ == EDO_NEXT_STOP_) {                                              \
+            self->output = (__typeof__(self->output))edo_stream_error(stream);          \
+            EDO_LEAVE_;                                                                 \
+        } else if (edo_went_ != EDO_NEXT_GO_) {                                         \
+            EDO_FOR_AWAIT_SUSPEND_(stream);                                             \
         } else
 
 /* The error with which a stream ended, or which it gave last; otherwise 0. */
@@ -276,16 +267,25 @@ static inline enum edo_poll edo_stream_yielded_(struct edo_stream *stream, enum 
 }
 
 static inline enum edo_next_ edo_for_await_(struct edo_stream *stream, void *item,
-                                            struct edo_context *cx, const char *name,
-                                            const char *file, int line)
+                                            struct edo_context *cx)
 {
-    if (__builtin_expect(cx->walk != EDO_WALK_POLL, 0))
-        return edo_await_walk_(&stream->future_, cx, name, file, line);
     int output = edo_stream_poll(stream, cx, item);
     return output == EDO_STREAM_ITEM      ? EDO_NEXT_GO_
            : output == EDO_STREAM_PENDING ? EDO_NEXT_SUSPEND_
                                           : EDO_NEXT_STOP_;
 }
+
+/* Where a loop waits: only when it does, it writes down where, and only when it goes on, it looks why. */
+#define EDO_FOR_AWAIT_SUSPEND_(stream)                                                    \
+    self->future_.state = __LINE__;                                                       \
+    return edo_pending_;                                                                  \
+    case EDO_RESUME_(__LINE__):                                                           \
+        if (__builtin_expect(cx->walk != EDO_WALK_POLL, 0)) {                             \
+            if (edo_await_walk_(&EDO_HANDLE_(edo_stream, stream)->future_, cx, edo_name_, \
+                                __FILE__, __LINE__) == EDO_NEXT_LEAVE_)                   \
+                EDO_LEAVE_;                                                               \
+            return edo_pending_;                                                          \
+        }
 
 #ifndef EDO_NO_SHORT_NAMES
 #define STREAM              EDO_STREAM

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Items of what most chains begin with, an array and a filter of one, without a poll of either. Not for use by hand.
  *
- * Who polls a source by its pointer may ask here first. The answer is an item, taken as a poll would have: in
- * order, out of the budget, and no predicate is called before its item is asked for. Or it is no, whatever the
- * reason: another kind of stream, the end, no budget. Then nothing has happened but that items were left out,
- * and a poll says what. */
+ * An adapter looks once, when it is made, whether its source is one of the two, by its poll function, and then has a
+ * poll function of its own that begins here. The answer is an item, taken as a poll would have: in order, out of the
+ * budget, and no predicate is called before its item is asked for. Or it is no, whatever the reason: the end, no budget,
+ * a drop hook. Then nothing has happened but that items were left out, and a poll says what. An array that was dropped
+ * has none. */
 #ifndef EDO_STREAMS_AT_HAND_H
 #define EDO_STREAMS_AT_HAND_H
 
@@ -12,62 +13,45 @@
 #include "stream_filter.h"
 #include "stream_iter.h"
 
-edo_poll_fn edo_stream_iter_poll_, edo_stream_filter_poll_;
+edo_poll_fn edo_stream_iter_poll_, edo_stream_filter_iter_poll_;
+
+/* One operation off the budget. False: there is none left. */
+static inline bool edo_budget_take_(struct edo_context *cx)
+{
+    uint32_t left = cx->budget - 1;
+    if (__builtin_expect(left < EDO_UNCONSTRAINED - 1, 1)) {
+        cx->budget = left;
+        return true;
+    }
+    return cx->budget != 0; /* no limit */
+}
 
 /* The next element, where it is. False: there is none, or no budget for it. */
 static inline bool edo_stream_iter_take_(struct edo_stream_iter *iter, struct edo_context *cx,
                                          const void **item)
 {
-    if (__builtin_expect(iter->left == 0 || cx->budget == 0, 0))
-        return false;
-    edo_budget_spend(cx);
-    *item = iter->items;
-    iter->items += iter->stride;
-    if (__builtin_expect(iter->left != SIZE_MAX, 1))
-        iter->left--;
-    return true;
-}
-
-/* Of a filter that is asked: it has not ended. Those that are left out it does not copy; with a drop hook it would
- * have to. */
-static inline bool edo_stream_filter_take_(struct edo_stream_filter *filter, struct edo_context *cx,
-                                           void *item)
-{
-    struct edo_stream_iter *iter = (struct edo_stream_iter *)filter->source;
-    if (__builtin_expect(iter->stream_.future_.poll != edo_stream_iter_poll_ ||
-                             edo_future_done(&iter->stream_.future_) ||
-                             filter->stream_.drop != NULL,
-                         0))
+    const char *at = iter->items;
+    if (__builtin_expect(at == iter->end || !edo_budget_take_(cx), 0))
         return false;
     edo_future_check(&iter->stream_.future_, cx);
-    const void *at;
-    while (edo_stream_iter_take_(iter, cx, &at)) {
-        if (__builtin_expect(filter->predicate(filter->arg, at), 1)) {
-            edo_copy(item, at, iter->size);
-            return true;
-        }
-    }
-    return false;
+    iter->items = at + iter->stride;
+    *item = at;
+    return true;
 }
 
-/* Of any stream. */
-static inline bool edo_stream_at_hand_(struct edo_stream *stream, struct edo_context *cx,
-                                       void *item)
+/* Of a filter of an array: those that are left out are not copied, which for a drop hook they would have to be. */
+static inline bool edo_stream_filter_take_(struct edo_stream_filter *filter,
+                                           struct edo_stream_iter *iter, struct edo_context *cx,
+                                           const void **item)
 {
-    if (__builtin_expect(edo_future_done(&stream->future_), 0))
+    if (__builtin_expect(filter->stream_.drop != NULL, 0))
         return false;
-    if (__builtin_expect(stream->future_.poll == edo_stream_filter_poll_, 1)) {
-        edo_future_check(&stream->future_, cx);
-        return edo_stream_filter_take_((struct edo_stream_filter *)stream, cx, item);
+    while (edo_stream_iter_take_(iter, cx, item)) {
+        edo_future_check(&filter->stream_.future_, cx);
+        if (__builtin_expect(filter->predicate(filter->arg, *item), 1))
+            return true;
     }
-    const void *at;
-    if (stream->future_.poll != edo_stream_iter_poll_)
-        return false;
-    edo_future_check(&stream->future_, cx);
-    if (!edo_stream_iter_take_((struct edo_stream_iter *)stream, cx, &at))
-        return false;
-    edo_copy(item, at, ((struct edo_stream_iter *)stream)->size);
-    return true;
+    return false;
 }
 
 #endif

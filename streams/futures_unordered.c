@@ -116,6 +116,15 @@ static void enqueue(struct edo_futures_unordered *self, struct edo_inbox_node *f
     self->last = last;
 }
 
+/* To be polled, before the others. */
+static void put_back(struct edo_futures_unordered *self, struct edo_inbox_node *node)
+{
+    node->next = self->first;
+    if (self->first == NULL)
+        self->last = node;
+    self->first = node;
+}
+
 static struct edo_member_ *dequeue(struct edo_futures_unordered *self)
 {
     struct edo_inbox_node *node = self->first;
@@ -252,18 +261,24 @@ static enum edo_poll set_poll(struct edo_future *future, struct edo_context *cx)
     if (edo_unlikely(self->ordered) && give_next(self))
         return EDO_READY;
     /* What is woken from here on is polled by the next poll, each once at most, and wakes the task. */
-    enqueue_woken(self, edo_woken_take_(&self->shared->woken, cx->waker));
-    while (self->first != NULL) {
-        struct edo_member_ *member = member_in(self->first);
+    struct edo_inbox_node *woken = edo_woken_take_(&self->shared->woken, cx->waker);
+    struct edo_member_ *member;
+    if (edo_likely(woken != NULL && woken->next == NULL && self->first == NULL)) {
+        member = member_in(woken); /* one alone need not go through the row */
+    } else {
+        enqueue_woken(self, woken);
+        member = dequeue(self);
+    }
+    for (; member != NULL; member = dequeue(self)) {
         if (edo_unlikely(edo_future_done(future_of(member)))) {
-            pass_over(dequeue(self));
+            pass_over(member);
             continue;
         }
         if (edo_unlikely(cx->budget == 0)) {
+            put_back(self, &member->woken);
             edo_wake(cx->waker);
             return EDO_PENDING;
         }
-        dequeue(self);
         /* Before the poll, so that a wake during it is another one. */
         edo_exchange(&member->queued, false, acq_rel);
         if (edo_likely(poll_member(member, cx) == EDO_PENDING)) {

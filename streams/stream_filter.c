@@ -24,14 +24,14 @@ static struct edo_stream *make(struct edo_stream_filter *place, edo_poll_fn *pol
     return &place->stream_;
 }
 
-enum edo_poll edo_stream_filter_poll_(struct edo_future *future, struct edo_context *cx)
+/* Of any source. */
+__attribute__((noinline)) static enum edo_poll filter_poll(struct edo_future *future,
+                                                           struct edo_context *cx)
 {
     struct edo_stream_filter *self = (struct edo_stream_filter *)future;
     if (cx->walk != EDO_WALK_POLL)
         return edo_stream_walk_(self->source, cx, "edo_stream_filter");
     void *item = self->stream_.item;
-    if (edo_stream_filter_take_(self, cx, item))
-        return edo_stream_item(&self->stream_);
     int output;
     while ((output = edo_stream_draw_(self->source, cx, item)) == EDO_STREAM_ITEM) {
         if (self->predicate(self->arg, item))
@@ -42,10 +42,27 @@ enum edo_poll edo_stream_filter_poll_(struct edo_future *future, struct edo_cont
     return edo_stream_pass_(&self->stream_, self->source, output);
 }
 
+/* Of an array. */
+enum edo_poll edo_stream_filter_iter_poll_(struct edo_future *future, struct edo_context *cx)
+{
+    struct edo_stream_filter *self = (struct edo_stream_filter *)future;
+    struct edo_stream_iter *iter = (struct edo_stream_iter *)self->source;
+    const void *item;
+    if (__builtin_expect(cx->walk != EDO_WALK_POLL, 0) ||
+        !edo_stream_filter_take_(self, iter, cx, &item))
+        return filter_poll(future, cx);
+    self->stream_.output = EDO_STREAM_ITEM;
+    /* Last, so that a call of memcpy keeps nothing in registers. */
+    edo_copy(self->stream_.item, item, iter->size);
+    return EDO_READY;
+}
+
 struct edo_stream *edo_stream_filter_(struct edo_stream_filter *place, struct edo_stream *source,
                                       edo_stream_predicate_ *predicate, void *arg)
 {
-    return make(place, edo_stream_filter_poll_, source, predicate, arg);
+    edo_poll_fn *poll =
+        source->future_.poll == edo_stream_iter_poll_ ? edo_stream_filter_iter_poll_ : filter_poll;
+    return make(place, poll, source, predicate, arg);
 }
 
 static enum edo_poll take_while_poll(struct edo_future *future, struct edo_context *cx)

@@ -7,9 +7,11 @@
 __attribute__((noinline)) static enum edo_poll iter_none(struct edo_stream_iter *self,
                                                          struct edo_context *cx)
 {
+    if (cx->walk == EDO_WALK_DROP)
+        self->end = self->items; /* for who has it at hand, and does not ask whether it is done */
     if (cx->walk != EDO_WALK_POLL)
         return edo_walk_leaf(cx, "edo_stream_iter");
-    if (self->left == 0)
+    if (self->items == self->end)
         return edo_stream_end(&self->stream_, 0);
     edo_budget_spent(cx);
     return EDO_PENDING;
@@ -29,18 +31,25 @@ enum edo_poll edo_stream_iter_poll_(struct edo_future *future, struct edo_contex
 
 static struct edo_size_hint iter_size_hint(const struct edo_stream *stream)
 {
-    size_t left = ((const struct edo_stream_iter *)stream)->left;
+    const struct edo_stream_iter *self = (const struct edo_stream_iter *)stream;
+    size_t left = self->stride != 0 ? (size_t)(self->end - self->items) / self->stride : SIZE_MAX;
     return (struct edo_size_hint){left, left};
 }
 
 struct edo_stream *edo_stream_iter_(struct edo_stream_iter *place, const void *items, size_t size,
                                     size_t stride, size_t count)
 {
+    /* Elements of no size are counted all the same, at addresses that nobody reads. */
+    if (stride == 0 && count != SIZE_MAX)
+        stride = 1;
+    const char *end = NULL;
+    if (stride != 0)
+        end = count != 0 ? (const char *)items + stride * count : items;
     *place = (struct edo_stream_iter){
         .stream_ = edo_stream_head_(edo_stream_iter_poll_, iter_size_hint, NULL),
         .items = items,
+        .end = end,
         .size = size,
-        .stride = stride,
-        .left = count};
+        .stride = stride};
     return &place->stream_;
 }

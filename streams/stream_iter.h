@@ -16,8 +16,8 @@ extern "C" {
 
 struct edo_stream_iter {
     struct edo_stream stream_;
-    const char *items;
-    size_t size, stride, left; /* left: SIZE_MAX is without end */
+    const char *items, *end; /* the next one; what it comes to after the last */
+    size_t size, stride;     /* stride 0: the same one for ever */
 };
 
 /* edo_stream_iter(&place, array, count): the elements of an array that outlives the stream. */

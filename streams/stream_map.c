@@ -21,10 +21,11 @@ static enum edo_poll mapped(struct edo_stream_map *self)
     return edo_stream_item(&self->stream_);
 }
 
-/* Any walk, and a poll when there was nothing at hand: not inlined, for the others to be short. */
-__attribute__((noinline)) static enum edo_poll map_any(struct edo_stream_map *self,
-                                                       struct edo_context *cx)
+/* Of any source. Not inlined into those of what is at hand, for them to be short. */
+__attribute__((noinline)) static enum edo_poll map_poll(struct edo_future *future,
+                                                        struct edo_context *cx)
 {
+    struct edo_stream_map *self = (struct edo_stream_map *)future;
     if (cx->walk != EDO_WALK_POLL)
         return edo_stream_walk_(self->source, cx, "edo_stream_map");
     int output = edo_stream_poll(self->source, cx, self->room);
@@ -32,13 +33,33 @@ __attribute__((noinline)) static enum edo_poll map_any(struct edo_stream_map *se
                                      : edo_stream_pass_(&self->stream_, self->source, output);
 }
 
-static enum edo_poll map_poll(struct edo_future *future, struct edo_context *cx)
+/* Of an array. */
+static enum edo_poll map_iter_poll(struct edo_future *future, struct edo_context *cx)
 {
     struct edo_stream_map *self = (struct edo_stream_map *)future;
-    return __builtin_expect(
-               cx->walk == EDO_WALK_POLL && edo_stream_at_hand_(self->source, cx, self->room), 1)
-               ? mapped(self)
-               : map_any(self, cx);
+    if (__builtin_expect(cx->walk != EDO_WALK_POLL, 0))
+        return map_poll(future, cx);
+    struct edo_stream_iter *iter = (struct edo_stream_iter *)self->source;
+    const void *item;
+    if (!edo_stream_iter_take_(iter, cx, &item))
+        return map_poll(future, cx);
+    edo_copy(self->room, item, iter->size);
+    return mapped(self);
+}
+
+/* Of a filter of an array. */
+static enum edo_poll map_filter_poll(struct edo_future *future, struct edo_context *cx)
+{
+    struct edo_stream_map *self = (struct edo_stream_map *)future;
+    if (__builtin_expect(cx->walk != EDO_WALK_POLL, 0))
+        return map_poll(future, cx);
+    struct edo_stream_filter *filter = (struct edo_stream_filter *)self->source;
+    struct edo_stream_iter *iter = (struct edo_stream_iter *)filter->source;
+    const void *item;
+    if (!edo_stream_filter_take_(filter, iter, cx, &item))
+        return map_poll(future, cx);
+    edo_copy(self->room, item, iter->size);
+    return mapped(self);
 }
 
 static struct edo_size_hint map_size_hint(const struct edo_stream *stream)
@@ -49,7 +70,11 @@ static struct edo_size_hint map_size_hint(const struct edo_stream *stream)
 struct edo_stream *edo_stream_map_(struct edo_stream_map *place, struct edo_stream *source,
                                    void *room, void (*function)(void), void *arg)
 {
-    return make(place, map_poll, map_size_hint, source, room, function, arg);
+    edo_poll_fn *of = source->future_.poll;
+    edo_poll_fn *poll = of == edo_stream_iter_poll_          ? map_iter_poll
+                        : of == edo_stream_filter_iter_poll_ ? map_filter_poll
+                                                             : map_poll;
+    return make(place, poll, map_size_hint, source, room, function, arg);
 }
 
 static enum edo_poll filter_map_poll(struct edo_future *future, struct edo_context *cx)

@@ -324,6 +324,39 @@ Test(futures_unordered, without_budget_it_gives_way_and_goes_on_with_the_next)
     bench_end(&bench);
 }
 
+/* One alone does not go through the row of those to be polled, unless it is put back. */
+Test(futures_unordered, without_budget_one_that_was_woken_alone_is_first_again)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    set_t set = {.type_ = {}};
+    STREAM_REF(int) stream = edo_futures_unordered(&set);
+    for (int i = 0; i < 3; i++)
+        push(&set, i);
+    int n;
+    cr_assert_eq(poll_stream(&bench, stream, &n), EDO_STREAM_PENDING);
+    tell(1);
+    for (int i = 0; i < 2; i++) {
+        bench.cx.budget = 0;
+        int wakes = bench.counter.wakes;
+        cr_assert_eq(poll_stream(&bench, stream, &n), EDO_STREAM_PENDING);
+        cr_assert(polls[1] == 1 && bench.counter.wakes == wakes + 1);
+    }
+    tell(2);
+    push(&set, 3);
+    opened[3] = true;
+    bench.cx.budget = EDO_BUDGET;
+    static const int order[] = {1, 3, 2};
+    for (int i = 0; i < 3; i++) {
+        cr_assert_eq(poll_stream(&bench, stream, &n), 1);
+        cr_assert_eq(n, order[i]);
+    }
+    cr_assert_eq(poll_stream(&bench, stream, &n), EDO_STREAM_PENDING);
+    cr_assert_eq(edo_futures_unordered_len(&set), 1);
+    drop_stream(&bench, stream);
+    bench_end(&bench);
+}
+
 Test(futures_unordered, without_memory_nothing_is_made)
 {
     struct bench bench;

@@ -89,6 +89,25 @@ Test(stream_at_hand, a_filter_of_what_has_ended_has_ended)
     bench_end(&bench);
 }
 
+/* Nobody may, but whoever takes from it does not ask. */
+Test(stream_at_hand, a_dropped_array_has_none)
+{
+    for (int count = 0; count <= 2; count++) {
+        struct bench bench;
+        bench_begin(&bench);
+        struct chain chain;
+        make(&chain, 9);
+        int64_t out;
+        for (int i = 0; i < count; i++)
+            cr_assert_eq(poll(&bench, &chain, &out), EDO_STREAM_ITEM);
+        int was = asked;
+        edo_stream_drop_(&chain.iter.stream_, &bench.cx);
+        cr_assert_eq(poll(&bench, &chain, &out), EDO_STREAM_END);
+        cr_assert_eq(asked, was);
+        bench_end(&bench);
+    }
+}
+
 Test(stream_at_hand, each_element_takes_from_the_budget)
 {
     for (uint32_t budget = 0; budget < 12; budget++) {
@@ -178,6 +197,36 @@ static bool is_small(void *arg, const int *n)
 {
     (void)arg;
     return *n < 6;
+}
+
+Test(stream_at_hand, a_map_of_an_array_is_asked_for_no_more_than_is_taken)
+{
+    for (uint32_t budget = 0; budget < 8; budget++) {
+        struct bench bench;
+        bench_begin(&bench);
+        for (int i = 0; i < 5; i++)
+            array[i] = i;
+        struct edo_stream_iter iter;
+        struct edo_stream_map map;
+        int room = -1, out;
+        STREAM_REF(int) stream = edo_stream_iter(&iter, array, 5);
+        stream = edo_stream_map(&map, stream, &room, int, twice, NULL);
+        bench.cx.budget = budget;
+        int items = 0, wakes = 0, output;
+        while ((output = edo_stream_poll(&map.stream_, &bench.cx, &out)) != EDO_STREAM_END) {
+            if (output == EDO_STREAM_ITEM) {
+                cr_assert(out == 2 * items && room == items);
+                items++;
+            } else {
+                cr_assert(output == EDO_STREAM_PENDING && bench.counter.wakes == ++wakes);
+                cr_assert_eq((uint32_t)items, wakes == 1 ? budget : budget + 3);
+                bench.cx.budget = 3;
+            }
+            cr_assert_eq(edo_stream_size_hint(stream).lower, (size_t)(5 - items));
+        }
+        cr_assert(items == 5 && wakes == (budget < 2 ? 2 : budget < 5 ? 1 : 0));
+        bench_end(&bench);
+    }
 }
 
 Test(stream_at_hand, chains_of_any_make)

@@ -62,6 +62,24 @@ Test(stream_iter, one_none_and_without_end)
     bench_end(&bench);
 }
 
+struct nothing {
+};
+
+Test(stream_iter, elements_of_no_size_are_counted)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    struct nothing array[3], got;
+    struct edo_stream_iter iter;
+    STREAM_REF(struct nothing) stream = edo_stream_iter(&iter, array, 3);
+    for (size_t left = 3; left > 0; left--) {
+        cr_assert_eq(edo_stream_size_hint(stream).upper, left);
+        cr_assert_eq(edo_stream_poll(&iter.stream_, &bench.cx, &got), EDO_STREAM_ITEM);
+    }
+    cr_assert_eq(edo_stream_poll(&iter.stream_, &bench.cx, &got), EDO_STREAM_END);
+    bench_end(&bench);
+}
+
 Test(stream_iter, gives_way_when_the_budget_is_spent)
 {
     struct bench bench;
