@@ -168,9 +168,9 @@ static uint64_t thread_ns(void)
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-/* A huge page costs a quarter of what 512 small ones do, where it is at hand. One that is to be made first, out of others,
- * or by the host of a virtual machine, which has been given back what was free of these, but not small ones: that costs
- * several times as much as small ones, and so will the next. Then small ones it is, for a second.
+/* A huge page costs a quarter of what 512 small ones do, where it is at hand. Where it must be made first, out of
+ * others, or by a virtual machine's host, to whom the system gives back what is free of huge pages but not of small
+ * ones, it costs several times as much as these, and so will the next. Then small ones it is, for a second.
  *
  * The time is the thread's: another may have the processor meanwhile. What the host does is in it. */
 static void ask_for_huge(char *pages, size_t size)
