@@ -21,7 +21,7 @@ struct fault {
     _Atomic(uint64_t) countdown; /* to the failing call; 0 is off */
     atomic_bool sticky, fired;
 };
-static struct fault alloc_fault, pages_fault, thread_fault;
+static struct fault alloc_fault, pages_fault, huge_fault, thread_fault;
 
 static bool fault_now(struct fault *fault)
 {
@@ -58,6 +58,11 @@ bool edo_alloc_fail(uint64_t n, bool sticky)
 bool edo_pages_fail(uint64_t n, bool sticky)
 {
     return fault_arm(&pages_fault, n, sticky);
+}
+
+bool edo_huge_fail(uint64_t n, bool sticky)
+{
+    return fault_arm(&huge_fault, n, sticky);
 }
 
 bool edo_thread_fail(uint64_t n, bool sticky)
@@ -155,6 +160,39 @@ void edo_count_uncut(size_t bytes)
 }
 #endif
 
+/* What this thread has had of the processor. */
+static uint64_t thread_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/* A huge page costs a quarter of what 512 small ones do, where it is at hand. Where it must be made first, out of
+ * others, or by a virtual machine's host, to whom the system gives back what is free of huge pages but not of small
+ * ones, it costs several times as much as these, and so will the next. Then small ones it is, for a second.
+ *
+ * The time is the thread's: another may have the processor meanwhile. What the host does is in it. */
+static void ask_for_huge(char *pages, size_t size)
+{
+    enum { DEAR_NS = 1000000, PENANCE_NS = 1000000000 };
+    static _Atomic(uint64_t) small_until;
+    /* Relaxed: a number that stands for itself. Several threads may overwrite each other's. */
+    if (edo_clock_ns() < edo_load(&small_until, relaxed)) {
+#ifdef MADV_POPULATE_WRITE
+        /* All of them in one call, which is less than a fault for each. An older kernel has them made by these. */
+        madvise(pages, size, MADV_POPULATE_WRITE);
+#endif
+        return;
+    }
+    madvise(pages, size, MADV_HUGEPAGE);
+    uint64_t before = thread_ns();
+    *(volatile char *)pages = 0;
+    bool dear = thread_ns() - before > DEAR_NS;
+    if (edo_unlikely(dear || fault_now(&huge_fault)))
+        edo_store(&small_until, edo_clock_ns() + PENANCE_NS, relaxed);
+}
+
 void *edo_pages_map(size_t size)
 {
     enum { HUGE = 2 << 20 };
@@ -173,7 +211,7 @@ void *edo_pages_map(size_t size)
     mapped += before;
     munmap(mapped + size, size - before);
     if (size >= HUGE)
-        madvise(mapped, size, MADV_HUGEPAGE);
+        ask_for_huge(mapped, size);
     errno = error;
     return mapped;
 }

@@ -119,7 +119,8 @@ void *edo_calloc(size_t count, size_t size);
 void edo_free(void *block);
 
 /* Returns `size` bytes of zeros, a power of two that is no less than a page, aligned to their size; or NULL. From 2 MiB
- * on huge pages are asked for. errno is unchanged. Any thread. */
+ * on huge pages are asked for, unless the process has had one within the last second that was dear: then small
+ * ones, all at once. errno is unchanged. Any thread. */
 void *edo_pages_map(size_t size);
 
 /* Gives back what it returned, or a part of that. Any thread. */
@@ -153,6 +154,9 @@ bool edo_alloc_fail(uint64_t n, bool sticky);
 
 /* As edo_alloc_fail, for edo_pages_map: whether a task needs new pages depends on those before it. */
 bool edo_pages_fail(uint64_t n, bool sticky);
+
+/* As edo_alloc_fail: the first touch of a huge page counts as dear. */
+bool edo_huge_fail(uint64_t n, bool sticky);
 
 /* Nanoseconds of CLOCK_MONOTONIC. Any thread. */
 uint64_t edo_clock_ns(void);

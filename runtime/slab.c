@@ -4,9 +4,10 @@
 enum {
     HUGE_BYTES = 2 << 20,
     HUGE_SLABS = HUGE_BYTES / EDO_SLAB_BYTES,
-    HUGE_FROM = (8 << 20) / EDO_SLAB_BYTES, /* slabs, from which on that many are mapped at once */
+    HUGE_FROM = (2 << 20) / EDO_SLAB_BYTES, /* slabs, from which on that many are mapped at once */
     RESERVE = (1 << 20) / EDO_SLAB_BYTES,
-    BATCH = 32, /* blocks that are taken under the lock at once */
+    WHOLE = 2 * HUGE_SLABS, /* what is kept beyond it before a huge page is parted */
+    BATCH = 32,             /* blocks that are taken under the lock at once */
 };
 
 /* At the beginning of its memory, which is aligned to its size: so a block leads to its slab. */
@@ -17,6 +18,9 @@ struct slab {
     uint32_t
         fresh; /* where the blocks begin that were never taken: their memory has not been touched */
     uint32_t used;
+    uint32_t nth;   /* of its group: those that were mapped together, and go back together */
+    uint32_t group; /* of the first: how many, one behind the other */
+    uint32_t busy;  /* of the first: how many of them are in use */
 };
 _Static_assert(sizeof(struct slab) <= EDO_SLAB_HEADER, "blocks begin behind it");
 
@@ -28,66 +32,126 @@ void edo_slabs_init(struct edo_slabs *slabs, uint32_t shift)
     for (int size = 0; size < EDO_SLAB_SIZES; size++)
         edo_list_init(&slabs->open[size]);
     edo_list_init(&slabs->reserve);
+    edo_list_init(&slabs->idle);
 }
 
-static void unmap_all(struct edo_list *slabs)
+static struct slab *of_node(struct edo_list *node)
+{
+    return edo_container_of(node, struct slab, node);
+}
+
+static struct slab *nth_after(struct slab *first, uint32_t n)
+{
+    return (struct slab *)((char *)first + (size_t)n * EDO_SLAB_BYTES);
+}
+
+static struct slab *first_of(struct slab *slab)
+{
+    return (struct slab *)((char *)slab - (size_t)slab->nth * EDO_SLAB_BYTES);
+}
+
+static void unmap_all(struct edo_list *groups)
 {
     struct edo_list *node;
-    while ((node = edo_list_pop_front(slabs)) != NULL)
-        edo_pages_unmap(edo_container_of(node, struct slab, node), EDO_SLAB_BYTES);
+    while ((node = edo_list_pop_front(groups)) != NULL)
+        edo_pages_unmap(of_node(node), (size_t)of_node(node)->group * EDO_SLAB_BYTES);
 }
 
 void edo_slabs_destroy(struct edo_slabs *slabs)
 {
-    edo_assert(slabs->used == 0);
-    unmap_all(&slabs->reserve);
+    edo_assert(slabs->used == 0 && edo_list_empty(&slabs->reserve));
+    unmap_all(&slabs->idle);
     edo_lock_destroy(&slabs->lock);
 }
 
-/* Without the lock: the system is asked, and the first touch of a page takes long. Returns how many slabs it
- * has put into `mapped`; 0: no memory. */
-static uint32_t map(uint32_t used, struct edo_list *mapped)
+/* Without the lock: the system is asked, and the first touch of a page takes long. A group, none of it in use; NULL: no
+ * memory. */
+static struct slab *map(uint32_t used)
 {
     uint32_t count = used < HUGE_FROM ? 1 : HUGE_SLABS;
-    char *memory = edo_pages_map((size_t)count * EDO_SLAB_BYTES);
-    if (memory == NULL && count > 1) {
+    struct slab *first = edo_pages_map((size_t)count * EDO_SLAB_BYTES);
+    if (first == NULL && count > 1) {
         count = 1;
-        memory = edo_pages_map(EDO_SLAB_BYTES);
+        first = edo_pages_map(EDO_SLAB_BYTES);
     }
-    if (memory == NULL)
-        return 0;
-    for (uint32_t i = 0; i < count; i++) {
-        struct slab *slab = (struct slab *)(memory + (size_t)i * EDO_SLAB_BYTES);
-        edo_list_push_back(mapped, &slab->node);
+    if (first != NULL)
+        first->group = count;
+    return first;
+}
+
+/* Under the lock. The others of its group go into the reserve when it is the first of them that is used. */
+static struct slab *take_spare(struct edo_slabs *slabs)
+{
+    struct slab *slab;
+    if (!edo_list_empty(&slabs->reserve)) {
+        slab = of_node(edo_list_pop_front(&slabs->reserve));
+    } else {
+        slab = of_node(edo_list_pop_front(&slabs->idle));
+        for (uint32_t i = 1; i < slab->group; i++) {
+            struct slab *other = nth_after(slab, i);
+            other->nth = i;
+            edo_list_push_back(&slabs->reserve, &other->node);
+        }
     }
-    return count;
+    first_of(slab)->busy++;
+    slabs->spare--;
+    slabs->used++;
+    return slab;
+}
+
+/* Under the lock. None of its blocks is in use. */
+static void give_spare(struct edo_slabs *slabs, struct slab *slab)
+{
+    struct slab *first = first_of(slab);
+    slabs->used--;
+    slabs->spare++;
+    if (--first->busy > 0) {
+        edo_list_push_back(&slabs->reserve, &slab->node);
+        return;
+    }
+    for (uint32_t i = 0; i < first->group; i++)
+        edo_list_remove(&nth_after(first, i)->node);
+    edo_list_push_back(&slabs->idle, &first->node);
+}
+
+/* Under the lock. Each is a group of its own from now on; those in the reserve are idle, then. */
+static void part(struct edo_slabs *slabs, struct slab *first)
+{
+    for (uint32_t i = first->group; i-- > 0;) {
+        struct slab *slab = nth_after(first, i);
+        slab->nth = 0;
+        slab->group = 1;
+        slab->busy = slab->used > 0;
+        if (slab->busy > 0)
+            continue;
+        edo_list_remove(&slab->node);
+        edo_list_push_back(&slabs->idle, &slab->node);
+    }
 }
 
 /* Under the lock, which it may let go in between: a slab of the size with a block to give; NULL: no memory. */
 static struct slab *open_slab(struct edo_slabs *slabs, uint32_t size)
 {
     struct edo_list *open = &slabs->open[size];
-    while (edo_list_empty(open) && edo_list_empty(&slabs->reserve)) {
-        struct edo_list mapped;
-        edo_list_init(&mapped);
+    while (edo_list_empty(open) && slabs->spare == 0) {
         uint32_t used = slabs->used;
         edo_unlock(&slabs->lock);
-        uint32_t count = map(used, &mapped);
+        struct slab *mapped = map(used);
         edo_lock(&slabs->lock);
-        edo_list_splice(&slabs->reserve, &mapped);
-        slabs->spare += count;
-        if (count == 0 && edo_list_empty(open) && edo_list_empty(&slabs->reserve))
+        if (mapped != NULL) {
+            edo_list_push_back(&slabs->idle, &mapped->node);
+            slabs->spare += mapped->group;
+        } else if (edo_list_empty(open) && slabs->spare == 0) {
             return NULL;
+        }
     }
     if (!edo_list_empty(open))
-        return edo_container_of(open->next, struct slab, node);
-    struct slab *slab = edo_container_of(edo_list_pop_front(&slabs->reserve), struct slab, node);
+        return of_node(open->next);
+    struct slab *slab = take_spare(slabs);
     slab->free = NULL;
     slab->size = size;
     slab->fresh = EDO_SLAB_HEADER;
     slab->used = 0;
-    slabs->spare--;
-    slabs->used++;
     edo_list_push_back(open, &slab->node);
     return slab;
 }
@@ -137,12 +201,26 @@ static void give_one(struct edo_slabs *slabs, void *block)
     slab->free = block;
     if (!edo_list_linked(&slab->node))
         edo_list_push_back(&slabs->open[slab->size], &slab->node);
-    if (--slab->used > 0)
-        return;
-    edo_list_remove(&slab->node);
-    edo_list_push_back(&slabs->reserve, &slab->node);
-    slabs->used--;
-    slabs->spare++;
+    if (--slab->used == 0) {
+        edo_list_remove(&slab->node);
+        give_spare(slabs, slab);
+    }
+}
+
+/* Under the lock. */
+static void take_surplus(struct edo_slabs *slabs, struct edo_list *surplus)
+{
+    uint32_t most = RESERVE + slabs->used / 4;
+    while (slabs->spare > most) {
+        if (edo_list_empty(&slabs->idle)) {
+            if (slabs->spare <= most + WHOLE)
+                return;
+            part(slabs, first_of(of_node(slabs->reserve.next)));
+        }
+        struct slab *first = of_node(edo_list_pop_front(&slabs->idle));
+        slabs->spare -= first->group;
+        edo_list_push_back(surplus, &first->node);
+    }
 }
 
 void edo_slabs_give(struct edo_slabs *slabs, void *first)
@@ -154,10 +232,7 @@ void edo_slabs_give(struct edo_slabs *slabs, void *first)
         next = *(void **)block;
         give_one(slabs, block);
     }
-    for (; slabs->spare > RESERVE + slabs->used / 4; slabs->spare--) {
-        struct edo_list *node = edo_list_pop_front(&slabs->reserve);
-        edo_list_push_back(&surplus, node);
-    }
+    take_surplus(slabs, &surplus);
     edo_unlock(&slabs->lock);
     unmap_all(&surplus);
 }

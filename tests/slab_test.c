@@ -90,7 +90,7 @@ Test(slab, a_slab_that_is_empty_serves_any_size)
     edo_slabs_destroy(&slabs);
 }
 
-/* More than 8 MiB, where they are mapped by 32. */
+/* More than 2 MiB, where they are mapped by 32; one of these may be half in use. */
 Test(slab, what_is_not_used_goes_back_to_the_system_but_for_a_reserve)
 {
     struct edo_slabs slabs;
@@ -102,10 +102,98 @@ Test(slab, what_is_not_used_goes_back_to_the_system_but_for_a_reserve)
     cr_assert_leq(slabs.spare, 32);
     edo_slabs_give(&slabs, second);
     cr_assert_leq(slabs.used, all / 2 + 1);
-    cr_assert_leq(slabs.spare, 16 + slabs.used / 4);
+    cr_assert_leq(slabs.spare, 16 + slabs.used / 4 + 32);
     edo_slabs_give(&slabs, first);
     cr_assert_eq(slabs.used, 0);
     cr_assert_leq(slabs.spare, 16);
+    edo_slabs_destroy(&slabs);
+}
+
+static void give(struct edo_slabs *slabs, void *block)
+{
+    *(void **)block = NULL;
+    edo_slabs_give(slabs, block);
+}
+
+/* One block keeps it. */
+Test(slab, a_huge_page_goes_back_whole)
+{
+    struct edo_slabs slabs;
+    edo_slabs_init(&slabs, LINE_SHIFT);
+    void *kept = NULL, *first = edo_slabs_take(&slabs, 1, MANY);
+    for (void *block = first, *next; block != NULL; block = next) {
+        next = *(void **)block;
+        if (next == NULL)
+            kept = block;
+        else
+            give(&slabs, block);
+    }
+    cr_assert_eq(slabs.used, 1);
+    cr_assert_geq(slabs.spare, 31);
+    cr_assert_leq(slabs.spare, 31 + 16);
+    give(&slabs, kept);
+    cr_assert_eq(slabs.used, 0);
+    cr_assert_leq(slabs.spare, 16);
+    edo_slabs_destroy(&slabs);
+}
+
+/* A block in each keeps one slab of it, not all 32. */
+Test(slab, many_that_are_hardly_used_go_back_in_parts)
+{
+    enum { HUGE = 2 << 20, KEPT = 100 };
+    struct edo_slabs slabs;
+    edo_slabs_init(&slabs, LINE_SHIFT);
+    uintptr_t huge = 0;
+    char *kept[KEPT], *first = edo_slabs_take(&slabs, 1, MANY), *next;
+    uint32_t all = slabs.used, n = 0;
+    for (char *block = first; block != NULL; block = next) {
+        next = *(void **)block;
+        if (((uintptr_t)block & ~(uintptr_t)(HUGE - 1)) == huge || n == KEPT) {
+            give(&slabs, block);
+        } else {
+            huge = (uintptr_t)block & ~(uintptr_t)(HUGE - 1);
+            kept[n++] = block;
+        }
+    }
+    cr_assert(n >= 5 && n < KEPT);
+    cr_assert_eq(slabs.used, n);
+    cr_assert_leq(slabs.spare, 16 + slabs.used / 4 + 64);
+    /* What is left of them is taken again, and goes back as the rest does. */
+    first = edo_slabs_take(&slabs, 2, MANY);
+    for (char *block = first; block != NULL; block = *(void **)block)
+        memset(block + sizeof(void *), 1, edo_slab_bytes(&slabs, 2) - sizeof(void *));
+    cr_assert_geq(slabs.used, all);
+    edo_slabs_give(&slabs, first);
+    while (n > 0)
+        give(&slabs, kept[--n]);
+    cr_assert_eq(slabs.used, 0);
+    cr_assert_leq(slabs.spare, 16);
+    edo_slabs_destroy(&slabs);
+}
+
+Test(slab, where_no_huge_page_is_there_a_slab_does)
+{
+    struct edo_slabs slabs;
+    edo_slabs_init(&slabs, LINE_SHIFT);
+    void *first = edo_slabs_take(&slabs, 1, MANY), *more = NULL;
+    /* All of what is mapped is in use, and the next mapping fails. */
+    while (slabs.spare > 0) {
+        void *one = edo_slabs_take(&slabs, 1, 1);
+        *(void **)one = more;
+        more = one;
+    }
+    uint32_t used = slabs.used;
+    edo_pages_fail(1, false);
+    void *next = edo_slabs_take(&slabs, 2, 1);
+    bool failed = edo_pages_fail(0, false);
+    cr_assert(failed);
+    cr_assert_not_null(next);
+    cr_assert_eq(slabs.used, used + 1);
+    cr_assert_eq(slabs.spare, 0);
+    edo_slabs_give(&slabs, next);
+    edo_slabs_give(&slabs, more);
+    edo_slabs_give(&slabs, first);
+    cr_assert_eq(slabs.used, 0);
     edo_slabs_destroy(&slabs);
 }
 
