@@ -3,506 +3,23 @@
 
 #include <dirent.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "churn_actor.h"
 #include "internal/park.h"
 
-enum { CHILDREN = 4, OUTSIDERS = 3, DEPTH = 6, LINE = 64, FIRST = 16, PERMITS = 3, TARGETS = 8 };
+enum { OUTSIDERS = 3, FIRST = 16 };
 
 #define COUNT_OF(array) (sizeof(array) / sizeof *(array))
-
-/* What is known of a task that was made. */
-struct life {
-    _Atomic(uint32_t) finally, returned; /* how often */
-    _Atomic(bool) begun, aborted, panics;
-    _Atomic(const char *) doing;
-};
-
-struct target {
-    struct edo_abort_handle *handle;
-    uint32_t id;
-};
-
-/* One runtime, and what its tasks share. */
-struct round {
-    struct churn *churn;
-    struct edo_handle *handle;
-    _Atomic(bool) ending;       /* whoever has not ended by now may be cancelled */
-    _Atomic(bool) outside_over; /* nobody spawns from outside any more */
-    _Atomic(uint32_t) made, ended;
-    _Atomic(uint64_t) steps, sent, received, dropped, connections, cancelled, panicked, blocked;
-    _Atomic(uint64_t) spawned, terminated; /* as the hooks tell */
-    _Atomic(int) plant;                    /* how many still */
-    struct life *lives;
-    uint32_t quota;
-    struct edo_mutex mutex;
-    uint64_t plain[2]; /* both the same, guarded by the mutex */
-    struct edo_semaphore semaphore;
-    _Atomic(uint32_t) holders;
-    ASYNC_SENDER(struct parcel) tx;
-    ASYNC_RECEIVER(struct parcel) rx;
-    struct edo_addr addr;
-    JOIN_HANDLE(void) server;
-    /* The watch: a thread that looks whether there are steps. */
-    pthread_mutex_t watch;
-    pthread_cond_t over;
-    bool is_over;
-    pthread_mutex_t complaints; /* of those, and of the targets */
-    struct target targets[TARGETS];
-};
-
-struct parcel {
-    struct round *round;
-    uint64_t number, check;
-};
-
-static void complain(struct round *round, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-static void complain(struct round *round, const char *format, ...)
-{
-    pthread_mutex_lock(&round->complaints);
-    if (round->churn->complaint[0] == '\0') {
-        va_list args;
-        va_start(args, format);
-        vsnprintf(round->churn->complaint, sizeof round->churn->complaint, format, args);
-        va_end(args);
-    }
-    pthread_mutex_unlock(&round->complaints);
-}
-#define EXPECT(round, condition, ...) ((condition) ? (void)0 : complain((round), __VA_ARGS__))
-
-static bool planted(struct round *round, enum stress_plant plant)
-{
-    return round->churn->plant == plant && edo_fetch_sub(&round->plant, 1, relaxed) == 1;
-}
-
-/* ---- Parcels ---- */
-
-static void parcel_dropped(struct parcel *parcel)
-{
-    edo_fetch_add(&parcel->round->dropped, 1, relaxed);
-}
-
-static struct parcel parcel_new(struct round *round, uint64_t number)
-{
-    return (struct parcel){round, number, ~number};
-}
-
-static void parcel_got(struct round *round, const struct parcel *parcel)
-{
-    edo_fetch_add(&round->received, 1, relaxed);
-    EXPECT(round, parcel->round == round && parcel->check == ~parcel->number, "a torn parcel");
-}
-
-/* ---- Connections ---- */
-
-struct serve {
-    FUTURE(void);
-    struct edo_tcp *conn;
-    char line[LINE];
-    union {
-        struct edo_read read;
-        struct edo_write_all write;
-    };
-};
-
-ASYNC(serve)
-{
-    ASYNC_BEGIN;
-    for (;;) {
-        AWAIT(self->read, edo_read(self->conn, self->line, sizeof self->line));
-        if (self->read.output <= 0)
-            RETURN();
-        AWAIT(self->write, edo_write_all(self->conn, self->line, (size_t)self->read.output));
-        if (self->write.output < 0)
-            RETURN();
-    }
-ASYNC_FINALLY:
-    edo_tcp_close(self->conn);
-    ASYNC_END;
-}
-
-/* Until it is aborted. */
-struct server {
-    FUTURE(void);
-    struct edo_tcp_listener *listener;
-    struct edo_tcp_accept accept;
-};
-
-ASYNC(server)
-{
-    ASYNC_BEGIN;
-    for (;;) {
-        AWAIT(self->accept, edo_tcp_accept(self->listener));
-        if (self->accept.output < 0)
-            RETURN();
-        edo_task_detach(SPAWN(NEW(serve, .conn = self->accept.stream)));
-    }
-ASYNC_FINALLY:
-    edo_tcp_listener_close(self->listener);
-    ASYNC_END;
-}
-
-struct talk {
-    FUTURE(void);
-    struct round *round;
-    uint32_t lines, number;
-    char sent[LINE], got[LINE];
-    struct edo_tcp *conn;
-    union {
-        struct edo_tcp_connect connect;
-        struct edo_write_all write;
-        struct edo_read_exact read;
-    };
-};
-
-ASYNC(talk)
-{
-    ASYNC_BEGIN;
-    AWAIT(self->connect, edo_tcp_connect(&self->round->addr));
-    if (self->connect.output < 0) {
-        EXPECT(self->round, edo_load(&self->round->ending, relaxed), "connect: %s",
-               edo_strerror(self->connect.output));
-        RETURN();
-    }
-    self->conn = self->connect.stream;
-    /* No port is kept for a connection that has ended. */
-    edo_tcp_set_linger(self->conn, 0);
-    while (self->lines-- > 0) {
-        snprintf(self->sent, sizeof self->sent, "%u of %u", self->lines, self->number);
-        AWAIT(self->write, edo_write_all(self->conn, self->sent, sizeof self->sent));
-        if (self->write.output < 0)
-            break;
-        AWAIT(self->read, edo_read_exact(self->conn, self->got, sizeof self->got));
-        if (self->read.output < 0)
-            break;
-        EXPECT(self->round, memcmp(self->sent, self->got, LINE) == 0, "another's line came back");
-        edo_fetch_add(&self->round->connections, self->lines == 0, relaxed);
-    }
-    EXPECT(self->round, (int)self->lines == -1 || edo_load(&self->round->ending, relaxed),
-           "a connection broke");
-ASYNC_FINALLY:
-    edo_tcp_close(self->conn);
-    ASYNC_END;
-}
-
-/* ---- Tasks ---- */
-
-struct actor {
-    FUTURE(uint64_t);
-    struct round *round;
-    uint64_t random;
-    uint32_t id, depth, steps, i, dice;
-    bool doomed, holds, half;
-    int result, got;
-    uint64_t value;
-    struct parcel parcel;
-    JOIN_HANDLE(uint64_t) children[CHILDREN];
-    uint32_t ids[CHILDREN];
-    JOIN_HANDLE(int) work;
-    struct edo_mutex_guard guard;
-    struct edo_permit permit;
-    union {
-        struct edo_async_send send;
-        struct edo_async_recv recv;
-    };
-    union {
-        struct edo_sleep sleep;
-        struct edo_timeout timeout;
-        struct edo_join join;
-        struct edo_mutex_lock lock;
-        struct edo_semaphore_acquire acquire;
-        struct talk talk;
-    };
-};
-static ASYNC_DECLARE(actor);
-
-static struct life *life_of(struct actor *self)
-{
-    return &self->round->lives[self->id];
-}
-
-static void step(struct actor *self, const char *doing)
-{
-    edo_store(&life_of(self)->doing, doing, relaxed);
-    edo_fetch_add(&self->round->steps, 1, relaxed);
-}
-
-static uint64_t output_of(uint32_t id)
-{
-    return id * 0x9e3779b97f4a7c15u | 1;
-}
-
-/* False: the round has had its tasks. */
-static bool conceive(struct round *round, uint32_t *id)
-{
-    uint32_t made = edo_load(&round->made, relaxed);
-    do {
-        if (made == round->quota)
-            return false;
-    } while (!edo_cas_weak(&round->made, &made, made + 1, relaxed, relaxed));
-    *id = made;
-    return true;
-}
-
-static struct actor new_actor(struct round *round, uint32_t id, uint32_t depth, uint64_t random)
-{
-    struct actor actor = NEW(actor, .round = round, .id = id, .depth = depth, .random = random);
-    actor.steps = 1 + stress_random(&actor, 24);
-    return actor;
-}
-
-static uint64_t seed_of(struct actor *self)
-{
-    return (uint64_t)stress_random(self, UINT32_MAX) << 32 | self->id;
-}
-
-static struct actor doomed_actor(struct actor *self)
-{
-    struct actor actor = new_actor(self->round, self->i, self->depth + 1, seed_of(self));
-    actor.doomed = true;
-    return actor;
-}
-
-static void abort_task(struct round *round, uint32_t id, JOIN_HANDLE(uint64_t) handle)
-{
-    edo_store(&round->lives[id].aborted, true, seq_cst);
-    edo_task_abort(handle);
-}
-
-/* Handles that lie about, for whoever comes by to abort: oneself, one's parent, anybody. */
-static void exchange_target(struct actor *self, uint32_t id, struct edo_abort_handle *handle)
-{
-    struct target *target = &self->round->targets[stress_random(self, TARGETS)], old;
-    pthread_mutex_lock(&self->round->complaints);
-    old = *target;
-    *target = (struct target){handle, id};
-    pthread_mutex_unlock(&self->round->complaints);
-    if (old.handle != NULL && stress_random(self, 4) == 0) {
-        edo_store(&self->round->lives[old.id].aborted, true, seq_cst);
-        edo_abort_handle_abort(old.handle);
-    }
-    edo_abort_handle_drop(old.handle);
-}
-
-static void bear(struct actor *self)
-{
-    uint32_t id, at = stress_random(self, CHILDREN);
-    if (self->depth == DEPTH || self->children[at] != NULL || !conceive(self->round, &id))
-        return;
-    JOIN_HANDLE(uint64_t)
-    child = SPAWN(new_actor(self->round, id, self->depth + 1, seed_of(self)));
-    EXPECT(self->round, edo_task_error(child) == 0, "a spawn failed with %d",
-           edo_task_error(child));
-    if (stress_random(self, 8) == 0)
-        exchange_target(self, id, edo_abort_handle(child));
-    if (stress_random(self, 8) == 0)
-        abort_task(self->round, id, child);
-    if (stress_random(self, 4) == 0) {
-        edo_task_detach(child);
-        return;
-    }
-    self->children[at] = child;
-    self->ids[at] = id;
-}
-
-/* What a join of a task says must be what it did. */
-static void check_join(struct round *round, uint32_t id, int error, uint64_t output)
-{
-    struct life *life = &round->lives[id];
-    bool returned = edo_load(&life->returned, relaxed) == 1;
-    EXPECT(round, edo_load(&life->finally, relaxed) == 1, "joined before its FINALLY ran");
-    if (error == 0)
-        EXPECT(round, returned && output == output_of(id), "another's output");
-    else if (error == UV_ECANCELED)
-        EXPECT(round,
-               !returned &&
-                   (edo_load(&life->aborted, seq_cst) || edo_load(&round->ending, seq_cst)),
-               "cancelled, and nobody asked for it");
-    else
-        EXPECT(round, error == EDO_EPANIC && edo_load(&life->panics, relaxed),
-               "a join ended with %d", error);
-    edo_fetch_add(error == EDO_EPANIC ? &round->panicked : &round->cancelled, error != 0, relaxed);
-}
-
-static int nap(void *arg)
-{
-    struct round *round = arg;
-    uint64_t count = edo_fetch_add(&round->blocked, 1, relaxed);
-    struct timespec time = {.tv_nsec = (long)(count % 8) * 50000};
-    nanosleep(&time, NULL);
-    return 7;
-}
-
-static void nap_in_place(void *arg)
-{
-    nap(arg);
-}
-
-static void check_half(struct actor *self)
-{
-    EXPECT(self->round, self->round->plain[0] == self->round->plain[1], "two had the mutex");
-    self->round->plain[0]++;
-    self->half = true;
-}
-
-static void other_half(struct actor *self)
-{
-    self->half = false;
-    self->round->plain[1]++;
-    edo_mutex_unlock(&self->guard);
-}
-
-static void hold(struct actor *self)
-{
-    self->holds = true;
-    EXPECT(self->round, edo_fetch_add(&self->round->holders, 1, relaxed) < PERMITS,
-           "more hold permits than there are");
-}
-
-static void let_go(struct actor *self)
-{
-    self->holds = false;
-    edo_fetch_sub(&self->round->holders, 1, relaxed);
-    edo_permit_release(&self->permit);
-}
-
-ASYNC(actor)
-{
-    ASYNC_BEGIN;
-    EXPECT(self->round, !edo_exchange(&life_of(self)->begun, true, relaxed), "it began twice");
-    if (self->doomed) {
-        step(self, "panics");
-        YIELD_NOW();
-        edo_store(&life_of(self)->panics, true, relaxed);
-        PANIC("as it must");
-    }
-    while (self->steps-- > 0) {
-        self->dice = stress_random(self, 64);
-        if (self->dice < 12) {
-            step(self, "gives way");
-            YIELD_NOW();
-        } else if (self->dice < 16) {
-            step(self, "sleeps");
-            AWAIT(self->sleep, edo_sleep(stress_random(self, 4)));
-            EXPECT(self->round, self->sleep.output == 0 || edo_load(&self->round->ending, relaxed),
-                   "a sleep ended with %d", self->sleep.output);
-        } else if (self->dice < 32) {
-            step(self, "spawns");
-            bear(self);
-        } else if (self->dice < 38) {
-            step(self, "joins");
-            self->i = stress_random(self, CHILDREN);
-            if (self->children[self->i] == NULL)
-                continue;
-            if (stress_random(self, 4) == 0)
-                abort_task(self->round, self->ids[self->i], self->children[self->i]);
-            self->join = edo_join(self->children[self->i], &self->value);
-            self->children[self->i] = NULL;
-            AWAIT_REF(self->join);
-            check_join(self->round, self->ids[self->i], self->join.output, self->value);
-        } else if (self->dice < 42) {
-            step(self, "sends");
-            self->parcel = parcel_new(self->round, seed_of(self));
-            self->send = edo_async_send(self->round->tx, &self->parcel);
-            AWAIT(self->timeout, edo_timeout(1 + stress_random(self, 3), &self->send));
-            edo_fetch_add(&self->round->sent, self->timeout.output == 0 && self->send.output == 0,
-                          relaxed);
-        } else if (self->dice < 47) {
-            step(self, "receives");
-            self->recv = edo_async_recv(self->round->rx, &self->parcel);
-            AWAIT(self->timeout, edo_timeout(1 + stress_random(self, 3), &self->recv));
-            if (self->timeout.output == 0 && self->recv.output == 0)
-                parcel_got(self->round, &self->parcel);
-        } else if (self->dice < 51) {
-            step(self, "locks");
-            AWAIT(self->lock, edo_mutex_lock(&self->round->mutex, &self->guard));
-            check_half(self);
-            if (self->dice == 50)
-                YIELD_NOW();
-            other_half(self);
-        } else if (self->dice < 54) {
-            step(self, "acquires");
-            AWAIT(self->acquire,
-                  edo_semaphore_acquire_many(&self->round->semaphore, 1, &self->permit));
-            hold(self);
-            YIELD_NOW();
-            let_go(self);
-        } else if (self->dice < 57) {
-            step(self, "talks");
-            AWAIT(self->talk, NEW(talk, .round = self->round, .number = self->id,
-                                  .lines = 1 + stress_random(self, 3)));
-        } else if (self->dice < 59) {
-            step(self, "blocks elsewhere");
-            self->work = SPAWN_BLOCKING(edo_call(nap, self->round));
-            if (self->dice == 58) {
-                edo_task_detach(self->work);
-                self->work = NULL;
-                continue;
-            }
-            self->join = edo_join(self->work, &self->got);
-            self->work = NULL;
-            AWAIT_REF(self->join);
-            EXPECT(self->round,
-                   self->join.output == 0 ? self->got == 7
-                                          : edo_load(&self->round->ending, relaxed),
-                   "blocking work ended with %d", self->join.output);
-        } else if (self->dice < 60) {
-            step(self, "blocks in place");
-            self->result = edo_block_in_place(nap_in_place, self->round);
-            EXPECT(self->round, self->result == 0 || edo_load(&self->round->ending, relaxed),
-                   "block_in_place: %d", self->result);
-        } else if (self->dice < 62) {
-            step(self, "aborts somebody");
-            exchange_target(self, 0, NULL);
-        } else if (self->dice < 63) {
-            step(self, "joins one that panics");
-            if (self->depth == DEPTH || !conceive(self->round, &self->i))
-                continue;
-            AWAIT(self->join, edo_join(SPAWN(doomed_actor(self)), &self->value));
-            check_join(self->round, self->i, self->join.output, self->value);
-        } else {
-            step(self, "spins");
-            for (uint64_t end = edo_clock_ns() + 50000; edo_clock_ns() < end;)
-                ;
-        }
-    }
-    edo_fetch_add(&life_of(self)->returned, 1, relaxed);
-    RETURN(output_of(self->id));
-ASYNC_FINALLY:
-    if (self->half)
-        other_half(self);
-    edo_mutex_unlock(&self->guard);
-    if (self->holds)
-        let_go(self);
-    edo_permit_release(&self->permit);
-    for (int i = 0; i < CHILDREN; i++) {
-        if (self->children[i] != NULL && stress_random(self, 2) == 0)
-            abort_task(self->round, self->ids[i], self->children[i]);
-        edo_task_detach(self->children[i]);
-    }
-    /* One more, of whom nobody knows. */
-    if (self->depth < DEPTH && stress_random(self, 16) == 0 && conceive(self->round, &self->i))
-        edo_task_detach(SPAWN(new_actor(self->round, self->i, self->depth + 1, seed_of(self))));
-    step(self, "at its end");
-    edo_fetch_add(&life_of(self)->finally,
-                  planted(self->round, STRESS_LOSS)     ? 0
-                  : planted(self->round, STRESS_DOUBLE) ? 2
-                                                        : 1,
-                  relaxed);
-    edo_fetch_add(&self->round->ended, 1, release);
-    ASYNC_END;
-}
 
 /* Listens, and begins with some tasks. */
 struct opening {
     FUTURE(int);
-    struct round *round;
+    struct churn_round *round;
     uint64_t random;
 };
 
@@ -516,9 +33,9 @@ ASYNC(opening)
     if (self->output < 0)
         RETURN(self->output);
     edo_tcp_listener_local(listener, &self->round->addr);
-    self->round->server = SPAWN(NEW(server, .listener = listener));
-    for (int i = 0; i < FIRST && conceive(self->round, &id); i++)
-        edo_task_detach(SPAWN(new_actor(self->round, id, 0, stress_random(self, UINT32_MAX))));
+    self->round->server = SPAWN(NEW(churn_server, .listener = listener));
+    for (int i = 0; i < FIRST && churn_conceive(self->round, &id); i++)
+        edo_task_detach(SPAWN(churn_actor(self->round, id, 0, stress_random(self, UINT32_MAX))));
     RETURN(0);
     ASYNC_END;
 }
@@ -526,13 +43,13 @@ ASYNC(opening)
 /* Waits for all, and ends the server. */
 struct closing {
     FUTURE(int);
-    struct round *round;
+    struct churn_round *round;
     struct edo_sleep sleep;
     struct edo_join join;
 };
 
 /* Read in this order: nobody is alive whom the second does not count. */
-static bool all_have_ended(struct round *round)
+static bool all_have_ended(struct churn_round *round)
 {
     uint32_t ended = edo_load(&round->ended, acquire);
     return ended == edo_load(&round->made, acquire);
@@ -557,7 +74,7 @@ ASYNC(closing)
 
 /* A thread that spawns and waits, until the round has had its tasks or the runtime ends. */
 struct outsider {
-    struct round *round;
+    struct churn_round *round;
     pthread_t thread;
     uint64_t random;
 };
@@ -565,15 +82,15 @@ struct outsider {
 static void *be_outside(void *arg)
 {
     struct outsider *self = arg;
-    struct round *round = self->round;
+    struct churn_round *round = self->round;
     uint32_t id;
-    while (!edo_load(&round->ending, relaxed) && conceive(round, &id)) {
+    while (!edo_load(&round->ending, relaxed) && churn_conceive(round, &id)) {
         JOIN_HANDLE(uint64_t)
-        task = SPAWN_ON(round->handle, new_actor(round, id, 1, stress_random(self, UINT32_MAX)));
+        task = SPAWN_ON(round->handle, churn_actor(round, id, 1, stress_random(self, UINT32_MAX)));
         EXPECT(round, edo_task_error(task) == 0, "a spawn from outside failed with %d",
                edo_task_error(task));
         if (stress_random(self, 4) == 0)
-            abort_task(round, id, task);
+            churn_abort(round, id, task);
         if (stress_random(self, 2) == 0) {
             edo_task_detach(task);
             continue;
@@ -584,7 +101,7 @@ static void *be_outside(void *arg)
                         ? edo_park_on(&join.future_)
                         : edo_handle_block_on(round->handle, &join);
         EXPECT(round, error == 0, "waiting outside: %d", error);
-        check_join(round, id, join.output, value);
+        churn_check_join(round, id, join.output, value);
     }
     return NULL;
 }
@@ -592,31 +109,31 @@ static void *be_outside(void *arg)
 static void on_task_spawn(void *arg, uint64_t id)
 {
     (void)id;
-    edo_fetch_add(&((struct round *)arg)->spawned, 1, relaxed);
+    edo_fetch_add(&((struct churn_round *)arg)->spawned, 1, relaxed);
 }
 
 static void on_task_terminate(void *arg, uint64_t id)
 {
     (void)id;
     /* The last that a task does with the round. */
-    edo_fetch_add(&((struct round *)arg)->terminated, 1, release);
+    edo_fetch_add(&((struct churn_round *)arg)->terminated, 1, release);
 }
 
 /* ---- The watch ---- */
 
-static _Noreturn void hangs(struct round *round)
+static _Noreturn void hangs(struct churn_round *round)
 {
     struct churn *churn = round->churn;
     fprintf(stderr, "runtime, seed 0x%" PRIx64 ", round %" PRIu64 "%s: no step for %g s\n",
             churn->seed, churn->rounds, edo_load(&round->ending, relaxed) ? ", ending" : "",
             churn->stall);
     for (uint32_t i = 0, said = 0; i < edo_load(&round->made, relaxed) && said < 40; i++) {
-        const struct life *life = &round->lives[i];
-        if (edo_load(&((struct life *)(uintptr_t)life)->finally, relaxed) > 0)
+        const struct churn_life *life = &round->lives[i];
+        if (edo_load(&((struct churn_life *)(uintptr_t)life)->finally, relaxed) > 0)
             continue;
         said++;
         fprintf(stderr, "  task %u: %s\n", i,
-                edo_load(&((struct life *)(uintptr_t)life)->doing, relaxed));
+                edo_load(&((struct churn_life *)(uintptr_t)life)->doing, relaxed));
     }
     if (churn->complaint[0] != '\0')
         fprintf(stderr, "  %s\n", churn->complaint);
@@ -625,7 +142,7 @@ static _Noreturn void hangs(struct round *round)
 
 static void *be_watchful(void *arg)
 {
-    struct round *round = arg;
+    struct churn_round *round = arg;
     uint64_t last = 0, since = edo_clock_ns();
     pthread_mutex_lock(&round->watch);
     while (!round->is_over) {
@@ -665,7 +182,7 @@ static void pause_for(uint64_t ns)
 }
 
 /* At a random moment, in one of three ways. */
-static void end_runtime(struct round *round, struct edo_runtime *runtime, uint64_t *random)
+static void end_runtime(struct churn_round *round, struct edo_runtime *runtime, uint64_t *random)
 {
     pause_for(stress_random_(random, 8) == 0 ? 0 : stress_random_(random, 20000000));
     uint32_t way = stress_random_(random, 3);
@@ -679,8 +196,8 @@ static void end_runtime(struct round *round, struct edo_runtime *runtime, uint64
 }
 
 /* For what ends by itself. */
-static void wait_until(struct round *round, bool (*is_so)(const struct edo_census *now, void *arg),
-                       void *arg)
+static void wait_until(struct churn_round *round,
+                       bool (*is_so)(const struct edo_census *now, void *arg), void *arg)
 {
     uint64_t start = edo_clock_ns();
     struct edo_census now;
@@ -694,8 +211,8 @@ static void wait_until(struct round *round, bool (*is_so)(const struct edo_censu
 static bool tasks_have_ended(const struct edo_census *now, void *round)
 {
     (void)now;
-    uint64_t ended = edo_load(&((struct round *)round)->terminated, acquire);
-    return ended == edo_load(&((struct round *)round)->spawned, relaxed);
+    uint64_t ended = edo_load(&((struct churn_round *)round)->terminated, acquire);
+    return ended == edo_load(&((struct churn_round *)round)->spawned, relaxed);
 }
 
 static bool all_is_gone(const struct edo_census *now, void *before)
@@ -703,27 +220,7 @@ static bool all_is_gone(const struct edo_census *now, void *before)
     return memcmp(now, before, sizeof *now) == 0;
 }
 
-static void check_lives(struct round *round)
-{
-    uint32_t made = edo_load(&round->made, relaxed);
-    for (uint32_t i = 0; i < made; i++) {
-        struct life *life = &round->lives[i];
-        uint32_t finally = edo_load(&life->finally, relaxed);
-        EXPECT(round, finally == 1, "task %u (%s): FINALLY ran %u times", i,
-               edo_load(&life->doing, relaxed), finally);
-        EXPECT(round, edo_load(&life->returned, relaxed) <= 1, "task %u returned twice", i);
-    }
-    EXPECT(round, edo_load(&round->spawned, relaxed) == edo_load(&round->terminated, relaxed),
-           "%" PRIu64 " tasks were spawned, and %" PRIu64 " terminated",
-           edo_load(&round->spawned, relaxed), edo_load(&round->terminated, relaxed));
-    uint64_t sent = edo_load(&round->sent, relaxed), received = edo_load(&round->received, relaxed),
-             dropped = edo_load(&round->dropped, relaxed);
-    EXPECT(round, sent == received + dropped,
-           "%" PRIu64 " parcels were sent, %" PRIu64 " received, %" PRIu64 " dropped", sent,
-           received, dropped);
-}
-
-static void check_census(struct round *round, const struct edo_census *before, int fds)
+static void check_census(struct churn_round *round, const struct edo_census *before, int fds)
 {
     struct edo_census now = edo_census_now();
     char left[256] = "";
@@ -736,7 +233,7 @@ static void check_census(struct round *round, const struct edo_census *before, i
            count_fds());
 }
 
-static struct edo_runtime *build(struct round *round, uint64_t *random)
+static struct edo_runtime *build(struct churn_round *round, uint64_t *random)
 {
     static const uint32_t workers[] = {1, 2, 2, 3, 4, 8}, intervals[] = {1, 3, 31, 61};
     struct edo_runtime *runtime;
@@ -753,27 +250,11 @@ static struct edo_runtime *build(struct round *round, uint64_t *random)
     return runtime;
 }
 
-static void begin_round(struct round *round, struct churn *churn)
-{
-    *round = (struct round){.churn = churn, .quota = churn->quota};
-    edo_init(&round->plant, 20);
-    round->lives = calloc(churn->quota, sizeof *round->lives);
-    edo_assert(round->lives != NULL);
-    for (uint32_t i = 0; i < churn->quota; i++)
-        edo_init(&round->lives[i].doing, "nothing yet");
-    pthread_mutex_init(&round->watch, NULL);
-    pthread_mutex_init(&round->complaints, NULL);
-    pthread_cond_init(&round->over, NULL);
-    edo_mutex_init(&round->mutex);
-    edo_semaphore_init(&round->semaphore, PERMITS);
-    edo_assert(edo_async_channel_with(&round->tx, &round->rx, 4, parcel_dropped) == 0);
-}
-
 /* What its tasks use goes when they have gone. */
-static void end_round(struct round *round, struct edo_census *before)
+static void end_round(struct churn_round *round, struct edo_census *before)
 {
     wait_until(round, tasks_have_ended, round);
-    for (int i = 0; i < TARGETS; i++)
+    for (int i = 0; i < CHURN_TARGETS; i++)
         edo_abort_handle_drop(round->targets[i].handle);
     edo_task_detach(round->server);
     edo_async_sender_drop(round->tx);
@@ -785,17 +266,7 @@ static void end_round(struct round *round, struct edo_census *before)
         wait_until(round, all_is_gone, before);
 }
 
-static void free_round(struct round *round)
-{
-    edo_mutex_destroy(&round->mutex);
-    edo_semaphore_destroy(&round->semaphore);
-    pthread_mutex_destroy(&round->watch);
-    pthread_mutex_destroy(&round->complaints);
-    pthread_cond_destroy(&round->over);
-    free(round->lives);
-}
-
-static void tell_watch(struct round *round, pthread_t watch)
+static void tell_watch(struct churn_round *round, pthread_t watch)
 {
     pthread_mutex_lock(&round->watch);
     round->is_over = true;
@@ -804,7 +275,7 @@ static void tell_watch(struct round *round, pthread_t watch)
     pthread_join(watch, NULL);
 }
 
-static void add_up(struct round *round)
+static void add_up(struct churn_round *round)
 {
     struct churn *churn = round->churn;
     churn->rounds++;
@@ -816,7 +287,7 @@ static void add_up(struct round *round)
     churn->blocked += edo_load(&round->blocked, relaxed);
 }
 
-static void wait_for_outsiders(struct round *round, struct outsider *outsiders)
+static void wait_for_outsiders(struct churn_round *round, struct outsider *outsiders)
 {
     for (int i = 0; i < OUTSIDERS; i++)
         pthread_join(outsiders[i].thread, NULL);
@@ -831,7 +302,7 @@ static void *join_outsiders(void *arg)
 }
 
 /* Until its tasks have ended. */
-static void run_to_the_end(struct round *round, struct edo_runtime *runtime,
+static void run_to_the_end(struct churn_round *round, struct edo_runtime *runtime,
                            struct outsider *outsiders)
 {
     pthread_t joining;
@@ -846,12 +317,12 @@ static void run_to_the_end(struct round *round, struct edo_runtime *runtime,
 
 static void play_round(struct churn *churn, uint64_t *random)
 {
-    struct round round;
+    struct churn_round round;
     struct outsider outsiders[OUTSIDERS];
     pthread_t watch;
     struct edo_census before = edo_census_now();
     int fds = count_fds();
-    begin_round(&round, churn);
+    churn_round_init(&round, churn);
     struct edo_runtime *runtime = build(&round, random);
     round.handle = edo_handle_clone(edo_runtime_handle(runtime));
     edo_assert(pthread_create(&watch, NULL, be_watchful, &round) == 0);
@@ -870,10 +341,10 @@ static void play_round(struct churn *churn, uint64_t *random)
     }
     end_round(&round, &before);
     tell_watch(&round, watch);
-    check_lives(&round);
+    churn_check_lives(&round);
     check_census(&round, &before, fds);
     add_up(&round);
-    free_round(&round);
+    churn_round_free(&round);
 }
 
 bool churn_play(struct churn *churn)
