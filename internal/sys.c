@@ -189,7 +189,7 @@ static void ask_for_huge(char *pages, size_t size)
     uint64_t before = thread_ns();
     *(volatile char *)pages = 0;
     bool dear = thread_ns() - before > DEAR_NS;
-    if (edo_unlikely(dear || fault_now(&huge_fault)))
+    if (edo_unlikely(fault_now(&huge_fault) || dear))
         edo_store(&small_until, edo_clock_ns() + PENANCE_NS, relaxed);
 }
 
