@@ -179,6 +179,7 @@ static void ask_for_huge(char *pages, size_t size)
     static _Atomic(uint64_t) small_until;
     /* Relaxed: a number that stands for itself. Several threads may overwrite each other's. */
     if (edo_clock_ns() < edo_load(&small_until, relaxed)) {
+        madvise(pages, size, MADV_NOHUGEPAGE); /* also where all memory is of huge ones */
 #ifdef MADV_POPULATE_WRITE
         /* All of them in one call, which is less than a fault for each. An older kernel has them made by these. */
         madvise(pages, size, MADV_POPULATE_WRITE);

@@ -120,7 +120,7 @@ void edo_free(void *block);
 
 /* Returns `size` bytes of zeros, a power of two that is no less than a page, aligned to their size; or NULL. From 2 MiB
  * on huge pages are asked for, unless the process has had one within the last second that was dear: then small
- * ones, all at once. errno is unchanged. Any thread. */
+ * ones. errno is unchanged. Any thread. */
 void *edo_pages_map(size_t size);
 
 /* Gives back what it returned, or a part of that. Any thread. */

@@ -60,7 +60,7 @@ struct edo_call edo_call(int (*function)(void *argument), void *argument);
  * to stay where it is. The task's own siblings, in a JOIN, do not go on. Returns 0 when it was called;
  * UV_EINVAL, and it was not, on a current-thread runtime, in a local task, in a hook or waker that a worker calls
  * when it polls no task, or where the runtime has no other thread and can get none (UV_EAGAIN). Outside of a
- * runtime, and nested, it just calls. */
+ * runtime, nested, and as the runtime ends, it just calls. */
 int edo_block_in_place(void (*function)(void *argument), void *argument);
 
 /* Behind the macros: the start may fail, and says so in the task's place. */

@@ -60,6 +60,7 @@ struct edo_blocking_pool {
     uint32_t serial;  /* of the last thread */
     struct worker *spare, *all;
     bool closed;
+    struct edo_task *unbegun; /* when it was closed; who closed it drops it */
     bool abandoned;           /* nobody waits for those that are present */
     bool watched;             /* somebody is to be told when no work is under way */
     struct worker *lingering; /* is idle, and does not sleep yet; NULL: none */
@@ -404,16 +405,18 @@ void edo_blocking_pool_close(struct edo_blocking_pool *pool)
 {
     edo_lock(&pool->lock);
     pool->closed = true;
-    struct edo_task *unbegun = take_all(pool);
+    pool->unbegun = take_all(pool);
     /* They take themselves off the list. */
     for (struct edo_list *at = pool->idle.next; at != &pool->idle; at = at->next)
         edo_event_set(&edo_container_of(at, struct worker, idle)->event);
     edo_unlock(&pool->lock);
-    cancel_all_but(unbegun, NULL);
 }
 
 bool edo_blocking_pool_wait(struct edo_blocking_pool *pool, uint64_t deadline)
 {
+    /* Closed: nobody else has to do with those. */
+    cancel_all_but(pool->unbegun, NULL);
+    pool->unbegun = NULL;
     edo_lock(&pool->lock);
     bool in_time = true;
     while (pool->present > 0 && in_time) {

@@ -28,11 +28,13 @@ int edo_blocking_pool_submit(struct edo_blocking_pool *pool, struct edo_task *ta
 void edo_blocking_pool_lend(struct edo_blocking_pool *pool);
 void edo_blocking_pool_return(struct edo_blocking_pool *pool);
 
-/* Takes no more, has its idle threads leave, and cancels on this thread what has not begun. */
+/* Takes no more, and has its idle threads leave. What has not begun never will: it is for edo_blocking_pool_wait to
+ * cancel, or for the idle thread that was given it. */
 void edo_blocking_pool_close(struct edo_blocking_pool *pool);
 
-/* Closed: waits until every thread is gone, joined; but not for longer than until edo_clock_ns() is `deadline`
- * (UINT64_MAX: never). False: some are not; they end by themselves. Once. */
+/* Closed, by this thread: cancels here what had not begun, and waits until every thread is gone, joined; but not for
+ * longer than until edo_clock_ns() is `deadline` (UINT64_MAX: never). False: some are not; they end by themselves.
+ * Once. */
 bool edo_blocking_pool_wait(struct edo_blocking_pool *pool, uint64_t deadline);
 
 /* Whether work is under way or queued. If so, edo_handle_signal is called when none is any more. */

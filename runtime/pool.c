@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* A multi-thread runtime's life.
  *
- * Its end. edo_pool_close drops the blocking work that has not begun, has other threads spawn nothing any more
- * (edo_pool_spawn), sets `closing` and wakes all workers, whose threads leave. The last of them is then the only one that has to do with tasks:
+ * Its end. edo_pool_close has no more blocking work begin, has other threads spawn nothing any more (edo_pool_spawn),
+ * sets `closing` and wakes all workers, whose threads leave. The last of them is then the only one that has to do with
+ * tasks:
  *  1. It empties the queues, which hold no references, and closes the inject queue: what is woken from here on
  *     goes nowhere. What has never been polled is in no list as yet, and goes into one.
  *  2. It drops each task where it is suspended. One that a FINALLY spawns joins a list, and is dropped in its turn.
@@ -35,7 +36,7 @@ static void stop(struct edo_pool *pool)
 
 void edo_pool_close(struct edo_pool *pool, uint64_t until)
 {
-    /* First: what FINALLY of a task waits for may have been all that kept more work from its beginning. */
+    /* First: what a FINALLY lets go on may have been all that kept more work from its beginning. */
     edo_blocking_pool_close(pool->handle->blocking);
     stop(pool);
     bool ended = edo_event_wait_until(&pool->ended, until);

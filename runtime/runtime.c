@@ -248,7 +248,8 @@ int edo_block_on_(struct edo_runtime *runtime, struct edo_future *future)
 
 /* Shutdown, in this order:
  *  1. This thread becomes the owner, so that what tasks wake and spawn in their FINALLY is seen.
- *  2. No foreign wake or spawn gets in any more; every task is dropped (edo_drop_all).
+ *  2. No more blocking work begins, although a FINALLY lets go on what kept it from that. No foreign wake or
+ *     spawn gets in any more; every task is dropped (edo_drop_all).
  *  3. Blocking work that has not begun is dropped, and that which has is waited for. Whom it waits for
  *     has been dropped before: a task it joins, the sender of what it receives.
  *  4. The selector is taken from the signallers, under their lock, before it is closed.
@@ -267,7 +268,6 @@ static void end_current(struct edo_runtime *runtime, uint64_t deadline)
     edo_assert(mine);
     edo_thread =
         (struct edo_thread){.current = handle, .running = handle, .blocks = &handle->own.blocks};
-    /* First: what FINALLY of a task waits for may have been all that kept more work from its beginning. */
     edo_blocking_pool_close(handle->blocking);
     edo_drop_all(runtime);
     edo_blocking_pool_wait(handle->blocking, deadline);

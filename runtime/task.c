@@ -177,8 +177,9 @@ static void tell_of_panic(struct edo_outcome *outcome)
     outcome->kind = EDO_OUTCOME_REPORTED;
 }
 
-/* The last reference is gone. Of a panic as the task was detached nobody has been told: who detached it did not see that
- * it was complete, nor who completed it that it was detached. */
+/* The last reference is gone. Of a panic as the task was detached nobody has been told: who detached it did not see
+ * that it was complete, nor who completed it that it was detached. (With an abort handle about, it is told when that
+ * goes.) */
 static void free_task(struct edo_task *task)
 {
     struct edo_handle *home = task->home;
@@ -332,7 +333,10 @@ void edo_task_drop_future(struct edo_task *task, bool panicked, char *report)
     struct edo_context cx;
     edo_context_init(&cx, &task->waker);
     struct edo_task *outer = edo_thread.task;
-    edo_thread.task = task;
+    /* Unless it was refused by workers, and is dropped by a thread that is none: then it is no task of a poll's, and
+     * must not be taken for one (holds_up_the_end). */
+    if (task->home->pool == NULL || edo_task_is_blocking(task) || holds_up_the_end(task->home))
+        edo_thread.task = task;
     edo_future_drop(edo_task_future(task), &cx);
     edo_thread.task = outer;
     /* A panic in FINALLY is reported, unless it follows another. */
@@ -457,9 +461,14 @@ void edo_task_start_(struct edo_task *task, struct edo_future *future)
 struct edo_task *edo_task_start_detached_(struct edo_task *task, struct edo_future *future)
 {
     int error = task_error(task);
-    if (error == 0)
+    /* Elsewhere than on its runtime's threads the handle goes last: through it there is what the spawn touches when the
+     * task has ended, and its runtime maybe with it. */
+    bool mine = error == 0 && edo_handle_own(task->home) != NULL;
+    if (mine)
         edo_task_state_detach_new(&task->state);
     edo_task_start_(task, future);
+    if (!mine)
+        edo_task_detach_(task);
     return (struct edo_task *)(intptr_t)error;
 }
 

@@ -99,8 +99,12 @@ ASYNC(lets_go)
     edo_event_set(self->waits);
     AWAIT(self->sleep, edo_sleep(1000000));
 ASYNC_FINALLY:
-    cr_assert(edo_task_is_finished(self->scene->second), "it may yet begin");
     edo_event_set(&self->scene->go);
+    /* Its thread is through with it, and with whatever it has taken then. */
+    struct edo_blocking_counts counts;
+    do
+        counts = edo_blocking_pool_counts(self->scene->handle->blocking);
+    while (counts.threads > counts.idle);
     ASYNC_END;
 }
 

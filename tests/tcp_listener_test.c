@@ -391,6 +391,7 @@ ASYNC(exhausted)
     self->start = edo_now();
     self->cpu = cpu_ns();
     for (self->i = 0; self->i < 40 || self->ticks < 100; self->i++) {
+        cr_assert_lt(self->i, 1000, "timers starve: %d", self->ticks);
         AWAIT(self->sleep, edo_sleep(10));
         cr_assert_eq(send(self->old_peer, "x", 1, 0), 1);
         AWAIT(self->read, edo_read(self->old, &self->byte, 1));

@@ -6,6 +6,7 @@
 
 #include "workers_helpers.h"
 #include "internal/park.h"
+#include "runtime/runtime_internal.h"
 
 /* ---- R1, R2: block_on ---- */
 
@@ -390,6 +391,71 @@ static void check_shutdown(bool background)
            fd_count() != start.fds)
         nap(1);
     cr_assert_eq(finals, 4);
+    check_baseline(&start);
+}
+
+/* Waits for ever, and is found by its waker, as whoever waits for a lock or a message. */
+static _Atomic(struct edo_waker *) found_by;
+static sem_t is_gone;
+
+struct waits {
+    FUTURE(int);
+};
+
+static enum edo_poll waits_poll(struct edo_future *future, struct edo_context *cx)
+{
+    (void)future;
+    if (cx->walk == EDO_WALK_TRACE)
+        return edo_walk_leaf(cx, "waits");
+    if (cx->walk == EDO_WALK_DROP) {
+        sem_post(&is_gone);
+        return EDO_READY;
+    }
+    found_by = cx->waker;
+    return EDO_PENDING;
+}
+
+/* In the end it wakes that one, which is dropped in between. */
+struct wakes_in_the_end {
+    FUTURE(int);
+    struct gate *gate;
+};
+
+ASYNC(wakes_in_the_end)
+{
+    ASYNC_BEGIN;
+    YIELD_NOW();
+ASYNC_FINALLY:;
+    struct edo_waker *claimed = found_by;
+    claimed = claimed->ops->claim(claimed);
+    cr_assert_not_null(claimed);
+    struct edo_task *task = (struct edo_task *)claimed;
+    cr_assert_eq(edo_task_state_peek(&task->state) / EDO_TASK_REF, 2, "it may be freed");
+    sem_post(&self->gate->open);
+    wait_for(&is_gone);
+    claimed->ops->finish(claimed);
+    ASYNC_END;
+}
+
+Test(workers, one_that_is_refused_may_wake_others_in_its_end)
+{
+    struct baseline start = baseline();
+    struct edo_runtime *runtime = multi(1);
+    struct edo_handle *handle = edo_handle_clone(edo_runtime_handle(runtime));
+    struct gate gate;
+    gate_init(&gate);
+    sem_init(&is_gone, 0, 0);
+    SPAWN_DETACHED_ON(handle, NEW(waits));
+    while (found_by == NULL)
+        nap(1);
+    SPAWN_DETACHED_ON(handle, NEW(gatekeeper, .gate = &gate));
+    wait_for(&gate.entered);
+    edo_runtime_shutdown_background(runtime);
+    SPAWN_DETACHED_ON(handle, NEW(wakes_in_the_end, .gate = &gate));
+    edo_handle_drop(handle);
+    while (edo_census_now().live[EDO_CENSUS_BLOCKS] != start.census.live[EDO_CENSUS_BLOCKS] ||
+           fd_count() != start.fds)
+        nap(1);
     check_baseline(&start);
 }
 
