@@ -12,10 +12,8 @@ enum {
 
 /* At the beginning of its memory, which is aligned to its size: so a block leads to its slab. */
 struct slab {
-    /* In `open`, or in the reserve, or, as the first of its group, among the idle; with no block to give, and as
-     * another of an idle group, in none. */
-    struct edo_list node;
-    void *free; /* blocks that were given back, linked by their first words */
+    struct edo_list node; /* in `open`, or in the reserve; with no block to give, in neither */
+    void *free;           /* blocks that were given back, linked by their first words */
     uint32_t size;
     uint32_t
         fresh; /* where the blocks begin that were never taken: their memory has not been touched */
@@ -76,11 +74,8 @@ static struct slab *map(uint32_t used)
         count = 1;
         first = edo_pages_map(EDO_SLAB_BYTES);
     }
-    if (first == NULL)
-        return NULL;
-    first->group = count;
-    for (uint32_t i = 1; i < count; i++)
-        nth_after(first, i)->nth = i;
+    if (first != NULL)
+        first->group = count;
     return first;
 }
 
@@ -92,20 +87,16 @@ static struct slab *take_spare(struct edo_slabs *slabs)
         slab = of_node(edo_list_pop_front(&slabs->reserve));
     } else {
         slab = of_node(edo_list_pop_front(&slabs->idle));
-        for (uint32_t i = 1; i < slab->group; i++)
-            edo_list_push_back(&slabs->reserve, &nth_after(slab, i)->node);
+        for (uint32_t i = 1; i < slab->group; i++) {
+            struct slab *other = nth_after(slab, i);
+            other->nth = i;
+            edo_list_push_back(&slabs->reserve, &other->node);
+        }
     }
     first_of(slab)->busy++;
     slabs->spare--;
     slabs->used++;
     return slab;
-}
-
-/* Under the lock. Those that are alone come first: into use, and back to the system. */
-static void add_idle(struct edo_slabs *slabs, struct slab *first)
-{
-    struct edo_list *before = first->group > 1 ? &slabs->idle : slabs->idle.next;
-    edo_list_push_back(before, &first->node);
 }
 
 /* Under the lock. None of its blocks is in use. */
@@ -120,7 +111,7 @@ static void give_spare(struct edo_slabs *slabs, struct slab *slab)
     }
     for (uint32_t i = 0; i < first->group; i++)
         edo_list_remove(&nth_after(first, i)->node);
-    add_idle(slabs, first);
+    edo_list_push_back(&slabs->idle, &first->node);
 }
 
 /* Under the lock. Each is a group of its own from now on; those in the reserve are idle, then. */
@@ -134,7 +125,7 @@ static void part(struct edo_slabs *slabs, struct slab *first)
         if (slab->busy > 0)
             continue;
         edo_list_remove(&slab->node);
-        add_idle(slabs, slab);
+        edo_list_push_back(&slabs->idle, &slab->node);
     }
 }
 
@@ -148,7 +139,7 @@ static struct slab *open_slab(struct edo_slabs *slabs, uint32_t size)
         struct slab *mapped = map(used);
         edo_lock(&slabs->lock);
         if (mapped != NULL) {
-            add_idle(slabs, mapped);
+            edo_list_push_back(&slabs->idle, &mapped->node);
             slabs->spare += mapped->group;
         } else if (edo_list_empty(open) && slabs->spare == 0) {
             return NULL;
@@ -226,11 +217,7 @@ static void take_surplus(struct edo_slabs *slabs, struct edo_list *surplus)
                 return;
             part(slabs, first_of(of_node(slabs->reserve.next)));
         }
-        struct slab *first = of_node(slabs->idle.next);
-        /* A whole one stays as long as the rest would be too little: else it came and went with each batch. */
-        if (first->group > 1 && slabs->spare < most + first->group)
-            return;
-        edo_list_remove(&first->node);
+        struct slab *first = of_node(edo_list_pop_front(&slabs->idle));
         slabs->spare -= first->group;
         edo_list_push_back(surplus, &first->node);
     }

@@ -11,9 +11,8 @@
  * Slabs are mapped one by one; from 2 MiB on, which is some ten thousand tasks, as much at a time, as huge pages
  * where the system has them. A slab of which no block is in use goes into reserve, for any size; when the
  * reserve is more than a quarter of what is in use, and 1 MiB, it goes back to the system: those together that were
- * mapped together, unless less than that would be left. A part of a huge page costs more to give back than the whole
- * (the system makes small ones of it, and tells the other cores, for each part), and is taken from it only when the
- * reserve is 4 MiB larger still.
+ * mapped together. A part of a huge page costs more to give back than the whole (the system makes small ones of it,
+ * and tells the other cores, for each part), and is taken from it only when the reserve is 4 MiB larger still.
  *
  * A lock, and many blocks at once under it.
  */
