@@ -243,7 +243,7 @@ bench-scaling: $(BENCH_BUILDS)  ## what an operation costs among more tasks, tim
 bench-plot:  ## draw what was measured last: build/bench/*.svg
 	$(Q)bench/plot.py
 
-bench-deps: install-deps-bench  ## install what the others are made of: cargo and Tokio's crates, Go, Redis
+bench-deps: install-deps-bench  ## install what the others are made of: cargo and Tokio's crates, Go, liburing, Redis
 
 check-instructions: build/bench/edo-bench  ## do operations take more instructions than bench/instructions.baseline says?
 	$(Q)bench/instructions.py

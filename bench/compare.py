@@ -24,7 +24,7 @@ import workloads
 from program import Failed, Lacking
 from table import Table, figure, ratio_cells, said_of
 
-NAMES = {"tokio": "Tokio", "go": "Go"}
+NAMES = {"tokio": "Tokio", "go": "Go", "uring": "io_uring"}
 ROUNDS, SHORT_ROUNDS = 5, 3
 # Seconds: what a run takes where time is not short, what it takes at most and at least.
 RUN, LONGEST, CALIBRATION = 0.5, 1.0, 0.02

@@ -52,6 +52,7 @@ bench)
     need_crate tokio-stream librust-tokio-stream-dev
     need_crate futures-util librust-futures-util-dev
     need_command "${GO:-go}" golang-go
+    need_header liburing.h liburing-dev
     need_command redis-server redis-server
     need_command redis-benchmark redis-tools
     ;;

@@ -36,10 +36,15 @@ int echo_listen(uint16_t *port)
     return fd;
 }
 
+int echo_no_delay(int fd)
+{
+    return setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int)) == 0 ? 0 : -errno;
+}
+
 int echo_accept(int listener)
 {
     int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    if (fd < 0 || setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int)) != 0)
+    if (fd < 0 || echo_no_delay(fd) != 0)
         return fail(fd);
     return fd;
 }
@@ -49,8 +54,7 @@ int echo_connect(uint16_t port)
     struct sockaddr_in addr = loopback(port);
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0 || connect(fd, (struct sockaddr *)&addr, sizeof addr) != 0 ||
-        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int)) != 0 ||
-        fcntl(fd, F_SETFL, O_NONBLOCK) != 0)
+        echo_no_delay(fd) != 0 || fcntl(fd, F_SETFL, O_NONBLOCK) != 0)
         return fail(fd);
     return fd;
 }

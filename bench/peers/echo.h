@@ -13,6 +13,9 @@ enum { ECHO_CLIENTS = 64, ECHO_MESSAGE = 64 };
 /* Port 0 is replaced by the one it got. The descriptor, or a negative errno. */
 int echo_listen(uint16_t *port);
 
+/* What the two below do to theirs: 0, or a negative errno. */
+int echo_no_delay(int fd);
+
 /* The next connection, -EAGAIN if there is none, or another negative errno. */
 int echo_accept(int listener);
 
