@@ -6,18 +6,19 @@ enum {
     HUGE_SLABS = HUGE_BYTES / EDO_SLAB_BYTES,
     HUGE_FROM = (2 << 20) / EDO_SLAB_BYTES, /* slabs, from which on that many are mapped at once */
     RESERVE = (1 << 20) / EDO_SLAB_BYTES,
-    WHOLE = 2 * HUGE_SLABS, /* what is kept beyond it before a huge page is parted */
-    BATCH = 32,             /* blocks that are taken under the lock at once */
+    PARTED = 2 * HUGE_SLABS, /* what is kept beyond it before a huge page is parted */
+    BATCH = 32,              /* blocks that are taken under the lock at once */
 };
 
 /* At the beginning of its memory, which is aligned to its size: so a block leads to its slab. */
 struct slab {
-    struct edo_list node; /* in `open`, or in the reserve; with no block to give, in neither */
-    void *free;           /* blocks that were given back, linked by their first words */
+    /* In use: in `open`, or in no list when it has no block to give. Else in `alone`, or `parts`, or, when none of its
+     * group is in use, in `whole` if it is the first of it, and in no list if not. */
+    struct edo_list node;
+    void *free; /* blocks that were given back, linked by their first words */
     uint32_t size;
-    uint32_t
-        fresh; /* where the blocks begin that were never taken: their memory has not been touched */
-    uint32_t used;
+    uint32_t fresh; /* where the blocks begin that were never taken, nor touched */
+    uint32_t used;  /* blocks */
     uint32_t nth;   /* of its group: those that were mapped together, and go back together */
     uint32_t group; /* of the first: how many, one behind the other */
     uint32_t busy;  /* of the first: how many of them are in use */
@@ -31,8 +32,9 @@ void edo_slabs_init(struct edo_slabs *slabs, uint32_t shift)
     slabs->used = slabs->spare = 0;
     for (int size = 0; size < EDO_SLAB_SIZES; size++)
         edo_list_init(&slabs->open[size]);
-    edo_list_init(&slabs->reserve);
-    edo_list_init(&slabs->idle);
+    edo_list_init(&slabs->alone);
+    edo_list_init(&slabs->parts);
+    edo_list_init(&slabs->whole);
 }
 
 static struct slab *of_node(struct edo_list *node)
@@ -59,13 +61,14 @@ static void unmap_all(struct edo_list *groups)
 
 void edo_slabs_destroy(struct edo_slabs *slabs)
 {
-    edo_assert(slabs->used == 0 && edo_list_empty(&slabs->reserve));
-    unmap_all(&slabs->idle);
+    edo_assert(slabs->used == 0 && edo_list_empty(&slabs->parts));
+    unmap_all(&slabs->alone);
+    unmap_all(&slabs->whole);
     edo_lock_destroy(&slabs->lock);
 }
 
-/* Without the lock: the system is asked, and the first touch of a page takes long. A group, none of it in use; NULL: no
- * memory. */
+/* Without the lock: the system is asked, and the first touch of a page takes long, also that of each slab's header. A
+ * group, none of it in use; NULL: no memory. */
 static struct slab *map(uint32_t used)
 {
     uint32_t count = used < HUGE_FROM ? 1 : HUGE_SLABS;
@@ -74,25 +77,30 @@ static struct slab *map(uint32_t used)
         count = 1;
         first = edo_pages_map(EDO_SLAB_BYTES);
     }
-    if (first != NULL)
-        first->group = count;
+    if (first == NULL)
+        return NULL;
+    first->group = count;
+    for (uint32_t i = 1; i < count; i++)
+        nth_after(first, i)->nth = i;
     return first;
 }
 
-/* Under the lock. The others of its group go into the reserve when it is the first of them that is used. */
+/* Under the lock. A group of which none is in use. */
+static void add_group(struct edo_slabs *slabs, struct slab *first)
+{
+    edo_list_push_back(first->group > 1 ? &slabs->whole : &slabs->alone, &first->node);
+}
+
+/* Under the lock. A huge page is begun last: while none of it is in use it can go back. */
 static struct slab *take_spare(struct edo_slabs *slabs)
 {
-    struct slab *slab;
-    if (!edo_list_empty(&slabs->reserve)) {
-        slab = of_node(edo_list_pop_front(&slabs->reserve));
-    } else {
-        slab = of_node(edo_list_pop_front(&slabs->idle));
-        for (uint32_t i = 1; i < slab->group; i++) {
-            struct slab *other = nth_after(slab, i);
-            other->nth = i;
-            edo_list_push_back(&slabs->reserve, &other->node);
-        }
+    if (edo_list_empty(&slabs->parts) && edo_list_empty(&slabs->alone)) {
+        struct slab *first = of_node(edo_list_pop_front(&slabs->whole));
+        for (uint32_t i = 0; i < first->group; i++)
+            edo_list_push_back(&slabs->parts, &nth_after(first, i)->node);
     }
+    struct edo_list *from = edo_list_empty(&slabs->parts) ? &slabs->alone : &slabs->parts;
+    struct slab *slab = of_node(edo_list_pop_front(from));
     first_of(slab)->busy++;
     slabs->spare--;
     slabs->used++;
@@ -106,15 +114,15 @@ static void give_spare(struct edo_slabs *slabs, struct slab *slab)
     slabs->used--;
     slabs->spare++;
     if (--first->busy > 0) {
-        edo_list_push_back(&slabs->reserve, &slab->node);
+        edo_list_push_back(&slabs->parts, &slab->node);
         return;
     }
     for (uint32_t i = 0; i < first->group; i++)
         edo_list_remove(&nth_after(first, i)->node);
-    edo_list_push_back(&slabs->idle, &first->node);
+    add_group(slabs, first);
 }
 
-/* Under the lock. Each is a group of its own from now on; those in the reserve are idle, then. */
+/* Under the lock. Each is a group of its own from now on. */
 static void part(struct edo_slabs *slabs, struct slab *first)
 {
     for (uint32_t i = first->group; i-- > 0;) {
@@ -125,7 +133,7 @@ static void part(struct edo_slabs *slabs, struct slab *first)
         if (slab->busy > 0)
             continue;
         edo_list_remove(&slab->node);
-        edo_list_push_back(&slabs->idle, &slab->node);
+        add_group(slabs, slab);
     }
 }
 
@@ -139,7 +147,7 @@ static struct slab *open_slab(struct edo_slabs *slabs, uint32_t size)
         struct slab *mapped = map(used);
         edo_lock(&slabs->lock);
         if (mapped != NULL) {
-            edo_list_push_back(&slabs->idle, &mapped->node);
+            add_group(slabs, mapped);
             slabs->spare += mapped->group;
         } else if (edo_list_empty(open) && slabs->spare == 0) {
             return NULL;
@@ -207,19 +215,24 @@ static void give_one(struct edo_slabs *slabs, void *block)
     }
 }
 
-/* Under the lock. */
+/* Under the lock. The limits at which a huge page is mapped and goes back are a whole reserve apart: else it would come
+ * and go with each batch at some number of slabs. */
 static void take_surplus(struct edo_slabs *slabs, struct edo_list *surplus)
 {
     uint32_t most = RESERVE + slabs->used / 4;
     while (slabs->spare > most) {
-        if (edo_list_empty(&slabs->idle)) {
-            if (slabs->spare <= most + WHOLE)
-                return;
-            part(slabs, first_of(of_node(slabs->reserve.next)));
+        bool enough = slabs->spare >= HUGE_SLABS + RESERVE || slabs->used < RESERVE;
+        struct edo_list *node = enough ? edo_list_pop_front(&slabs->whole) : NULL;
+        if (node == NULL)
+            node = edo_list_pop_front(&slabs->alone);
+        if (node != NULL) {
+            slabs->spare -= of_node(node)->group;
+            edo_list_push_back(surplus, node);
+        } else if (slabs->spare > most + PARTED) {
+            part(slabs, first_of(of_node(edo_list_pop_front(&slabs->parts))));
+        } else {
+            return;
         }
-        struct slab *first = of_node(edo_list_pop_front(&slabs->idle));
-        slabs->spare -= first->group;
-        edo_list_push_back(surplus, &first->node);
     }
 }
 

@@ -11,8 +11,10 @@
  * Slabs are mapped one by one; from 2 MiB on, which is some ten thousand tasks, as much at a time, as huge pages
  * where the system has them. A slab of which no block is in use goes into reserve, for any size; when the
  * reserve is more than a quarter of what is in use, and 1 MiB, it goes back to the system: those together that were
- * mapped together. A part of a huge page costs more to give back than the whole (the system makes small ones of it,
- * and tells the other cores, for each part), and is taken from it only when the reserve is 4 MiB larger still.
+ * mapped together. A huge page does so only if 1 MiB of reserve is left, or if less than 1 MiB is in use: a swing of
+ * less than that does not make it come and go. A part of a huge page costs more to give back than the whole (the
+ * system makes small ones of it, and tells the other cores, for each part), and is taken from it only when the
+ * reserve is 4 MiB larger still.
  *
  * A lock, and many blocks at once under it.
  */
@@ -33,8 +35,8 @@ struct edo_slabs {
     uint32_t shift;                       /* constant */
     uint32_t used, spare;                 /* slabs in use, and in reserve */
     struct edo_list open[EDO_SLAB_SIZES]; /* slabs of a size with a block to give */
-    struct edo_list reserve;              /* slabs, of groups of which others are in use */
-    struct edo_list idle;                 /* groups of which none is */
+    /* The reserve: slabs of their own; of huge pages of which others are in use; huge pages of which none is. */
+    struct edo_list alone, parts, whole;
 };
 
 /* A step is 1 << shift bytes. */

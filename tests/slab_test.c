@@ -115,6 +115,82 @@ static void give(struct edo_slabs *slabs, void *block)
     edo_slabs_give(slabs, block);
 }
 
+/* Gives back what a batch holds, and takes as much; whether that has taken memory from the system. Then that was
+ * refused, and the batch is shorter. */
+static bool swings(struct edo_slabs *slabs, void **batches, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        edo_slabs_give(slabs, batches[i]);
+    edo_pages_fail(1, true);
+    for (uint32_t i = 0; i < count; i++)
+        batches[i] = edo_slabs_take(slabs, EDO_SLAB_SIZES - 1, 32);
+    return edo_pages_fail(0, false);
+}
+
+/* So many batches less and more again: what they need is there, the second time at the latest, on the way up and on the
+ * way down. A batch is a slab or two. */
+Test(slab, at_no_number_does_memory_come_and_go)
+{
+    enum { BATCHES = 300 };
+    static const uint32_t counts[] = {1, 4, 12};
+    static void *batches[BATCHES];
+    for (int c = 0; c < 3; c++) {
+        struct edo_slabs slabs;
+        edo_slabs_init(&slabs, LINE_SHIFT);
+        uint32_t count = counts[c], n = 0;
+        for (bool up = true; up || n > 0; up = up && n < BATCHES) {
+            if (up)
+                batches[n++] = edo_slabs_take(&slabs, EDO_SLAB_SIZES - 1, 32);
+            else
+                edo_slabs_give(&slabs, batches[--n]);
+            if (n < count)
+                continue;
+            void **last = &batches[n - count];
+            for (uint32_t i = 0; i < count; i++)
+                edo_slabs_give(&slabs, last[i]);
+            for (uint32_t i = 0; i < count; i++)
+                last[i] = edo_slabs_take(&slabs, EDO_SLAB_SIZES - 1, 32);
+            bool mapped = swings(&slabs, last, count);
+            cr_assert(!mapped, "%u batches, up to %u slabs", count, slabs.used);
+        }
+        cr_assert_eq(slabs.used, 0);
+        edo_slabs_destroy(&slabs);
+    }
+}
+
+static uint32_t list_length(const struct edo_list *head)
+{
+    uint32_t n = 0;
+    for (const struct edo_list *node = head->next; node != head; node = node->next)
+        n++;
+    return n;
+}
+
+/* gcc 12 once had the head of a list given back as a slab here, at -O2: it looked only once whether the list was empty
+ * (LOOPS_gcc in the Makefile). Zeros behind the head, as in a runtime, are a slab that may go. */
+Test(slab, what_is_in_the_reserve_is_counted_while_much_goes_back)
+{
+    enum { BATCHES = MANY / 32, HUGE_SLABS = 32 };
+    static void *batches[BATCHES];
+    static struct {
+        struct edo_slabs slabs;
+        char zeros[64];
+    } memory;
+    struct edo_slabs *slabs = &memory.slabs;
+    edo_slabs_init(slabs, LINE_SHIFT);
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < BATCHES; i++)
+            batches[i] = edo_slabs_take(slabs, 3, 32);
+        for (int i = 0; i < BATCHES; i++) {
+            edo_slabs_give(slabs, batches[i]);
+            cr_assert_eq(slabs->spare, list_length(&slabs->alone) + list_length(&slabs->parts) +
+                                           HUGE_SLABS * list_length(&slabs->whole));
+        }
+        cr_assert_eq(slabs->used, 0);
+    }
+    edo_slabs_destroy(slabs);
+}
+
 /* One block keeps it. */
 Test(slab, a_huge_page_goes_back_whole)
 {
