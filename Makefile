@@ -110,8 +110,9 @@ CC_KIND := $(if $(findstring clang,$(shell $(CC) --version 2>/dev/null)),clang,g
 BASE := -std=gnu11 -D_GNU_SOURCE -iquote . -pthread $(CPPFLAGS)
 
 # Hostile to bugs: checks of the contract, counts of what is alive, allocations that fail on demand,
-# and locals that hold a pattern when they are lost across an await. -O1: the warnings above need it.
-TEST_FLAGS := -O1 -g -fno-omit-frame-pointer -DEDO_DEBUG -DEDO_CENSUS -DEDO_FAULTS \
+# and locals that hold a pattern when they are lost across an await. `test` is optimised as what is installed: a loop
+# that gcc 12 gets wrong from -O2 on passed all tests at -O1, which the others have, for the warnings above need it.
+TEST_FLAGS := -g -fno-omit-frame-pointer -DEDO_DEBUG -DEDO_CENSUS -DEDO_FAULTS \
 	-ftrivial-auto-var-init=pattern
 # Without the second, undefined behaviour is printed, and the test passes.
 ASAN_FLAGS := -fsanitize=address,undefined -fno-sanitize-recover=all
@@ -128,11 +129,12 @@ release := $(CC) $(BASE) $(CFLAGS) $(LOOPS_$(CC_KIND)) $(WARNINGS_$(CC_KIND)) $(
 shared := $(release) -fPIC -fno-semantic-interposition
 # Across files, as what we compare with is built.
 bench := $(CC) $(BASE) -O3 -g -flto$(if $(filter gcc,$(CC_KIND)),=auto) $(LOOPS_$(CC_KIND)) $(WARNINGS_$(CC_KIND))
-test := $(CC) $(BASE) $(TEST_FLAGS) $(WARNINGS_$(CC_KIND))
-asan := $(test) $(ASAN_FLAGS) -Werror $(SANITIZED_$(CC_KIND))
-tsan := $(test) -fsanitize=thread -fPIE -pie -Werror $(SANITIZED_$(CC_KIND))
-clang := $(CLANG) $(BASE) $(TEST_FLAGS) $(WARNINGS_clang) -Werror
-fuzz := $(CLANG) $(BASE) $(TEST_FLAGS) $(ASAN_FLAGS) -fsanitize=fuzzer-no-link $(WARNINGS_clang)
+test := $(CC) $(BASE) -O2 $(LOOPS_$(CC_KIND)) $(TEST_FLAGS) $(WARNINGS_$(CC_KIND)) $(LENIENT_$(CC_KIND))
+sanitized := $(CC) $(BASE) -O1 $(TEST_FLAGS) $(WARNINGS_$(CC_KIND)) -Werror $(SANITIZED_$(CC_KIND))
+asan := $(sanitized) $(ASAN_FLAGS)
+tsan := $(sanitized) -fsanitize=thread -fPIE -pie
+clang := $(CLANG) $(BASE) -O1 $(TEST_FLAGS) $(WARNINGS_clang) -Werror
+fuzz := $(CLANG) $(BASE) -O1 $(TEST_FLAGS) $(ASAN_FLAGS) -fsanitize=fuzzer-no-link $(WARNINGS_clang)
 # What users of either compiler would see: all warnings are errors. Compiled only.
 strict-gcc := $(GCC) $(BASE) -O2 -g $(WARNINGS_gcc) -Werror
 strict-clang := $(CLANG) $(BASE) -O2 -g $(WARNINGS_clang) -Werror
