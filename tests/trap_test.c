@@ -199,6 +199,32 @@ Test(trap, a_token_that_is_waited_for_is_not_freed)
     SAYS(drop_a_token_that_is_waited_for, "cancellation_token.c:");
 }
 
+/* A child where it is gone when the body resumes, told so that no compiler sees it. */
+struct forgets {
+    FUTURE(int);
+};
+
+ASYNC(forgets)
+{
+    struct short_one child, *volatile at = &child;
+    ASYNC_BEGIN;
+    AWAIT(*at, NEW(short_one));
+    RETURN(1);
+    ASYNC_END;
+}
+
+static void await_in_a_variable(struct bench *bench)
+{
+    struct forgets future = NEW(forgets);
+    edo_future_poll(&future.future_, &bench->cx);
+}
+
+Test(trap, a_future_in_a_variable_of_the_function_is_not_awaited)
+{
+    SAYS(await_in_a_variable, "forgets awaits a future in a variable of its function");
+    SAYS(await_in_a_variable, "trap_test.c:");
+}
+
 /* What a task does to the loop, or the runtime, that runs it. */
 struct digs {
     FUTURE(int);
