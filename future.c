@@ -239,6 +239,8 @@ void edo_select_walk_(uint8_t phase, struct edo_future *branch, bool borrowed,
 /* What programs built with EDO_DEBUG call; the library has it in any build. */
 void edo_future_check_(struct edo_future *future, struct edo_context *cx);
 void edo_future_ended_(struct edo_future *future);
+void edo_place_check_(const void *place, const void *frame, const char *name, const char *file,
+                      int line);
 
 static void report_line(void *arg, int depth, const char *name, const char *file, int line)
 {
@@ -271,6 +273,20 @@ void edo_future_check_(struct edo_future *future, struct edo_context *cx)
         edo_census_add(EDO_CENSUS_FUTURES, 1);
     } else if ((future->pin & ~EDO_PIN_BITS_) != pin)
         report(future, cx, "was moved after its first poll, or after PIN");
+}
+
+/* The stack grows downwards, so between this function's frame and the body's there is only what the body has there
+ * itself. (Where a frame begins below its variables, as on arm64, this sees nothing.) */
+void edo_place_check_(const void *place, const void *frame, const char *name, const char *file,
+                      int line)
+{
+    if ((uintptr_t)place > (uintptr_t)__builtin_frame_address(0) &&
+        (uintptr_t)place < (uintptr_t)frame)
+        edo_bug(file, line,
+                "%s awaits a future in a variable of its function, which is gone when it resumes: "
+                "keep it in "
+                "struct %s",
+                name, name);
 }
 
 void edo_future_ended_(struct edo_future *future)

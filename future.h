@@ -27,7 +27,8 @@
  *  1. No await inside a `switch` of your own, two on one line, or after ASYNC_FINALLY: the compiler
  *     refuses with -Werror=overflow (gcc) and -Werror=switch (clang). `if` and loops are fine.
  *  2. No local variable that is used after an await: -Werror=jump-misses-init and
- *     -Werror=maybe-uninitialized (gcc), -Werror=conditional-uninitialized (clang) find most.
+ *     -Werror=maybe-uninitialized (gcc), -Werror=conditional-uninitialized (clang) find most. One that is
+ *     used between two awaits only stands in a block { } of its own there, or is declared before ASYNC_BEGIN.
  *  3. No `return`: RETURN. No jump out past ASYNC_END.
  * docs/expansion.md shows a future beside what the preprocessor makes of it.
  *
@@ -95,11 +96,13 @@ edo_leave_:                                                                     
     }                                     \
     self->future_.state = EDO_STATE_DONE; \
     switch ((signed char)0) {             \
+        enum { edo_may_return_ = false }; \
         default
 
 /* ASYNC_END; the last statement of a body. A body that ends here without RETURN leaves its output
  * as it is: zero, unless assigned. */
 #define EDO_ASYNC_END                     \
+    ;                                     \
     }                                     \
     self->future_.state = EDO_STATE_DONE; \
     return edo_ready_
@@ -107,6 +110,7 @@ edo_leave_:                                                                     
 /* RETURN(value); RETURN(); completes with that output, after ASYNC_FINALLY. Not in FINALLY. */
 #define EDO_RETURN(...)                           \
     do {                                          \
+        EDO_MAY_RETURN_;                          \
         __VA_OPT__(self->output = (__VA_ARGS__);) \
         EDO_LEAVE_;                               \
     } while (0)

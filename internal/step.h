@@ -36,19 +36,37 @@ __extension__ struct edo_void {
 #define EDO_OUTPUT_TYPE_(...)       EDO_OUTPUT_PICK_(__VA_ARGS__, )
 #define EDO_OUTPUT_PICK_(a, b, ...) __typeof__(b)
 
-#define EDO_ASYNC_(linkage, name)                                                               \
-    static struct edo_step_ name##_body_(struct name *const self, struct edo_context *const cx, \
-                                         const char *const edo_name_);                          \
-    linkage enum edo_poll name##_poll(struct edo_future *future, struct edo_context *cx);       \
-    enum edo_poll name##_poll(struct edo_future *future, struct edo_context *cx)                \
-    {                                                                                           \
-        return name##_body_((struct name *)future, cx, #name).poll;                             \
-    }                                                                                           \
-    static struct edo_step_ name##_body_(struct name *const self, struct edo_context *const cx, \
+/* With EDO_DEBUG, where a body awaits: stops the program when the future is one of the function's own variables. */
+#ifdef EDO_DEBUG
+#define EDO_BODY_ __attribute__((noinline)) static
+#define EDO_CHECK_PLACE_(child) \
+    edo_place_check_((child), __builtin_frame_address(0), edo_name_, __FILE__, __LINE__);
+void edo_place_check_(const void *place, const void *frame, const char *name, const char *file,
+                      int line);
+#else
+#define EDO_BODY_ static
+#define EDO_CHECK_PLACE_(child)
+#endif
+
+#define EDO_ASYNC_(linkage, name)                                                                  \
+    _Static_assert(__builtin_offsetof(struct name, future_) == 0,                                  \
+                   "FUTURE(...) is not the first member of struct " #name);                        \
+    EDO_BODY_ struct edo_step_ name##_body_(struct name *const self, struct edo_context *const cx, \
+                                            const char *const edo_name_);                          \
+    linkage enum edo_poll name##_poll(struct edo_future *future, struct edo_context *cx);          \
+    enum edo_poll name##_poll(struct edo_future *future, struct edo_context *cx)                   \
+    {                                                                                              \
+        return name##_body_((struct name *)future, cx, #name).poll;                                \
+    }                                                                                              \
+    static struct edo_step_ name##_body_(struct name *const self, struct edo_context *const cx,    \
                                          const char *const edo_name_)
 
 /* Out of the switch, which ASYNC_FINALLY or ASYNC_END has closed, from wherever in it. */
 #define EDO_LEAVE_ goto edo_leave_
+
+/* ASYNC_FINALLY hides it behind one that is false: to leave from there would be to enter it again. */
+enum { edo_may_return_ = true };
+#define EDO_MAY_RETURN_ _Static_assert(edo_may_return_, "RETURN after ASYNC_FINALLY")
 
 /* Goes on, suspends, leaves for FINALLY; or, of a loop, there is no more. */
 enum edo_next_ { EDO_NEXT_GO_, EDO_NEXT_SUSPEND_, EDO_NEXT_LEAVE_, EDO_NEXT_STOP_ };
@@ -82,6 +100,7 @@ __attribute__((always_inline)) static inline enum edo_poll edo_await_first_(
 /* An await of what was made just now: what comes after the first poll is where the later ones resume. */
 #define EDO_AWAIT_MADE_(child)                        \
     self->future_.state = __LINE__;                   \
+    EDO_CHECK_PLACE_(child)                           \
     if (edo_await_first_((child), cx) == EDO_PENDING) \
         return edo_pending_;                          \
     if (false)                                        \

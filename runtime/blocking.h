@@ -14,6 +14,9 @@
  * A runtime has threads for it, apart from those that run tasks: they come when they are needed, at most
  * max_blocking_threads, and go when they were idle for thread_keep_alive. What finds none waits in a queue.
  * Work for the CPU does not want that many threads: limit it with a semaphore.
+ *
+ * The work goes on when the task that waits for it is aborted, or dropped with its runtime. So what it uses is in
+ * its own frame, or lives until it has ended: a pointer into the frame of the task that joins it does not.
  */
 #ifndef EDO_RUNTIME_BLOCKING_H
 #define EDO_RUNTIME_BLOCKING_H
@@ -46,7 +49,7 @@ extern "C" {
 #define EDO_SPAWN_BLOCKING_ON(handle, ...) EDO_SPAWN_WITH_(EDO_START_BLOCKING_, handle, __VA_ARGS__)
 
 /* edo_call(function, argument): a future of what function(argument) returns. For functions that block:
- * SPAWN_BLOCKING(edo_call(compress, &job)), the job being alive until it is joined. Cancel safe: it is called
+ * SPAWN_BLOCKING(edo_call(compress, &job)), the job being alive until the call has returned (not in the frame of the task that joins it: see above). Cancel safe: it is called
  * by the only poll. */
 struct edo_call {
     EDO_FUTURE(int);

@@ -61,11 +61,31 @@ static int try_descriptors(void)
     return error;
 }
 
+static void begin_turn(struct edo_runtime *runtime)
+{
+    if (edo_unlikely(runtime->phase == EDO_PHASE_RUNS))
+        edo_bug(__FILE__, __LINE__, "a task calls uv_run on the loop that runs it");
+    if (runtime->phase == EDO_PHASE_BETWEEN_TURNS)
+        runtime->phase = EDO_PHASE_RUNS;
+}
+
+static void end_turn(struct edo_runtime *runtime)
+{
+    if (runtime->phase == EDO_PHASE_RUNS)
+        runtime->phase = EDO_PHASE_BETWEEN_TURNS;
+}
+
 static void on_selectable(uv_poll_t *poll, int status, int events)
 {
+    struct edo_driver *driver = poll->data;
     (void)status;
     (void)events;
-    edo_driver_tell(poll->data, 0);
+    /* What this wakes on a host's loop is polled by on_check, which comes next. */
+    if (driver->attached)
+        begin_turn(driver->runtime);
+    edo_driver_tell(driver, 0);
+    if (driver->attached)
+        end_turn(driver->runtime);
 }
 
 void edo_driver_tell(struct edo_driver *driver, int ms)
@@ -141,6 +161,16 @@ static void on_timer(uv_timer_t *timer)
         uv_stop(driver->loop);
 }
 
+static void on_idle(uv_idle_t *idle)
+{
+    (void)idle;
+}
+
+void edo_driver_stay_awake(struct edo_driver *driver)
+{
+    uv_idle_start(&driver->idle, on_idle);
+}
+
 /* One turn of the scheduler inside the host's loop. True: tasks are ready. */
 static bool attached_turn(struct edo_driver *driver)
 {
@@ -149,12 +179,33 @@ static bool attached_turn(struct edo_driver *driver)
     edo_thread.current = runtime->handle;
     edo_thread.running = runtime->handle;
     edo_thread.blocks = &runtime->handle->own.blocks;
+    begin_turn(runtime);
     edo_driver_fire(driver);
     bool more = edo_run_batch(runtime, NULL);
     if (edo_unlikely(runtime->failed))
         edo_drop_all(runtime);
+    end_turn(runtime);
     edo_thread = outer;
     return more;
+}
+
+/* Whoever sleeps next is the loop, or the host itself: for uv_backend_fd, no longer than uv_backend_timeout. So
+ * libuv is told after each turn what there is to wait for, and other threads to signal. True: nothing is ready. */
+static bool settle(struct edo_driver *driver, bool more)
+{
+    struct edo_handle *handle = driver->handle;
+    if (!more) {
+        edo_store(&handle->parked, true, seq_cst);
+        more = edo_handle_pending(handle);
+    }
+    if (more) {
+        edo_store(&handle->parked, false, relaxed);
+        edo_driver_stay_awake(driver);
+    } else {
+        uv_idle_stop(&driver->idle);
+    }
+    edo_driver_arm(driver);
+    return !more;
 }
 
 void edo_driver_keep_alive(struct edo_driver *driver, bool keep)
@@ -167,29 +218,15 @@ void edo_driver_keep_alive(struct edo_driver *driver, bool keep)
         uv_unref((uv_handle_t *)&driver->poll);
 }
 
-static void on_idle(uv_idle_t *idle)
-{
-    (void)idle;
-}
-
 /* Before the host's loop sleeps. */
 static void on_prepare(uv_prepare_t *prepare)
 {
     struct edo_driver *driver = prepare->data;
-    struct edo_handle *handle = driver->runtime->handle;
-    bool more = attached_turn(driver);
-    if (!more) {
-        edo_store(&handle->parked, true, seq_cst);
-        more = edo_handle_pending(handle);
-    }
-    if (more) {
-        edo_store(&handle->parked, false, relaxed);
-        uv_idle_start(&driver->idle, on_idle);
-    } else {
-        uv_idle_stop(&driver->idle);
+    struct edo_handle *handle = driver->handle;
+    edo_store(&handle->parked, false, relaxed);
+    driver->asleep = settle(driver, attached_turn(driver));
+    if (driver->asleep)
         edo_handle_hook(handle, handle->hooks.on_thread_park);
-    }
-    edo_driver_arm(driver);
 }
 
 /* After it slept, and its callbacks ran. */
@@ -197,9 +234,11 @@ static void on_check(uv_check_t *check)
 {
     struct edo_driver *driver = check->data;
     struct edo_handle *handle = driver->handle;
-    if (edo_exchange(&handle->parked, false, relaxed))
+    edo_store(&handle->parked, false, relaxed);
+    if (driver->asleep)
         edo_handle_hook(handle, handle->hooks.on_thread_unpark);
-    attached_turn(driver);
+    driver->asleep = false;
+    settle(driver, attached_turn(driver));
 }
 
 /* The loop, `host` or its own, and the selector on it. */
@@ -427,6 +466,9 @@ void edo_driver_arm(struct edo_driver *driver)
             uv_timer_stop(&driver->timer);
         return;
     }
+    if (uv_is_active((uv_handle_t *)&driver->timer) && driver->armed == when)
+        return;
+    driver->armed = when;
     /* From now, which is what the loop sleeps by; its own time may be an old one. */
     uint64_t now = edo_driver_now(driver) / NS_PER_MS, timeout = when > now ? when - now : 0;
     uv_timer_start(&driver->timer, on_timer, timeout, 0);

@@ -66,6 +66,8 @@ struct edo_driver {
     uv_check_t check;
     uv_idle_t idle;
     bool attached;
+    bool asleep;                /* on_thread_park was called last */
+    uint64_t armed;             /* the tick that `timer` is for, while it is active */
     uint32_t open;              /* libuv handles not closed yet */
     _Atomic(uint32_t) requests; /* operations under way that hold paused time back */
     struct edo_selector selector;
@@ -168,6 +170,9 @@ void edo_driver_turn(struct edo_driver *driver, bool sleep);
 
 /* Whether a host's loop is to go on for our sake: while there are tasks. */
 void edo_driver_keep_alive(struct edo_driver *driver, bool keep);
+
+/* Tasks are ready, and it is between two turns of a host's loop: the next is not to sleep. */
+void edo_driver_stay_awake(struct edo_driver *driver);
 
 /* Stops the clock, at the next whole millisecond: so a paused sleep takes exactly its time. */
 void edo_driver_pause(struct edo_driver *driver);

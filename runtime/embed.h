@@ -8,6 +8,11 @@
  *     edo_runtime_drop(runtime);
  *     uv_run(loop, UV_RUN_DEFAULT);        closes what Edo had on the loop
  *     uv_loop_close(loop);                 0
+ *
+ * The loop may be run in any mode, and waited for by uv_backend_fd and uv_backend_timeout. Callbacks of libuv wake
+ * tasks as anybody does: they send into a channel, or complete a completion. They are no tasks: SPAWN and what
+ * belongs to a runtime is for SPAWN_ON there, or after edo_enter. A program that ends by closing whatever uv_walk
+ * finds drops the runtime before: what uv_walk finds of Edo's is then closing already.
  */
 #ifndef EDO_RUNTIME_EMBED_H
 #define EDO_RUNTIME_EMBED_H
@@ -24,8 +29,8 @@ extern "C" {
  * uv_run on the caller's loop, beside the caller's handles. It keeps the loop alive while it has
  * tasks, and no longer. Returns 0, UV_ENOMEM, UV_EINVAL (start_paused: the loop's time is not
  * ours), or libuv's error: then it is NULL. On the loop's thread, as edo_runtime_drop later, which closes Edo's
- * handles the way uv_close does: they are gone when the loop has turned once more. Code outside of
- * tasks spawns with SPAWN_ON, or after edo_enter. */
+ * handles the way uv_close does: they are gone when the loop has turned once more. A callback may do so, a task may
+ * not; nor may a task call uv_run on the loop. */
 #define edo_runtime_attach(loop, runtime, ...) \
     edo_builder_attach(&(const struct edo_builder){__VA_ARGS__}, (loop), (runtime))
 int edo_builder_attach(const struct edo_builder *builder, uv_loop_t *loop,
@@ -33,7 +38,8 @@ int edo_builder_attach(const struct edo_builder *builder, uv_loop_t *loop,
 
 /* A completion turns a callback into a future. It has two sides: the callback, which completes it
  * once, and the task, which waits or gives up. The memory, with room for the request, lives until
- * both are done, so a task that is cancelled leaves nothing behind that libuv still writes to.
+ * both are done, so a task that is cancelled leaves nothing behind that libuv still writes to: as long as
+ * what the request points to, such as the buffer of uv_fs_read, is in there too, and not in the task's frame.
  *
  *     struct edo_completion *done = edo_completion_new(sizeof(uv_fs_t));
  *     uv_fs_t *request = edo_completion_data(done);

@@ -102,6 +102,9 @@ int edo_builder_attach(const struct edo_builder *builder, uv_loop_t *loop, struc
         return error;
     /* The thread of the loop, for as long as it is attached. */
     edo_store(&(*out)->handle->owner, &edo_thread, relaxed);
+    /* The host's next sleep may come before the first turn. */
+    (*out)->phase = EDO_PHASE_BETWEEN_TURNS;
+    edo_store(&(*out)->handle->parked, true, relaxed);
     edo_handle_hook((*out)->handle, builder->on_thread_start);
     return 0;
 }
@@ -261,7 +264,8 @@ static void end_current(struct edo_runtime *runtime, uint64_t deadline)
 {
     struct edo_handle *handle = runtime->handle;
     struct edo_thread outer = edo_thread;
-    edo_assert(outer.running == NULL && (outer.task == NULL || outer.task->home != handle));
+    if (outer.running != NULL || (outer.task != NULL && outer.task->home == handle))
+        edo_bug(__FILE__, __LINE__, "a runtime is dropped inside a task");
     /* The caller has ordered all uses of the runtime before this, its last; a look at it, by a handle, he has not. */
     bool mine = edo_handle_mine(handle) ? runtime->driver->attached && !handle->looked_at
                                         : edo_handle_claim(handle, false);
@@ -299,7 +303,8 @@ static void end(struct edo_runtime *runtime, uint64_t until)
         end_current(runtime, until);
         return;
     }
-    edo_assert(edo_thread.running != handle);
+    if (edo_thread.running == handle)
+        edo_bug(__FILE__, __LINE__, "a runtime is dropped inside one of its tasks");
     edo_pool_close(handle->pool, until);
     edo_free(runtime);
     edo_handle_unref(handle, 1);

@@ -88,6 +88,12 @@ struct edo_handle {
 
 struct edo_driver; /* driver.h */
 
+enum edo_phase {
+    EDO_PHASE_RUNS,          /* what is ready is polled before anybody sleeps */
+    EDO_PHASE_BETWEEN_TURNS, /* attached: the host has the thread, and may be about to sleep */
+    EDO_PHASE_CLOSING,       /* tasks spawned now are dropped at once */
+};
+
 struct edo_runtime {
     struct edo_handle *handle;
     struct edo_driver *driver;    /* NULL at the very end */
@@ -96,9 +102,9 @@ struct edo_runtime {
     uint64_t live;                /* how many */
     uint32_t until_inject;        /* polls, until the inject list is looked at */
     uint32_t event_interval, global_queue_interval;
-    bool closing; /* tasks spawned now are dropped at once */
-    bool keen;    /* the last work came from another thread */
-    bool single;  /* there is no other processor than the one that this runs on */
+    enum edo_phase phase;
+    bool keen;   /* the last work came from another thread */
+    bool single; /* there is no other processor than the one that this runs on */
     uint64_t busy_since;
     bool failed; /* a task panicked, and the builder said that this ends the runtime */
     struct edo_context cx;

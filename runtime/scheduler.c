@@ -14,9 +14,13 @@ static struct edo_task queue_end;
 
 void edo_schedule(struct edo_runtime *runtime, struct edo_task *task)
 {
-    if (task->next != NULL || runtime->closing ||
-        (edo_task_state_peek(&task->state) & EDO_TASK_COMPLETE))
+    if (task->next != NULL || (edo_task_state_peek(&task->state) & EDO_TASK_COMPLETE))
         return;
+    if (edo_unlikely(runtime->phase != EDO_PHASE_RUNS)) {
+        if (runtime->phase == EDO_PHASE_CLOSING)
+            return;
+        edo_driver_stay_awake(runtime->driver);
+    }
     task->next = QUEUE_END;
     if (runtime->head == NULL)
         runtime->head = task;
@@ -119,7 +123,7 @@ bool edo_runnable(struct edo_runtime *runtime)
  */
 void edo_drop_all(struct edo_runtime *runtime)
 {
-    runtime->closing = true;
+    runtime->phase = EDO_PHASE_CLOSING;
     if (runtime->driver != NULL)
         runtime->driver->closing = true;
     for (struct edo_task *task; (task = pop(runtime)) != NULL;) {

@@ -459,3 +459,26 @@ Test(future, a_hand_written_future_panics_too)
     cr_assert_eq(bench.cx.panic.line, 7);
     bench_end(&bench);
 }
+
+/* What is to be cleaned up may be in an #ifdef. */
+struct cleans_nothing {
+    FUTURE(int);
+};
+
+ASYNC(cleans_nothing)
+{
+    ASYNC_BEGIN;
+    RETURN(4);
+ASYNC_FINALLY:
+    ASYNC_END;
+}
+
+Test(future, nothing_need_stand_after_finally)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    struct cleans_nothing future = NEW(cleans_nothing);
+    cr_assert_eq(edo_future_poll(&future.future_, &bench.cx), EDO_READY);
+    cr_assert_eq(future.output, 4);
+    bench_end(&bench);
+}

@@ -6,6 +6,8 @@
 #include <unistd.h>
 
 #include "poll_harness.h"
+#include "runtime/embed.h"
+#include "runtime/task.h"
 #include "sync/cancellation_token.h"
 #include "sync/notify.h"
 #include "sync/task_tracker.h"
@@ -195,6 +197,80 @@ static void drop_a_token_that_is_waited_for(struct bench *bench)
 Test(trap, a_token_that_is_waited_for_is_not_freed)
 {
     SAYS(drop_a_token_that_is_waited_for, "cancellation_token.c:");
+}
+
+/* A child where it is gone when the body resumes, told so that no compiler sees it. */
+struct forgets {
+    FUTURE(int);
+};
+
+ASYNC(forgets)
+{
+    struct short_one child, *volatile at = &child;
+    ASYNC_BEGIN;
+    AWAIT(*at, NEW(short_one));
+    RETURN(1);
+    ASYNC_END;
+}
+
+static void await_in_a_variable(struct bench *bench)
+{
+    struct forgets future = NEW(forgets);
+    edo_future_poll(&future.future_, &bench->cx);
+}
+
+Test(trap, a_future_in_a_variable_of_the_function_is_not_awaited)
+{
+    SAYS(await_in_a_variable, "forgets awaits a future in a variable of its function");
+    SAYS(await_in_a_variable, "trap_test.c:");
+}
+
+/* What a task does to the loop, or the runtime, that runs it. */
+struct digs {
+    FUTURE(int);
+    uv_loop_t *loop;
+    struct edo_runtime *runtime;
+};
+
+ASYNC(digs)
+{
+    ASYNC_BEGIN;
+    if (self->loop != NULL)
+        uv_run(self->loop, UV_RUN_NOWAIT);
+    else
+        edo_runtime_drop(self->runtime);
+    RETURN(0);
+    ASYNC_END;
+}
+
+static void run_the_loop_in_a_task(struct bench *bench)
+{
+    (void)bench;
+    uv_loop_t loop;
+    struct edo_runtime *runtime;
+    uv_loop_init(&loop);
+    edo_runtime_attach(&loop, &runtime);
+    SPAWN_DETACHED_ON(edo_runtime_handle(runtime), NEW(digs, .loop = &loop));
+    uv_run(&loop, UV_RUN_DEFAULT);
+}
+
+static void drop_the_runtime_in_a_task(struct bench *bench)
+{
+    (void)bench;
+    struct edo_runtime *runtime;
+    edo_runtime_new(&runtime);
+    struct digs digs = NEW(digs, .runtime = runtime);
+    edo_block_on(runtime, &digs);
+}
+
+Test(trap, a_task_does_not_run_the_loop_that_runs_it)
+{
+    SAYS(run_the_loop_in_a_task, "a task calls uv_run on the loop that runs it");
+}
+
+Test(trap, a_task_does_not_drop_the_runtime_that_runs_it)
+{
+    SAYS(drop_the_runtime_in_a_task, "a runtime is dropped inside a task");
 }
 
 /* A switch over 64 bits takes the label of the await, and the compiler says nothing. */

@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: MIT */
+/* A host that sleeps elsewhere: for uv_backend_fd, no longer than uv_backend_timeout, and then turns its loop with
+ * UV_RUN_NOWAIT. Whatever Edo waits for has to be seen in these two. */
+#include <poll.h>
+#include <pthread.h>
+
+#include "io_helpers.h"
+
+static int steps;
+
+struct host {
+    struct baseline start;
+    uv_loop_t loop;
+    struct edo_runtime *runtime;
+};
+
+static void host_begin_with(struct host *host, const struct edo_builder *builder)
+{
+    /* libuv opens a pair of descriptors of its own with the first loop of a process. */
+    cr_assert_eq(uv_loop_init(&host->loop), 0);
+    cr_assert_eq(uv_loop_close(&host->loop), 0);
+    steps = 0;
+    host->start = baseline();
+    cr_assert_eq(uv_loop_init(&host->loop), 0);
+    cr_assert_eq(edo_builder_attach(builder, &host->loop, &host->runtime), 0);
+}
+
+static void host_begin(struct host *host)
+{
+    host_begin_with(host, &(const struct edo_builder){0});
+}
+
+static void host_end(struct host *host)
+{
+    edo_runtime_drop(host->runtime);
+    uv_run(&host->loop, UV_RUN_DEFAULT);
+    cr_assert_eq(uv_loop_close(&host->loop), 0);
+    check_baseline(&host->start);
+}
+
+static struct edo_handle *handle_of(struct host *host)
+{
+    return edo_runtime_handle(host->runtime);
+}
+
+/* Two turns: what was begun before is on the loop then, and nothing is ready. */
+static void quiet(struct host *host)
+{
+    uv_run(&host->loop, UV_RUN_NOWAIT);
+    uv_run(&host->loop, UV_RUN_NOWAIT);
+    cr_assert_eq(uv_backend_timeout(&host->loop), -1);
+}
+
+/* Whether a host that sleeps now would be woken. */
+static bool wakes(struct host *host)
+{
+    struct pollfd backend = {.fd = uv_backend_fd(&host->loop), .events = POLLIN};
+    return poll(&backend, 1, 0) == 1;
+}
+
+struct waits {
+    FUTURE(void);
+    struct edo_completion *done;
+    struct edo_completion_wait wait;
+};
+
+ASYNC(waits)
+{
+    ASYNC_BEGIN;
+    AWAIT(self->wait, edo_completion_wait(self->done));
+    steps++;
+    ASYNC_END;
+}
+
+/* A host with a task that waits for the completion it returns. */
+static struct edo_completion *host_waits(struct host *host)
+{
+    struct edo_completion *done = edo_completion_new(0);
+    SPAWN_DETACHED_ON(handle_of(host), NEW(waits, .done = done));
+    return done;
+}
+
+Test(embed_sleep, what_is_spawned_between_turns_lets_the_host_not_sleep)
+{
+    struct host host;
+    host_begin(&host);
+    struct edo_completion *done = host_waits(&host);
+    cr_assert_eq(uv_backend_timeout(&host.loop), 0, "before the first turn");
+    quiet(&host);
+    struct edo_completion *other = host_waits(&host);
+    cr_assert_eq(uv_backend_timeout(&host.loop), 0);
+    quiet(&host);
+    edo_completion_complete(done, 0);
+    edo_completion_complete(other, 0);
+    host_end(&host);
+}
+
+Test(embed_sleep, a_wake_between_turns_lets_the_host_not_sleep)
+{
+    struct host host;
+    host_begin(&host);
+    struct edo_completion *done = host_waits(&host);
+    quiet(&host);
+    edo_completion_complete(done, 0);
+    cr_assert_eq(uv_backend_timeout(&host.loop), 0);
+    uv_run(&host.loop, UV_RUN_NOWAIT);
+    cr_assert_eq(steps, 1);
+    cr_assert_not(uv_loop_alive(&host.loop));
+    host_end(&host);
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    edo_completion_complete(handle->data, 0);
+}
+
+/* Callbacks of closing come last in a turn. */
+Test(embed_sleep, a_wake_at_the_end_of_a_turn_lets_the_host_not_sleep)
+{
+    struct host host;
+    uv_timer_t timer;
+    host_begin(&host);
+    timer.data = host_waits(&host);
+    quiet(&host);
+    uv_timer_init(&host.loop, &timer);
+    uv_close((uv_handle_t *)&timer, on_closed);
+    uv_run(&host.loop, UV_RUN_NOWAIT);
+    cr_assert_eq(steps, 0);
+    cr_assert_eq(uv_backend_timeout(&host.loop), 0);
+    uv_run(&host.loop, UV_RUN_NOWAIT);
+    cr_assert_eq(steps, 1);
+    host_end(&host);
+}
+
+static void *complete(void *done)
+{
+    edo_completion_complete(done, 0);
+    return NULL;
+}
+
+static void complete_elsewhere(struct edo_completion *done)
+{
+    pthread_t thread;
+    cr_assert_eq(pthread_create(&thread, NULL, complete, done), 0);
+    pthread_join(thread, NULL);
+}
+
+Test(embed_sleep, a_wake_from_another_thread_between_turns_wakes_the_host)
+{
+    struct host host;
+    host_begin(&host);
+    struct edo_completion *done = host_waits(&host);
+    quiet(&host);
+    cr_assert_not(wakes(&host));
+    complete_elsewhere(done);
+    cr_assert(wakes(&host));
+    uv_run(&host.loop, UV_RUN_NOWAIT);
+    cr_assert_eq(steps, 1);
+    host_end(&host);
+}
+
+/* Reads from a connection, and sleeps: for ever, as far as a test goes. */
+struct reads {
+    FUTURE(void);
+    int *peer;
+    struct edo_tcp *conn;
+    char byte;
+    struct edo_read read;
+    struct edo_sleep sleep;
+};
+
+ASYNC(reads)
+{
+    ASYNC_BEGIN;
+    self->conn = half_raw_pair(self->peer);
+    AWAIT(self->read, edo_read(self->conn, &self->byte, 1));
+    steps++;
+    AWAIT(self->sleep, edo_sleep(1000000));
+ASYNC_FINALLY:
+    edo_tcp_close(self->conn);
+    ASYNC_END;
+}
+
+/* What a turn finds ready is polled after libuv has looked for it: the last thing in the turn. */
+Test(embed_sleep, a_timer_armed_at_the_end_of_a_turn_bounds_the_hosts_sleep)
+{
+    struct host host;
+    int peer;
+    host_begin(&host);
+    SPAWN_DETACHED_ON(handle_of(&host), NEW(reads, .peer = &peer));
+    quiet(&host);
+    cr_assert_eq(write(peer, "1", 1), 1);
+    cr_assert(wakes(&host));
+    uv_run(&host.loop, UV_RUN_NOWAIT);
+    cr_assert_eq(steps, 1);
+    int timeout = uv_backend_timeout(&host.loop);
+    cr_assert(timeout > 0 && timeout <= 1000000, "%d", timeout);
+    close(peer);
+    host_end(&host);
+}
+
+/* As many are polled in a turn as event_interval says, twice. */
+Test(embed_sleep, what_is_still_ready_after_a_turn_lets_the_host_not_sleep)
+{
+    enum { TASKS = 3 };
+    struct host host;
+    int peers[TASKS];
+    host_begin_with(&host, &(const struct edo_builder){.event_interval = 1});
+    for (int i = 0; i < TASKS; i++)
+        SPAWN_DETACHED_ON(handle_of(&host), NEW(reads, .peer = &peers[i]));
+    while (uv_backend_timeout(&host.loop) == 0)
+        uv_run(&host.loop, UV_RUN_NOWAIT);
+    for (int i = 0; i < TASKS; i++)
+        cr_assert_eq(write(peers[i], "1", 1), 1);
+    uv_run(&host.loop, UV_RUN_NOWAIT);
+    cr_assert_eq(steps, 1);
+    cr_assert_eq(uv_backend_timeout(&host.loop), 0);
+    while (uv_backend_timeout(&host.loop) == 0)
+        uv_run(&host.loop, UV_RUN_NOWAIT);
+    cr_assert_eq(steps, TASKS);
+    for (int i = 0; i < TASKS; i++)
+        close(peers[i]);
+    host_end(&host);
+}
+
+struct parks {
+    struct edo_completion *done; /* completed elsewhere as the loop goes to sleep */
+    int parked, unparked;
+};
+
+static void on_park(void *arg)
+{
+    struct parks *parks = arg;
+    parks->parked++;
+    if (parks->done != NULL)
+        complete_elsewhere(parks->done);
+    parks->done = NULL;
+}
+
+static void on_unpark(void *arg)
+{
+    ((struct parks *)arg)->unparked++;
+}
+
+Test(embed_sleep, each_sleep_has_both_its_hooks_whoever_ends_it)
+{
+    struct host host;
+    struct parks parks = {.done = NULL};
+    host_begin_with(&host, &(const struct edo_builder){.on_thread_park = on_park,
+                                                       .on_thread_unpark = on_unpark,
+                                                       .hook_arg = &parks});
+    parks.done = host_waits(&host);
+    uv_run(&host.loop, UV_RUN_DEFAULT);
+    cr_assert_eq(steps, 1);
+    cr_assert_gt(parks.parked, 0);
+    cr_assert_eq(parks.parked, parks.unparked);
+    host_end(&host);
+}
