@@ -175,6 +175,7 @@ static enum edo_poll edo_tcp_accept_poll(struct edo_future *future, struct edo_c
     if (edo_budget_spent(cx))
         return EDO_PENDING;
     struct edo_registration *registration = &self->listener->registration;
+    int why = UV_ECANCELED;
     for (;;) {
         self->output = edo_registration_ready(registration, 0);
         if (self->output < 0)
@@ -184,9 +185,15 @@ static enum edo_poll edo_tcp_accept_poll(struct edo_future *future, struct edo_c
         if (self->pause.future_.poll == NULL ||
             edo_future_poll(&self->pause.future_, cx) == EDO_READY) {
             interest = EDO_READABLE;
+            /* No timer is to be had here: trying again at once would not end. */
+            if (self->pause.output < 0) {
+                self->output = why;
+                break;
+            }
             self->pause = (struct edo_sleep){.output = 0};
             self->output = try_accept(self);
             if (exhausted(self->output)) {
+                why = self->output;
                 count_pauses(self->listener, 1);
                 self->pause = edo_sleep(PAUSE_MS);
                 continue;

@@ -504,3 +504,64 @@ Test(tcp_listener, a_pause_may_be_dropped_and_ends_when_the_listener_closes)
     setrlimit(RLIMIT_NOFILE, &limit);
     check_baseline(&start);
 }
+
+/* ---- Where there is no timer ---- */
+
+static int wakes;
+
+static void count_wake(struct edo_waker *waker)
+{
+    (void)waker;
+    wakes++;
+}
+
+static struct edo_waker *same_waker(struct edo_waker *waker)
+{
+    return waker;
+}
+
+static void keep_waker(struct edo_waker *waker)
+{
+    (void)waker;
+}
+
+/* A multi-thread runtime's listener, polled by a thread that is outside of it: there is nothing to pause by. */
+Test(tcp_listener, without_descriptors_and_a_runtime_it_fails)
+{
+    static const struct edo_waker_ops ops = {count_wake, same_waker, keep_waker, same_waker,
+                                             count_wake};
+    struct edo_waker waker = {&ops};
+    struct baseline start = baseline();
+    struct edo_runtime *runtime;
+    struct edo_tcp_listener *listener;
+    struct edo_addr addr = loopback(0);
+    cr_assert_eq(edo_runtime_new(&runtime, .flavor = EDO_MULTI_THREAD, .worker_threads = 1), 0);
+    struct edo_guard guard = edo_enter(edo_runtime_handle(runtime));
+    cr_assert_eq(edo_tcp_listen(&listener, &addr), 0);
+    edo_leave(guard);
+    cr_assert_eq(edo_tcp_listener_local(listener, &addr), 0);
+    int client = raw_connect(&addr);
+    struct rlimit limit;
+    getrlimit(RLIMIT_NOFILE, &limit);
+    limit_descriptors();
+    struct edo_tcp_accept accept = edo_tcp_accept(listener);
+    struct edo_context cx;
+    edo_context_init(&cx, &waker);
+    cr_assert_eq(edo_future_poll(&accept.future_, &cx), EDO_READY);
+    cr_assert_eq(accept.output, UV_EMFILE);
+    cr_assert_eq(wakes, 0);
+    cr_assert_eq(edo_tcp_listener_pauses(listener), 1);
+
+    /* Nothing is lost by it. */
+    setrlimit(RLIMIT_NOFILE, &limit);
+    guard = edo_enter(edo_runtime_handle(runtime));
+    accept = edo_tcp_accept(listener);
+    cr_assert_eq(edo_future_poll(&accept.future_, &cx), EDO_READY);
+    cr_assert_eq(accept.output, 0);
+    edo_leave(guard);
+    edo_tcp_close(accept.stream);
+    edo_tcp_listener_close(listener);
+    close(client);
+    edo_runtime_drop(runtime);
+    check_baseline(&start);
+}
