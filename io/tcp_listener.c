@@ -89,6 +89,7 @@ int edo_tcp_listener_local(struct edo_tcp_listener *listener, struct edo_addr *a
     if (fd < 0)
         return fd;
     int error = getsockname(fd, &addr->any, &addr->length) == 0 ? 0 : -errno;
+    edo_addr_cut(addr);
     edo_registration_end(&listener->registration, 0, false, 0);
     return error;
 }
@@ -116,6 +117,7 @@ static int accept_from(int listener, struct edo_tcp_accept *self)
             accept4(listener, &self->peer.any, &self->peer.length, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
             EDO_COUNT(FDS, 1);
+            edo_addr_cut(&self->peer);
             int error = edo_tcp_new(fd, EDO_WRITABLE, &self->stream);
             if (error < 0)
                 edo_socket_close(fd);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Listeners: I5 of the semantics, and what accepting does when descriptors run out. */
 #include <fcntl.h>
+#include <sys/un.h>
 
 #include "io_helpers.h"
 #include "support/runtimes.h"
@@ -48,6 +49,60 @@ ASYNC(binds)
 Test(tcp_listener, binds_and_says_where)
 {
     RUN(NEW(binds));
+}
+
+/* Local sockets, whose names are longer than an address has room for. */
+struct long_names {
+    FUTURE(int);
+    int fds[2];
+    struct edo_tcp_listener *listener;
+    struct edo_tcp_accept accept;
+};
+
+static int long_name(char first, struct sockaddr_un *name)
+{
+    *name = (struct sockaddr_un){.sun_family = AF_UNIX};
+    memset(name->sun_path + 1, first, sizeof name->sun_path - 1);
+    snprintf(name->sun_path + 1, 16, "edo.%d", getpid()); /* none in the file system */
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    cr_assert_eq(bind(fd, (struct sockaddr *)name, sizeof *name), 0);
+    return fd;
+}
+
+static void check_cut(const struct edo_addr *addr)
+{
+    cr_assert_eq(addr->any.sa_family, AF_UNIX);
+    cr_assert_eq(addr->length, sizeof addr->v6);
+}
+
+ASYNC(long_names)
+{
+    struct sockaddr_un names[2];
+    struct edo_addr addr;
+    ASYNC_BEGIN;
+    for (int i = 0; i < 2; i++)
+        self->fds[i] = long_name("ab"[i], &names[i]);
+    cr_assert_eq(listen(self->fds[0], 1), 0);
+    cr_assert_eq(connect(self->fds[1], (struct sockaddr *)&names[0], sizeof names[0]), 0);
+    cr_assert_eq(edo_tcp_listener_from_fd(self->fds[0], &self->listener), 0);
+    AWAIT(self->accept, edo_tcp_accept(self->listener));
+    cr_assert_eq(self->accept.output, 0);
+    check_cut(&self->accept.peer);
+    cr_assert_eq(edo_tcp_peer(self->accept.stream, &addr), 0);
+    check_cut(&addr);
+    cr_assert_eq(edo_tcp_local(self->accept.stream, &addr), 0);
+    check_cut(&addr);
+    cr_assert_eq(edo_tcp_listener_local(self->listener, &addr), 0);
+    check_cut(&addr);
+    edo_tcp_close(self->accept.stream);
+    edo_tcp_listener_close(self->listener);
+    close(self->fds[1]);
+    ASYNC_END;
+}
+
+Test(tcp_listener, an_address_is_no_longer_than_it_has_room_for)
+{
+    RUN(NEW(long_names));
 }
 
 /* ---- Cancelling ---- */
