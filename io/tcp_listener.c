@@ -155,9 +155,11 @@ static int try_accept(struct edo_tcp_accept *self)
     return error;
 }
 
+/* The last is epoll's, of which a user may watch so many descriptors (max_user_watches). */
 static bool exhausted(int error)
 {
-    return error == UV_EMFILE || error == UV_ENFILE || error == UV_ENOBUFS || error == UV_ENOMEM;
+    return error == UV_EMFILE || error == UV_ENFILE || error == UV_ENOBUFS || error == UV_ENOMEM ||
+           error == UV_ENOSPC;
 }
 
 static enum edo_poll end(struct edo_tcp_accept *self)
