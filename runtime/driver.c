@@ -172,7 +172,16 @@ static void on_idle(uv_idle_t *idle)
     (void)idle;
 }
 
-/* Before the host's loop sleeps. */
+/* libuv asks for both when all callbacks that come before the sleep have been called. */
+void edo_driver_rouse(struct edo_driver *driver)
+{
+    if (driver->attached)
+        uv_idle_start(&driver->idle, on_idle);
+    else
+        uv_stop(driver->loop);
+}
+
+/* Before the host's loop sleeps. Its other callbacks for that may come after this one. */
 static void on_prepare(uv_prepare_t *prepare)
 {
     struct edo_driver *driver = prepare->data;
@@ -187,6 +196,7 @@ static void on_prepare(uv_prepare_t *prepare)
         uv_idle_start(&driver->idle, on_idle);
     } else {
         uv_idle_stop(&driver->idle);
+        driver->runtime->heed |= EDO_HEED_LOOP;
         edo_handle_hook(handle, handle->hooks.on_thread_park);
     }
     edo_driver_arm(driver);
@@ -197,6 +207,7 @@ static void on_check(uv_check_t *check)
 {
     struct edo_driver *driver = check->data;
     struct edo_handle *handle = driver->handle;
+    driver->runtime->heed &= (uint8_t)~EDO_HEED_LOOP;
     if (edo_exchange(&handle->parked, false, relaxed))
         edo_handle_hook(handle, handle->hooks.on_thread_unpark);
     attached_turn(driver);
@@ -441,9 +452,12 @@ void edo_driver_turn(struct edo_driver *driver, bool sleep)
     /* With nothing on the loop but what is ours, the loop is left alone: a foreign wake is on the inject list, and
      * timers are fired here. With nothing watched either there is nothing to look at. */
     if (requests(driver) > 0 || driver->lent) {
-        if (sleep)
+        if (sleep) {
             edo_driver_arm(driver);
+            driver->runtime->heed |= EDO_HEED_LOOP;
+        }
         uv_run(driver->loop, sleep ? UV_RUN_ONCE : UV_RUN_NOWAIT);
+        driver->runtime->heed &= (uint8_t)~EDO_HEED_LOOP;
     } else if (sleep || edo_load(&driver->watched, relaxed) > 0) {
         edo_driver_tell(driver, sleep ? until_timer(driver) : 0);
     }

@@ -166,6 +166,10 @@ void edo_driver_close(struct edo_driver *driver, uint64_t deadline);
  * one, not to sleep: nothing is done when somebody else turns it at the moment. */
 void edo_driver_turn(struct edo_driver *driver, bool sleep);
 
+/* The loop, which this thread is in, does not sleep in this turn: a callback that libuv calls before it sleeps has made
+ * a task ready. Not shared; with EDO_HEED_LOOP. */
+void edo_driver_rouse(struct edo_driver *driver);
+
 /* Whether a host's loop is to go on for our sake: while there are tasks. */
 void edo_driver_keep_alive(struct edo_driver *driver, bool keep);
 

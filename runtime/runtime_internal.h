@@ -88,6 +88,11 @@ struct edo_handle {
 
 struct edo_driver; /* driver.h */
 
+enum {
+    EDO_HEED_END = 1,  /* tasks spawned now are dropped at once */
+    EDO_HEED_LOOP = 2, /* libuv turns the loop, and may be about to sleep: edo_driver_rouse */
+};
+
 struct edo_runtime {
     struct edo_handle *handle;
     struct edo_driver *driver;    /* NULL at the very end */
@@ -96,7 +101,7 @@ struct edo_runtime {
     uint64_t live;                /* how many */
     uint32_t until_inject;        /* polls, until the inject list is looked at */
     uint32_t event_interval, global_queue_interval;
-    bool closing; /* tasks spawned now are dropped at once */
+    uint8_t heed; /* what whoever has a task run is to heed: of the following */
     bool keen;    /* the last work came from another thread */
     bool single;  /* there is no other processor than the one that this runs on */
     uint64_t busy_since;

@@ -12,10 +12,20 @@
 static struct edo_task queue_end;
 #define QUEUE_END (&queue_end)
 
+/* False: the task is not to be queued. */
+__attribute__((cold, noinline)) static bool heed(struct edo_runtime *runtime)
+{
+    if (runtime->heed & EDO_HEED_END)
+        return false;
+    runtime->heed = 0;
+    edo_driver_rouse(runtime->driver);
+    return true;
+}
+
 void edo_schedule(struct edo_runtime *runtime, struct edo_task *task)
 {
-    if (task->next != NULL || runtime->closing ||
-        (edo_task_state_peek(&task->state) & EDO_TASK_COMPLETE))
+    if (task->next != NULL || (edo_task_state_peek(&task->state) & EDO_TASK_COMPLETE) ||
+        (edo_unlikely(runtime->heed != 0) && !heed(runtime)))
         return;
     task->next = QUEUE_END;
     if (runtime->head == NULL)
@@ -109,7 +119,7 @@ bool edo_runnable(struct edo_runtime *runtime)
 }
 
 /* The end of all tasks, in this order:
- *  1. No task is queued any more (closing), and the queue is emptied: a complete task that was
+ *  1. No task is queued any more (EDO_HEED_END), and the queue is emptied: a complete task that was
  *     waiting in it gives up its memory, unless the inject list has it as well.
  *  2. The inject list is closed and taken: what was on it is now only among the runtime's tasks, or
  *     complete, and released. A foreign waker that comes later finds it closed; were the queue not
@@ -119,7 +129,7 @@ bool edo_runnable(struct edo_runtime *runtime)
  */
 void edo_drop_all(struct edo_runtime *runtime)
 {
-    runtime->closing = true;
+    runtime->heed = EDO_HEED_END;
     if (runtime->driver != NULL)
         runtime->driver->closing = true;
     for (struct edo_task *task; (task = pop(runtime)) != NULL;) {
