@@ -88,7 +88,8 @@ struct edo_watch_receiver;
  * bool (*)(T *value, void *arg), which gets a copy, and says whether it has changed it; only then it is
  * stored, and the receivers are told. No lock is held: when another sender came in between, it is called
  * again, on a copy of the newer value, as often as that happens; so it is short, and does nothing but to the copy.
- * 1: changed, 0: not, UV_ENOMEM. Also without receivers. */
+ * A copy that the clone hook found no memory for is as empty as any: it is stored unless `modify` says that it has not
+ * changed it. 1: changed, 0: not, UV_ENOMEM. Also without receivers. */
 #define edo_watch_send_if_modified(tx, modify, arg)                                            \
     __extension__({                                                                            \
         bool (*edo_modify_)(EDO_CARRIED_(edo_watch_sender, tx) *, void *) = (modify);          \
@@ -96,7 +97,8 @@ struct edo_watch_receiver;
                           (bool (*)(void *, void *))(void (*)(void))edo_modify_, NULL, (arg)); \
     })
 
-/* The same by a void (*)(T *value, void *arg), which always changes it. 0, or UV_ENOMEM. */
+/* The same by a void (*)(T *value, void *arg), which always changes it, and so cannot refuse an empty copy. 0, or
+ * UV_ENOMEM. */
 #define edo_watch_send_modify(tx, modify, arg)                                               \
     __extension__({                                                                          \
         void (*edo_modify_)(EDO_CARRIED_(edo_watch_sender, tx) *, void *) = (modify);        \

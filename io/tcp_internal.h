@@ -20,6 +20,13 @@ int edo_tcp_new(int fd, uint8_t ready, struct edo_tcp **stream);
 /* A socket of ours, non-blocking and close-on-exec; a descriptor, or a negative error. */
 int edo_socket(int family);
 
+/* The kernel tells how long a name is, also of one that it has cut, as of a local socket's. */
+static inline void edo_addr_cut(struct edo_addr *addr)
+{
+    if (addr->length > sizeof addr->v6)
+        addr->length = sizeof addr->v6;
+}
+
 /* Makes a socket of somebody else's non-blocking. 0, or UV_EBADF, UV_ENOTSOCK. */
 int edo_adopt_socket(int fd);
 

@@ -89,6 +89,7 @@ int edo_tcp_listener_local(struct edo_tcp_listener *listener, struct edo_addr *a
     if (fd < 0)
         return fd;
     int error = getsockname(fd, &addr->any, &addr->length) == 0 ? 0 : -errno;
+    edo_addr_cut(addr);
     edo_registration_end(&listener->registration, 0, false, 0);
     return error;
 }
@@ -116,6 +117,7 @@ static int accept_from(int listener, struct edo_tcp_accept *self)
             accept4(listener, &self->peer.any, &self->peer.length, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
             EDO_COUNT(FDS, 1);
+            edo_addr_cut(&self->peer);
             int error = edo_tcp_new(fd, EDO_WRITABLE, &self->stream);
             if (error < 0)
                 edo_socket_close(fd);
@@ -153,9 +155,11 @@ static int try_accept(struct edo_tcp_accept *self)
     return error;
 }
 
+/* The last is epoll's, of which a user may watch so many descriptors (max_user_watches). */
 static bool exhausted(int error)
 {
-    return error == UV_EMFILE || error == UV_ENFILE || error == UV_ENOBUFS || error == UV_ENOMEM;
+    return error == UV_EMFILE || error == UV_ENFILE || error == UV_ENOBUFS || error == UV_ENOMEM ||
+           error == UV_ENOSPC;
 }
 
 static enum edo_poll end(struct edo_tcp_accept *self)
@@ -175,6 +179,7 @@ static enum edo_poll edo_tcp_accept_poll(struct edo_future *future, struct edo_c
     if (edo_budget_spent(cx))
         return EDO_PENDING;
     struct edo_registration *registration = &self->listener->registration;
+    int why = UV_ECANCELED;
     for (;;) {
         self->output = edo_registration_ready(registration, 0);
         if (self->output < 0)
@@ -184,9 +189,15 @@ static enum edo_poll edo_tcp_accept_poll(struct edo_future *future, struct edo_c
         if (self->pause.future_.poll == NULL ||
             edo_future_poll(&self->pause.future_, cx) == EDO_READY) {
             interest = EDO_READABLE;
+            /* No timer is to be had here: trying again at once would not end. */
+            if (self->pause.output < 0) {
+                self->output = why;
+                break;
+            }
             self->pause = (struct edo_sleep){.output = 0};
             self->output = try_accept(self);
             if (exhausted(self->output)) {
+                why = self->output;
                 count_pauses(self->listener, 1);
                 self->pause = edo_sleep(PAUSE_MS);
                 continue;

@@ -52,9 +52,10 @@ int edo_tcp_listener_local(struct edo_tcp_listener *listener, struct edo_addr *a
 
 /* edo_tcp_accept(listener): waits for a connection. Output 0, and `stream`, the caller's, and
  * `peer`; or a negative error. A connection that was reset before it was accepted is passed over.
- * When descriptors or memory run out (UV_EMFILE, UV_ENFILE, UV_ENOBUFS, UV_ENOMEM) it does not
- * return: it waits 100 ms, without looking at the socket, and tries again, so that an accepting
- * loop neither spins nor ends. Cancel safe: no connection is lost. */
+ * When descriptors, epoll's watches or memory run out (UV_EMFILE, UV_ENFILE, UV_ENOSPC, UV_ENOBUFS, UV_ENOMEM) it does
+ * not return: it waits 100 ms, without looking at the socket, and tries again, so that an accepting
+ * loop neither spins nor ends. (Only where there are no timers, outside of a runtime, or as it ends, it returns them.)
+ * Cancel safe: no connection is lost. */
 struct edo_tcp_accept {
     EDO_FUTURE(int);
     struct edo_tcp *stream;

@@ -95,14 +95,18 @@ int edo_tcp_peer(struct edo_tcp *stream, struct edo_addr *addr)
 {
     addr->length = sizeof addr->v6;
     int fd = edo_registration_hold(&stream->registration);
-    return fd < 0 ? fd : end(stream, getpeername(fd, &addr->any, &addr->length));
+    int error = fd < 0 ? fd : end(stream, getpeername(fd, &addr->any, &addr->length));
+    edo_addr_cut(addr);
+    return error;
 }
 
 int edo_tcp_local(struct edo_tcp *stream, struct edo_addr *addr)
 {
     addr->length = sizeof addr->v6;
     int fd = edo_registration_hold(&stream->registration);
-    return fd < 0 ? fd : end(stream, getsockname(fd, &addr->any, &addr->length));
+    int error = fd < 0 ? fd : end(stream, getsockname(fd, &addr->any, &addr->length));
+    edo_addr_cut(addr);
+    return error;
 }
 
 int edo_tcp_fd(const struct edo_tcp *stream)

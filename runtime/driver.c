@@ -166,9 +166,13 @@ static void on_idle(uv_idle_t *idle)
     (void)idle;
 }
 
+/* libuv asks for both when all callbacks that come before its sleep have been called. */
 void edo_driver_stay_awake(struct edo_driver *driver)
 {
-    uv_idle_start(&driver->idle, on_idle);
+    if (driver->attached)
+        uv_idle_start(&driver->idle, on_idle);
+    else
+        uv_stop(driver->loop);
 }
 
 /* One turn of the scheduler inside the host's loop. True: tasks are ready. */
@@ -218,7 +222,7 @@ void edo_driver_keep_alive(struct edo_driver *driver, bool keep)
         uv_unref((uv_handle_t *)&driver->poll);
 }
 
-/* Before the host's loop sleeps. */
+/* Before the host's loop sleeps. Its other callbacks for that may come after this one. */
 static void on_prepare(uv_prepare_t *prepare)
 {
     struct edo_driver *driver = prepare->data;
@@ -485,7 +489,9 @@ void edo_driver_turn(struct edo_driver *driver, bool sleep)
     if (requests(driver) > 0 || driver->lent) {
         if (sleep)
             edo_driver_arm(driver);
+        end_turn(driver->runtime);
         uv_run(driver->loop, sleep ? UV_RUN_ONCE : UV_RUN_NOWAIT);
+        begin_turn(driver->runtime);
     } else if (sleep || edo_load(&driver->watched, relaxed) > 0) {
         edo_driver_tell(driver, sleep ? until_timer(driver) : 0);
     }

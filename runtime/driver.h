@@ -171,7 +171,8 @@ void edo_driver_turn(struct edo_driver *driver, bool sleep);
 /* Whether a host's loop is to go on for our sake: while there are tasks. */
 void edo_driver_keep_alive(struct edo_driver *driver, bool keep);
 
-/* Tasks are ready, and it is between two turns of a host's loop: the next is not to sleep. */
+/* Tasks have become ready while libuv, or its host, has the thread: whoever of them sleeps next is not to. Not shared; in
+ * EDO_PHASE_BETWEEN_TURNS. */
 void edo_driver_stay_awake(struct edo_driver *driver);
 
 /* Stops the clock, at the next whole millisecond: so a paused sleep takes exactly its time. */

@@ -26,10 +26,12 @@ extern "C" {
  * are but counted, in a last line. Tasks of local sets and blocking work are not shown.
  *
  * The runtime goes on meanwhile: no worker is stopped, but that a task which is just being looked at is polled when
- * that is over. Where the runtime is dropped meanwhile, its end may wait for the dump, and happen on this thread;
- * a current-thread runtime that is to be run meanwhile waits likewise. What prints on `file` is called with no lock
- * of ours held (but, of an idle current-thread runtime, the file's own); it may not drop the runtime, nor run it, where
- * that is a current-thread one: UV_EBUSY; nor wait for what one of the runtime's tasks is to do.
+ * that is over. Where the runtime is dropped meanwhile, its end may wait for the dump, and happen on this thread. A
+ * current-thread runtime that nobody runs is this thread's for as long as `file` takes to print on, and who begins to
+ * run, dump or drop it sleeps until then: where that may be long, print into memory (open_memstream). What prints on
+ * `file` is called with no lock of ours held (but, of an idle current-thread runtime, the file's own); it may not drop
+ * the runtime, nor run it, where that is a current-thread one: UV_EBUSY; nor wait for what one of the runtime's tasks
+ * is to do.
  * Returns 0; UV_ENOMEM; EDO_ESHUTDOWN: the runtime is gone; UV_EBUSY: another thread runs this
  * current-thread runtime (call it there: from a task). Any thread, also from a task of the runtime. */
 int edo_handle_dump(struct edo_handle *handle, FILE *file);

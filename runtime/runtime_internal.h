@@ -90,7 +90,7 @@ struct edo_driver; /* driver.h */
 
 enum edo_phase {
     EDO_PHASE_RUNS,          /* what is ready is polled before anybody sleeps */
-    EDO_PHASE_BETWEEN_TURNS, /* attached: the host has the thread, and may be about to sleep */
+    EDO_PHASE_BETWEEN_TURNS, /* libuv, or its host, has the thread, and may be about to sleep */
     EDO_PHASE_CLOSING,       /* tasks spawned now are dropped at once */
 };
 

@@ -113,7 +113,7 @@ bool edo_runnable(struct edo_runtime *runtime)
 }
 
 /* The end of all tasks, in this order:
- *  1. No task is queued any more (closing), and the queue is emptied: a complete task that was
+ *  1. No task is queued any more (EDO_PHASE_CLOSING), and the queue is emptied: a complete task that was
  *     waiting in it gives up its memory, unless the inject list has it as well.
  *  2. The inject list is closed and taken: what was on it is now only among the runtime's tasks, or
  *     complete, and released. A foreign waker that comes later finds it closed; were the queue not

@@ -9,6 +9,7 @@
 
 #include "internal/park.h"
 #include "io_helpers.h"
+#include "support/limits.h"
 #include "support/runtimes.h"
 
 /* ---- Dumps ---- */
@@ -232,7 +233,8 @@ ASYNC(waits_once)
 }
 
 /* Each dump meets one that is just ending: it has waited. */
-Test(dump, does_not_take_those_that_end_for_such_as_have_not_waited_yet, .timeout = 240)
+Test(dump, does_not_take_those_that_end_for_such_as_have_not_waited_yet,
+     .timeout = LONGER_UNDER_TSAN)
 {
     enum { TASKS = 2000 };
     struct edo_runtime *runtime;

@@ -204,6 +204,156 @@ Test(embed, block_on_is_refused_and_paused_time_too)
 }
 
 /* A wake from another thread reaches a loop that sleeps. */
+/* A callback that libuv calls just before it sleeps: what it has made ready is not slept over. These tasks sleep for
+ * long themselves, so that the loop has something to wait for. */
+enum { LONG_MS = 30000, SOON_MS = 15000 };
+
+struct sleeps_long {
+    FUTURE(int);
+    struct edo_sleep sleep;
+};
+
+ASYNC(sleeps_long)
+{
+    ASYNC_BEGIN;
+    AWAIT(self->sleep, edo_sleep(LONG_MS));
+    ASYNC_END;
+}
+
+static JOIN_HANDLE(int) long_one;
+
+struct ends_long {
+    FUTURE(int);
+};
+
+ASYNC(ends_long)
+{
+    ASYNC_BEGIN;
+    edo_task_abort(long_one);
+    ASYNC_END;
+}
+
+/* Begun before the runtime's own, it is called after it. */
+static void on_prepare(uv_prepare_t *prepare)
+{
+    struct host *host = prepare->data;
+    uv_prepare_stop(prepare); /* closed only later: with that to be done a loop does not sleep */
+    edo_task_detach(SPAWN_ON(handle_of(host), NEW(ends_long)));
+}
+
+Test(embed, what_a_hosts_prepare_spawns_is_not_slept_over)
+{
+    struct host host;
+    uv_prepare_t prepare = {.data = &host};
+    host_begin(&host);
+    edo_runtime_drop(host.runtime);
+    uv_run(&host.loop, UV_RUN_DEFAULT);
+    uv_prepare_init(&host.loop, &prepare);
+    uv_prepare_start(&prepare, on_prepare);
+    cr_assert_eq(edo_runtime_attach(&host.loop, &host.runtime), 0);
+    long_one = SPAWN_ON(handle_of(&host), NEW(sleeps_long));
+    uint64_t start = edo_clock_ns();
+    cr_assert_eq(uv_run(&host.loop, UV_RUN_DEFAULT), 0);
+    cr_assert_lt(edo_clock_ns() - start, SOON_MS * (uint64_t)MS);
+    edo_task_detach(long_one);
+    uv_close((uv_handle_t *)&prepare, NULL);
+    host_end(&host);
+}
+
+struct hears {
+    FUTURE(int);
+    struct edo_notify *notify;
+    struct edo_notified notified;
+    struct edo_timeout timeout;
+};
+
+ASYNC(hears)
+{
+    ASYNC_BEGIN;
+    self->notified = edo_notified(self->notify);
+    AWAIT(self->timeout, edo_timeout(LONG_MS, &self->notified));
+ASYNC_FINALLY:
+    DROP(self->notified);
+    ASYNC_END;
+}
+
+struct notifies {
+    FUTURE(void);
+    struct edo_notify *notify;
+};
+
+ASYNC(notifies)
+{
+    ASYNC_BEGIN;
+    edo_notify_one(self->notify);
+    ASYNC_END;
+}
+
+/* What is attached first has its turn last: then the other has seen that it has nothing to do. */
+Test(embed, what_another_runtime_on_the_loop_wakes_is_not_slept_over)
+{
+    struct host host;
+    struct edo_runtime *other;
+    struct edo_notify notify;
+    edo_notify_init(&notify);
+    host_begin(&host);
+    cr_assert_eq(edo_runtime_attach(&host.loop, &other), 0);
+    edo_task_detach(SPAWN_ON(edo_runtime_handle(other), NEW(hears, .notify = &notify)));
+    edo_task_detach(SPAWN_ON(handle_of(&host), NEW(notifies, .notify = &notify)));
+    uint64_t start = edo_clock_ns();
+    cr_assert_eq(uv_run(&host.loop, UV_RUN_DEFAULT), 0);
+    cr_assert_lt(edo_clock_ns() - start, SOON_MS * (uint64_t)MS);
+    edo_runtime_drop(other);
+    host_end(&host);
+    edo_notify_destroy(&notify);
+}
+
+/* On a loop of the runtime's own: a timer of the caller's that is due when the loop is next turned. */
+struct late_timer {
+    FUTURE(int);
+    uv_timer_t timer;
+    struct edo_completion *done;
+    uint64_t start;
+    struct edo_completion_wait wait;
+};
+
+static void on_late(uv_timer_t *timer)
+{
+    edo_completion_complete(timer->data, 0);
+}
+
+ASYNC(late_timer)
+{
+    ASYNC_BEGIN;
+    long_one = SPAWN(NEW(sleeps_long));
+    YIELD_NOW(); /* so that it sleeps */
+    self->done = edo_completion_new(0);
+    self->start = edo_clock_ns();
+    self->timer.data = self->done;
+    uv_timer_start(&self->timer, on_late, 1, 0);
+    while (edo_clock_ns() - self->start < 10 * (uint64_t)MS)
+        ;
+    AWAIT(self->wait, edo_completion_wait(self->done));
+    cr_assert_lt(edo_clock_ns() - self->start, SOON_MS * (uint64_t)MS);
+    edo_task_abort(long_one);
+    edo_task_detach(long_one);
+    uv_close((uv_handle_t *)&self->timer, NULL);
+    YIELD_NOW();
+    ASYNC_END;
+}
+
+Test(embed, what_a_callers_timer_completes_is_not_slept_over)
+{
+    struct baseline start = baseline();
+    struct edo_runtime *runtime;
+    cr_assert_eq(edo_runtime_new(&runtime), 0);
+    struct late_timer future = NEW(late_timer);
+    uv_timer_init(edo_runtime_loop(runtime), &future.timer);
+    cr_assert_eq(edo_block_on(runtime, &future), 0);
+    edo_runtime_drop(runtime);
+    check_baseline(&start);
+}
+
 struct waits_for_thread {
     FUTURE(void);
     struct edo_completion *done;

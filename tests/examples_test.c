@@ -2,6 +2,7 @@
 /* The examples that end by themselves, as they are, in this process: under the sanitizers, and with
  * the census as it was. What they print, and those that need a server, is looked at by examples.sh. */
 #include "io_helpers.h"
+#include "support/limits.h"
 
 int run_hello(int argc, char **argv);
 int run_two_awaits(int argc, char **argv);
@@ -205,7 +206,7 @@ static int spawner_without_arguments(int argc, char **argv)
     return run_task_spawner();
 }
 
-Test(examples, sharded_map_without_memory, .timeout = 240)
+Test(examples, sharded_map_without_memory, .timeout = LONGER_UNDER_TSAN)
 {
     without_memory(map_without_arguments, 1);
 }

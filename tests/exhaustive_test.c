@@ -3,6 +3,7 @@
  * or with a pattern that does not match; every order in which they are ready; dropped after each number
  * of polls. What must come of it is computed beside it. */
 #include "poll_harness.h"
+#include "support/limits.h"
 
 enum { BRANCHES = 4, HANDLER_YIELDS = 1 };
 
@@ -204,7 +205,7 @@ Test(exhaustive, select_of_three)
     check_all(3);
 }
 
-Test(exhaustive, select_of_four, .timeout = 240)
+Test(exhaustive, select_of_four, .timeout = LONGER_UNDER_TSAN)
 {
     check_all(4);
 }

@@ -516,6 +516,42 @@ Test(faults_io, a_descriptor_that_epoll_refuses_is_an_error)
     RUN_ALONE(NEW(epoll_failures));
 }
 
+/* Of two that have come the first cannot be watched. */
+struct unwatched {
+    FUTURE(int);
+    int clients[2];
+    char byte;
+    struct edo_tcp_listener *listener;
+    struct edo_addr addr;
+    struct edo_tcp_accept accept;
+};
+
+ASYNC(unwatched)
+{
+    ASYNC_BEGIN;
+    self->addr = loopback(0);
+    cr_assert_eq(edo_tcp_listen(&self->listener, &self->addr), 0);
+    cr_assert_eq(edo_tcp_listener_local(self->listener, &self->addr), 0);
+    for (int i = 0; i < 2; i++)
+        self->clients[i] = raw_connect(&self->addr);
+    faults = (struct faults){.active = true, .epoll_error = ENOSPC, .left = 1};
+    AWAIT(self->accept, edo_tcp_accept(self->listener));
+    faults.active = false;
+    cr_assert_eq(self->accept.output, 0, "%s", edo_strerror(self->accept.output));
+    cr_assert_eq(edo_tcp_listener_pauses(self->listener), 1);
+    cr_assert_eq(recv(self->clients[0], &self->byte, 1, 0), 0);
+    edo_tcp_close(self->accept.stream);
+    edo_tcp_listener_close(self->listener);
+    for (int i = 0; i < 2; i++)
+        close(self->clients[i]);
+    ASYNC_END;
+}
+
+Test(faults_io, accept_waits_for_room_in_epoll)
+{
+    RUN_ALONE(NEW(unwatched));
+}
+
 /* ---- Cancellation ---- */
 
 Test(faults_io, a_connection_may_be_dropped_at_every_await)

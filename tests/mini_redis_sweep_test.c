@@ -8,6 +8,7 @@
 #include "examples/mini_redis/demo.h"
 #include "examples/mini_redis/server.h"
 #include "io_helpers.h"
+#include "support/limits.h"
 
 /* main.c's future, its names out of the way. */
 int sweep_mini_redis(int argc, char **argv);
@@ -187,7 +188,7 @@ static void subscriber_ended(void *data, const void *frame, bool completed)
     cr_assert_eq(scene->server.pubsub.bytes, 0);
 }
 
-Test(mini_redis_sweep, a_client, .timeout = 240)
+Test(mini_redis_sweep, a_client, .timeout = LONGER_UNDER_TSAN)
 {
     SWEEP(NEW(client), .real_time = true, .data_size = sizeof(struct scene), .begin = client_begin,
           .suspended = client_suspended, .ended = client_ended, .end = free_server);

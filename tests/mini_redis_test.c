@@ -214,6 +214,35 @@ ParameterizedTest(const unsigned *workers, mini_redis, whoever_buffers_most_goes
     stop(&fixture);
 }
 
+/* Who has left the list cannot be closed for what it holds; so nothing more may come in for it then. This one waits for
+ * its peer, who goes, and finds the list taken. */
+FLAVORS(who_leaves_gets_no_more_messages_before_it_is_found_no_more);
+ParameterizedTest(const unsigned *workers, mini_redis,
+                  who_leaves_gets_no_more_messages_before_it_is_found_no_more)
+{
+    static char payload[100000];
+    struct fixture fixture = {.limits = limits_default, .workers = *workers};
+    fixture.limits.output_ms = 600000;
+    start(&fixture);
+    struct pubsub *pubsub = &fixture.server.pubsub;
+    int subscriber = dial_narrow(&fixture);
+    say(subscriber, "SUBSCRIBE a\r\n");
+    want(subscriber, "*3\r\n$9\r\nsubscribe\r\n$1\r\na\r\n:1\r\n");
+    cr_assert_eq(pubsub_publish(pubsub, (struct store_text){"a", 1},
+                                (struct store_text){payload, sizeof payload}),
+                 1);
+    want(subscriber, "*3\r\n$7\r\nmessage\r\n");
+    pthread_mutex_lock(&fixture.server.mutex);
+    close(subscriber);
+    for (int ms = 0; pubsub_count(pubsub, PUBSUB_CHANNEL) > 0; ms++) {
+        cr_assert_lt(ms, 20000, "it is subscribed as long as it is in the list");
+        usleep(1000);
+    }
+    cr_assert_not_null(fixture.server.first);
+    pthread_mutex_unlock(&fixture.server.mutex);
+    stop(&fixture);
+}
+
 FLAVORS(pipelined_commands_are_answered_in_order);
 ParameterizedTest(const unsigned *workers, mini_redis, pipelined_commands_are_answered_in_order)
 {

@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 
 #include "io_helpers.h"
+#include "support/limits.h"
 #include "support/runtimes.h"
 
 Test(quirks, this_is_a_libuv_we_know)
@@ -110,8 +111,8 @@ ASYNC(woken_from_outside)
     ASYNC_END;
 }
 
-/* Those who wake leave it little of the processors: under ThreadSanitizer it takes long. */
-Test(quirks, a_runtime_ends_while_others_wake_it, .timeout = 240)
+/* Those who wake leave it little of the processors. */
+Test(quirks, a_runtime_ends_while_others_wake_it, .timeout = LONGER_UNDER_TSAN)
 {
     for (int i = 0; i < 300; i++) {
         struct baseline start = baseline();

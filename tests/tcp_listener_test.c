@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Listeners: I5 of the semantics, and what accepting does when descriptors run out. */
 #include <fcntl.h>
+#include <sys/un.h>
 
 #include "io_helpers.h"
 #include "support/runtimes.h"
@@ -48,6 +49,60 @@ ASYNC(binds)
 Test(tcp_listener, binds_and_says_where)
 {
     RUN(NEW(binds));
+}
+
+/* Local sockets, whose names are longer than an address has room for. */
+struct long_names {
+    FUTURE(int);
+    int fds[2];
+    struct edo_tcp_listener *listener;
+    struct edo_tcp_accept accept;
+};
+
+static int long_name(char first, struct sockaddr_un *name)
+{
+    *name = (struct sockaddr_un){.sun_family = AF_UNIX};
+    memset(name->sun_path + 1, first, sizeof name->sun_path - 1);
+    snprintf(name->sun_path + 1, 16, "edo.%d", getpid()); /* none in the file system */
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    cr_assert_eq(bind(fd, (struct sockaddr *)name, sizeof *name), 0);
+    return fd;
+}
+
+static void check_cut(const struct edo_addr *addr)
+{
+    cr_assert_eq(addr->any.sa_family, AF_UNIX);
+    cr_assert_eq(addr->length, sizeof addr->v6);
+}
+
+ASYNC(long_names)
+{
+    struct sockaddr_un names[2];
+    struct edo_addr addr;
+    ASYNC_BEGIN;
+    for (int i = 0; i < 2; i++)
+        self->fds[i] = long_name("ab"[i], &names[i]);
+    cr_assert_eq(listen(self->fds[0], 1), 0);
+    cr_assert_eq(connect(self->fds[1], (struct sockaddr *)&names[0], sizeof names[0]), 0);
+    cr_assert_eq(edo_tcp_listener_from_fd(self->fds[0], &self->listener), 0);
+    AWAIT(self->accept, edo_tcp_accept(self->listener));
+    cr_assert_eq(self->accept.output, 0);
+    check_cut(&self->accept.peer);
+    cr_assert_eq(edo_tcp_peer(self->accept.stream, &addr), 0);
+    check_cut(&addr);
+    cr_assert_eq(edo_tcp_local(self->accept.stream, &addr), 0);
+    check_cut(&addr);
+    cr_assert_eq(edo_tcp_listener_local(self->listener, &addr), 0);
+    check_cut(&addr);
+    edo_tcp_close(self->accept.stream);
+    edo_tcp_listener_close(self->listener);
+    close(self->fds[1]);
+    ASYNC_END;
+}
+
+Test(tcp_listener, an_address_is_no_longer_than_it_has_room_for)
+{
+    RUN(NEW(long_names));
 }
 
 /* ---- Cancelling ---- */
@@ -502,5 +557,66 @@ Test(tcp_listener, a_pause_may_be_dropped_and_ends_when_the_listener_closes)
     getrlimit(RLIMIT_NOFILE, &limit);
     limit.rlim_cur = limit.rlim_max < 1024 ? limit.rlim_max : 1024;
     setrlimit(RLIMIT_NOFILE, &limit);
+    check_baseline(&start);
+}
+
+/* ---- Where there is no timer ---- */
+
+static int wakes;
+
+static void count_wake(struct edo_waker *waker)
+{
+    (void)waker;
+    wakes++;
+}
+
+static struct edo_waker *same_waker(struct edo_waker *waker)
+{
+    return waker;
+}
+
+static void keep_waker(struct edo_waker *waker)
+{
+    (void)waker;
+}
+
+/* A multi-thread runtime's listener, polled by a thread that is outside of it: there is nothing to pause by. */
+Test(tcp_listener, without_descriptors_and_a_runtime_it_fails)
+{
+    static const struct edo_waker_ops ops = {count_wake, same_waker, keep_waker, same_waker,
+                                             count_wake};
+    struct edo_waker waker = {&ops};
+    struct baseline start = baseline();
+    struct edo_runtime *runtime;
+    struct edo_tcp_listener *listener;
+    struct edo_addr addr = loopback(0);
+    cr_assert_eq(edo_runtime_new(&runtime, .flavor = EDO_MULTI_THREAD, .worker_threads = 1), 0);
+    struct edo_guard guard = edo_enter(edo_runtime_handle(runtime));
+    cr_assert_eq(edo_tcp_listen(&listener, &addr), 0);
+    edo_leave(guard);
+    cr_assert_eq(edo_tcp_listener_local(listener, &addr), 0);
+    int client = raw_connect(&addr);
+    struct rlimit limit;
+    getrlimit(RLIMIT_NOFILE, &limit);
+    limit_descriptors();
+    struct edo_tcp_accept accept = edo_tcp_accept(listener);
+    struct edo_context cx;
+    edo_context_init(&cx, &waker);
+    cr_assert_eq(edo_future_poll(&accept.future_, &cx), EDO_READY);
+    cr_assert_eq(accept.output, UV_EMFILE);
+    cr_assert_eq(wakes, 0);
+    cr_assert_eq(edo_tcp_listener_pauses(listener), 1);
+
+    /* Nothing is lost by it. */
+    setrlimit(RLIMIT_NOFILE, &limit);
+    guard = edo_enter(edo_runtime_handle(runtime));
+    accept = edo_tcp_accept(listener);
+    cr_assert_eq(edo_future_poll(&accept.future_, &cx), EDO_READY);
+    cr_assert_eq(accept.output, 0);
+    edo_leave(guard);
+    edo_tcp_close(accept.stream);
+    edo_tcp_listener_close(listener);
+    close(client);
+    edo_runtime_drop(runtime);
     check_baseline(&start);
 }

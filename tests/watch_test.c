@@ -455,6 +455,39 @@ Test(watch, each_value_that_owns_memory_is_dropped_once)
     bench_end(&bench);
 }
 
+static void clone_in_vain(const struct owned *value, struct owned *copy)
+{
+    (void)value;
+    *copy = (struct owned){NULL};
+    live++;
+}
+
+static bool owned_add_unless_empty(struct owned *value, void *arg)
+{
+    return value->value != NULL && owned_add_if(value, arg);
+}
+
+Test(watch, a_copy_that_found_no_memory_may_be_refused_by_who_modifies_it)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    live = 0;
+    owned_sender tx;
+    owned_receiver rx;
+    struct owned value = owned_new(1);
+    cr_assert_eq(edo_watch_with(&tx, &rx, &value, clone_in_vain, owned_drop), 0);
+    cr_assert_eq(edo_watch_send_if_modified(tx, owned_add_unless_empty, NULL), 0);
+    cr_assert_eq(edo_watch_has_changed(rx), 0);
+    const struct owned *borrowed = edo_watch_borrow(rx);
+    cr_assert_eq(*borrowed->value, 1);
+    edo_watch_release(rx, borrowed);
+    cr_assert_eq(live, 1);
+    edo_watch_receiver_drop(rx);
+    edo_watch_sender_drop(tx);
+    cr_assert_eq(live, 0);
+    bench_end(&bench);
+}
+
 Test(watch, without_memory_nothing_is_made_and_nothing_is_lost)
 {
     struct bench bench;

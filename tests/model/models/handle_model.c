@@ -21,7 +21,12 @@ static enum edo_poll nothing_poll(struct edo_future *future, struct edo_context 
 static struct edo_handle *begin(void)
 {
     struct edo_handle *handle = driver_new()->handle;
-    struct edo_pool *pool = handle->pool;
+    /* In a block that is freed with the handle: who uses it afterwards is found out. */
+    size_t size = sizeof *handle->pool + sizeof handle->pool->workers[0];
+    struct edo_pool *pool = edo_malloc(size);
+    model_assert(pool != NULL);
+    memcpy(pool, handle->pool, size);
+    pool->block = handle->pool = pool->workers[0].pool = pool;
     edo_inject_init(&pool->inject);
     model_assert(edo_idle_init(&pool->idle, 1) == 0);
     edo_event_init(&pool->ended);
@@ -107,6 +112,34 @@ MODEL(handle_spawned_on_as_its_pool_ends, .tries = true)
 {
     struct edo_handle *handle = begin();
     model_thread(spawns, edo_handle_clone(handle));
+    end(handle);
+}
+
+/* The reference goes with the task; while that is dropped its own is the last that keeps the pool, in which the spawn
+ * still looks whom to wake. */
+struct keeps {
+    EDO_FUTURE(int);
+    struct edo_handle *handle;
+};
+
+static enum edo_poll keeps_poll(struct edo_future *future, struct edo_context *cx)
+{
+    struct keeps *self = (struct keeps *)future;
+    if (cx->walk == EDO_WALK_DROP)
+        edo_handle_drop(self->handle);
+    return cx->walk != EDO_WALK_POLL ? edo_walk_leaf(cx, "keeps") : EDO_PENDING;
+}
+
+static void spawns_detached(void *arg)
+{
+    struct edo_handle *handle = arg;
+    model_assert(SPAWN_DETACHED_ON(handle, EDO_NEW(keeps, .handle = handle)) == 0);
+}
+
+MODEL(handle_given_away_with_what_is_spawned, .tries = true)
+{
+    struct edo_handle *handle = begin();
+    model_thread(spawns_detached, edo_handle_clone(handle));
     end(handle);
 }
 

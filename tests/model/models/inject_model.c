@@ -109,6 +109,22 @@ MODEL(spawn_on_dropped)
     edo_runtime_drop(runtime);
 }
 
+/* Who spawns has no reference of its own: the runtime is there until the task has run, and may be gone by then while the
+ * spawn still looks whether to signal. The task's handle, which nobody gets, keeps it until that is done. */
+static void spawns_detached(void *handle)
+{
+    model_assert(SPAWN_DETACHED_ON((struct edo_handle *)handle, EDO_NEW(sets, .bits = 1)) == 0);
+}
+
+MODEL(spawn_on_detached_before_the_end)
+{
+    struct edo_runtime *runtime = runtime_new();
+    model_thread(spawns_detached, edo_runtime_handle(runtime));
+    struct until future = EDO_NEW(until, .done = &done, .bits = 1, .begin = keep_waker);
+    model_assert(edo_block_on(runtime, &future) == 0);
+    edo_runtime_drop(runtime);
+}
+
 /* Two spawned by one thread run in the order of their spawning. */
 static int last;
 
