@@ -196,6 +196,8 @@ static int run(struct edo_runtime *runtime, struct edo_task *task, struct edo_fu
     }
     edo_count_up(&runtime->handle->own.counts.busy_ns, edo_clock_ns() - runtime->busy_since);
     uint32_t kind = ((struct edo_outcome *)edo_task_future(task))->kind;
+    if (edo_unlikely(kind == EDO_OUTCOME_PANICKED))
+        edo_task_tell_of_root(task);
     edo_task_detach_(task);
     if (kind == EDO_STATE_DONE)
         return 0;

@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdatomic.h>
+#include <sys/mman.h>
 
 #include "io_helpers.h"
 #include "support/runtimes.h"
@@ -174,6 +175,31 @@ Test(runtime, a_panic_in_the_finally_of_a_root_that_is_ready_is_block_ons_error)
     struct fails_at_its_end root = NEW(fails_at_its_end);
     cr_assert_eq(edo_block_on(runtime, &root), EDO_EPANIC);
     edo_runtime_drop(runtime);
+    check_baseline(&start);
+}
+
+/* Not as a detached task's, which the root of a current-thread runtime is inside. */
+Test(runtime, a_panic_of_the_root_is_printed_with_where_it_was)
+{
+    struct baseline start = baseline();
+    struct edo_runtime *runtime;
+    cr_assert_eq(test_runtime_new(&runtime), 0);
+    struct fails_at_its_end root = NEW(fails_at_its_end);
+    char text[200];
+    int file = memfd_create("stderr", MFD_CLOEXEC), before = dup(STDERR_FILENO);
+    cr_assert_eq(dup2(file, STDERR_FILENO), STDERR_FILENO);
+    int error = edo_block_on(runtime, &root);
+    dup2(before, STDERR_FILENO);
+    edo_runtime_drop(runtime);
+    cr_assert_eq(error, EDO_EPANIC);
+    ssize_t length = pread(file, text, sizeof text - 1, 0);
+    cr_assert_gt(length, 0, "nobody was told");
+    text[length] = 0;
+    const char *want = "edo: a future panicked: its end\n  fails_at_its_end (tests/runtime_test.c:";
+    cr_assert_eq(strncmp(text, want, strlen(want)), 0, "%s", text);
+    cr_assert_null(strstr(text + 1, "edo:"), "%s", text);
+    close(file);
+    close(before);
     check_baseline(&start);
 }
 
