@@ -263,7 +263,7 @@ static void end_current(struct edo_runtime *runtime, uint64_t deadline)
 {
     struct edo_handle *handle = runtime->handle;
     struct edo_thread outer = edo_thread;
-    edo_assert(outer.running == NULL && (outer.task == NULL || outer.task->home != handle));
+    edo_assert(outer.running != handle && (outer.task == NULL || outer.task->home != handle));
     /* The caller has ordered all uses of the runtime before this, its last; a look at it, by a handle, he has not. */
     bool mine = edo_handle_mine(handle) ? runtime->driver->attached && !handle->looked_at
                                         : edo_handle_claim(handle, false);

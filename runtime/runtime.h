@@ -56,7 +56,8 @@ struct uv_loop_s;
  * waits for blocking work that has begun and for requests under way, and frees the runtime. Blocking work that has not
  * begun is never run, nor is what other threads spawn from now on. Handles, wakers and join handles stay valid: they
  * report that it is gone. For an attached runtime see runtime/embed.h. Not from within its own tasks, nor
- * while edo_block_on runs. NULL is fine. */
+ * while edo_block_on runs. A task of another runtime may, and holds up its thread as long as that takes. NULL is
+ * fine. */
 void edo_runtime_drop(struct edo_runtime *runtime);
 
 /* The same, but waits no longer than so many ms. What still runs then (blocking work, a task in a long poll, a

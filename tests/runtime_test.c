@@ -203,6 +203,46 @@ Test(runtime, a_panic_of_the_root_is_printed_with_where_it_was)
     check_baseline(&start);
 }
 
+struct runs_another {
+    FUTURE(int);
+    struct edo_runtime *other;
+    struct edo_handle *handle;
+    JOIN_HANDLE(int) task;
+    struct edo_join join;
+    uint64_t ms;
+};
+
+ASYNC(runs_another)
+{
+    ASYNC_BEGIN;
+    self->handle = edo_handle_current();
+    cr_assert_eq(edo_runtime_new(&self->other), 0);
+    self->task = SPAWN_ON(edo_runtime_handle(self->other), NEW(work, .result = 1));
+    edo_runtime_shutdown_timeout(self->other, self->ms);
+    cr_assert_eq(edo_handle_current(), self->handle, "this one goes on as before");
+    AWAIT(self->join, edo_join(self->task, NULL));
+    cr_assert_eq(self->join.output, UV_ECANCELED);
+    self->task = SPAWN(NEW(work, .yields = 2, .result = 5));
+    AWAIT(self->join, edo_join(self->task, &self->output));
+    ASYNC_END;
+}
+
+Test(runtime, one_may_end_in_a_task_of_another)
+{
+    struct baseline start = baseline();
+    struct edo_runtime *runtime;
+    cr_assert_eq(test_runtime_new(&runtime), 0);
+    for (uint64_t ms = 0; ms < 2; ms++) {
+        finals = 0;
+        struct runs_another outer = NEW(runs_another, .ms = ms);
+        cr_assert_eq(test_block_on(runtime, &outer), 0);
+        cr_assert_eq(outer.output, 5);
+        cr_assert_eq(finals, 2);
+    }
+    edo_runtime_drop(runtime);
+    check_baseline(&start);
+}
+
 Test(runtime, guards_nest_and_a_handle_outlives_its_runtime)
 {
     struct baseline start = baseline();
