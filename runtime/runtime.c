@@ -181,7 +181,7 @@ static int refuse(struct edo_future *future, int error)
 static int run(struct edo_runtime *runtime, struct edo_task *task, struct edo_future *future)
 {
     *(struct root *)edo_task_future(task) = EDO_NEW(root, .inner = future);
-    edo_adopt(runtime, task);
+    edo_task_start_(task, edo_task_future(task));
     runtime->busy_since = edo_clock_ns();
     for (;;) {
         bool more = edo_run_batch(runtime, task);
