@@ -88,9 +88,11 @@ uint64_t edo_handle_id(const struct edo_handle *handle);
 struct edo_handle *edo_handle_current(void);
 
 /* Makes a runtime current on this thread, for SPAWN and the clock, until the guard is given to
- * edo_leave. Guards are left in the reverse order. Valid also when the runtime is gone. */
+ * edo_leave. Guards are left in the reverse order, on the same thread, and so not after an await: it is the thread
+ * that has entered, not the task. A build with EDO_DEBUG stops the program otherwise. Valid also when the runtime is
+ * gone. */
 struct edo_guard {
-    struct edo_handle *previous;
+    struct edo_handle *previous, *entered;
 };
 struct edo_guard edo_enter(struct edo_handle *handle);
 void edo_leave(struct edo_guard guard);

@@ -6,6 +6,8 @@
 #include <unistd.h>
 
 #include "poll_harness.h"
+#include "runtime/local_set.h"
+#include "runtime/runtime.h"
 #include "sync/cancellation_token.h"
 #include "sync/notify.h"
 #include "sync/task_tracker.h"
@@ -241,4 +243,34 @@ Test(trap, a_resume_inside_a_wide_switch_is_stopped_with_name_and_line)
 {
     SAYS(resume_in_switch, "future wide_switch cannot resume here");
     SAYS(resume_in_switch, "trap_test.c:");
+}
+
+static void leave_the_outer_first(struct bench *bench)
+{
+    (void)bench;
+    struct edo_runtime *a, *b;
+    if (edo_runtime_new(&a) < 0 || edo_runtime_new(&b) < 0)
+        return;
+    struct edo_guard outer = edo_enter(edo_runtime_handle(a));
+    struct edo_guard inner = edo_enter(edo_runtime_handle(b));
+    edo_leave(outer);
+    edo_leave(inner);
+}
+
+static void leave_the_outer_set_first(struct bench *bench)
+{
+    (void)bench;
+    struct edo_local_set *a, *b;
+    if (edo_local_set_new(&a) < 0 || edo_local_set_new(&b) < 0)
+        return;
+    struct edo_local_guard outer = edo_local_set_enter(a);
+    struct edo_local_guard inner = edo_local_set_enter(b);
+    edo_local_set_leave(outer);
+    edo_local_set_leave(inner);
+}
+
+Test(trap, guards_that_are_not_left_in_the_reverse_order)
+{
+    SAYS(leave_the_outer_first, "edo_thread.current == guard.entered");
+    SAYS(leave_the_outer_set_first, "edo_thread.local == guard.entered");
 }
