@@ -79,7 +79,8 @@ struct edo_builder {
     void (*on_thread_park)(void *arg);
     void (*on_thread_unpark)(void *arg);
     /* Called for each task, by its id (edo_task_id): when it is spawned, on the spawning thread; before
-     * and after each poll, and when it has ended, on the one that runs it. */
+     * and after each poll, and when it has ended, on the one that runs it. On a current-thread runtime what
+     * edo_block_on runs is a task among them; beside workers it is none. */
     void (*on_task_spawn)(void *arg, uint64_t id);
     void (*on_before_task_poll)(void *arg, uint64_t id);
     void (*on_after_task_poll)(void *arg, uint64_t id);

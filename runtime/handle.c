@@ -193,14 +193,14 @@ struct edo_handle *edo_handle_current(void)
 
 struct edo_guard edo_enter(struct edo_handle *handle)
 {
-    struct edo_guard guard = {edo_thread.current};
-    edo_thread.current = edo_handle_clone(handle);
+    struct edo_guard guard = {edo_thread.current, edo_handle_clone(handle)};
+    edo_thread.current = guard.entered;
     return guard;
 }
 
 void edo_leave(struct edo_guard guard)
 {
-    struct edo_handle *left = edo_thread.current;
+    edo_assert(edo_thread.current == guard.entered);
     edo_thread.current = guard.previous;
-    edo_handle_drop(left);
+    edo_handle_drop(guard.entered);
 }

@@ -229,14 +229,14 @@ struct edo_handle *edo_local_handle_(struct edo_local_set *set)
 
 struct edo_local_guard edo_local_set_enter(struct edo_local_set *set)
 {
-    struct edo_local_guard guard = {edo_thread.local};
-    edo_thread.local = edo_handle_clone(set->scheduler.handle);
+    struct edo_local_guard guard = {edo_thread.local, edo_handle_clone(set->scheduler.handle)};
+    edo_thread.local = guard.entered;
     return guard;
 }
 
 void edo_local_set_leave(struct edo_local_guard guard)
 {
-    struct edo_handle *left = edo_thread.local;
+    edo_assert(edo_thread.local == guard.entered);
     edo_thread.local = guard.previous;
-    edo_handle_drop(left);
+    edo_handle_drop(guard.entered);
 }

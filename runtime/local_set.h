@@ -85,10 +85,10 @@ struct edo_local_set_wait edo_local_set_wait(struct edo_local_set *set);
     edo_local_set_block_on_((set), (runtime), &(future)->future_)
 
 /* Makes a set the context of this thread, the set's, for SPAWN_LOCAL, until the guard is given to
- * edo_local_set_leave. The tasks do not run by that. Guards are left in the reverse order. Valid also when the
+ * edo_local_set_leave. The tasks do not run by that. Guards are left as those of edo_enter. Valid also when the
  * set is gone. */
 struct edo_local_guard {
-    struct edo_handle *previous;
+    struct edo_handle *previous, *entered;
 };
 struct edo_local_guard edo_local_set_enter(struct edo_local_set *set);
 void edo_local_set_leave(struct edo_local_guard guard);

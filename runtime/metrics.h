@@ -34,8 +34,8 @@ struct edo_worker_metrics {
 
 struct edo_metrics {
     uint32_t workers;
-    uint64_t alive_tasks; /* spawned, and not ended */
-    uint64_t spawned_tasks;
+    uint64_t alive_tasks;   /* spawned, and not ended */
+    uint64_t spawned_tasks; /* with the future of each edo_block_on, on a current-thread runtime */
     uint64_t remote_schedules; /* tasks that other threads woke or spawned */
     uint64_t injected;         /* tasks in the shared queue now. Multi-thread */
     uint32_t blocking_threads; /* now; those that wait for work are counted */

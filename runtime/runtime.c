@@ -184,7 +184,7 @@ static int refuse(struct edo_future *future, int error)
 static int run(struct edo_runtime *runtime, struct edo_task *task, struct edo_future *future)
 {
     *(struct root *)edo_task_future(task) = EDO_NEW(root, .inner = future);
-    edo_adopt(runtime, task);
+    edo_task_start_(task, edo_task_future(task));
     runtime->busy_since = edo_clock_ns();
     for (;;) {
         bool more = edo_run_batch(runtime, task);
@@ -199,6 +199,8 @@ static int run(struct edo_runtime *runtime, struct edo_task *task, struct edo_fu
     }
     edo_count_up(&runtime->handle->own.counts.busy_ns, edo_clock_ns() - runtime->busy_since);
     uint32_t kind = ((struct edo_outcome *)edo_task_future(task))->kind;
+    if (edo_unlikely(kind == EDO_OUTCOME_PANICKED))
+        edo_task_tell_of_root(task);
     edo_task_detach_(task);
     if (kind == EDO_STATE_DONE)
         return 0;
@@ -264,8 +266,8 @@ static void end_current(struct edo_runtime *runtime, uint64_t deadline)
 {
     struct edo_handle *handle = runtime->handle;
     struct edo_thread outer = edo_thread;
-    if (outer.running != NULL || (outer.task != NULL && outer.task->home == handle))
-        edo_bug(__FILE__, __LINE__, "a runtime is dropped inside a task");
+    if (outer.running == handle || (outer.task != NULL && outer.task->home == handle))
+        edo_bug(__FILE__, __LINE__, "a runtime is dropped inside one of its tasks");
     /* The caller has ordered all uses of the runtime before this, its last; a look at it, by a handle, he has not. */
     bool mine = edo_handle_mine(handle) ? runtime->driver->attached && !handle->looked_at
                                         : edo_handle_claim(handle, false);

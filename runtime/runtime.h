@@ -56,7 +56,8 @@ struct uv_loop_s;
  * waits for blocking work that has begun and for requests under way, and frees the runtime. Blocking work that has not
  * begun is never run, nor is what other threads spawn from now on. Handles, wakers and join handles stay valid: they
  * report that it is gone. For an attached runtime see runtime/embed.h. Not from within its own tasks, nor
- * while edo_block_on runs. NULL is fine. */
+ * while edo_block_on runs. A task of another runtime may, and holds up its thread as long as that takes. NULL is
+ * fine. */
 void edo_runtime_drop(struct edo_runtime *runtime);
 
 /* The same, but waits no longer than so many ms. What still runs then (blocking work, a task in a long poll, a
@@ -87,9 +88,11 @@ uint64_t edo_handle_id(const struct edo_handle *handle);
 struct edo_handle *edo_handle_current(void);
 
 /* Makes a runtime current on this thread, for SPAWN and the clock, until the guard is given to
- * edo_leave. Guards are left in the reverse order. Valid also when the runtime is gone. */
+ * edo_leave. Guards are left in the reverse order, on the same thread, and so not after an await: it is the thread
+ * that has entered, not the task. A build with EDO_DEBUG stops the program otherwise. Valid also when the runtime is
+ * gone. */
 struct edo_guard {
-    struct edo_handle *previous;
+    struct edo_handle *previous, *entered;
 };
 struct edo_guard edo_enter(struct edo_handle *handle);
 void edo_leave(struct edo_guard guard);

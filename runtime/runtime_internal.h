@@ -213,6 +213,8 @@ bool edo_task_look(struct edo_task *task, edo_trace_fn *trace, void *arg);
 void edo_task_finish(struct edo_task *task);
 void edo_task_drop_future(struct edo_task *task, bool panicked, char *report);
 char *edo_task_panic_report(struct edo_task *task, struct edo_context *cx);
+/* Prints the panic of edo_block_on's future, so that it is not taken for one that nobody waited for. */
+void edo_task_tell_of_root(struct edo_task *task);
 
 /* blocking.c */
 extern const struct edo_waker_ops edo_blocking_waker;

@@ -170,11 +170,16 @@ struct edo_task *edo_task_new(struct edo_handle *handle, const char *name, size_
     return task;
 }
 
-static void tell_of_panic(struct edo_outcome *outcome)
+static void tell_of_panic(struct edo_outcome *outcome, const char *whose)
 {
-    fprintf(stderr, "edo: a detached task panicked: %s\n",
+    fprintf(stderr, "edo: %s panicked: %s\n", whose,
             outcome->report != NULL ? outcome->report : "(no memory)");
     outcome->kind = EDO_OUTCOME_REPORTED;
+}
+
+void edo_task_tell_of_root(struct edo_task *task)
+{
+    tell_of_panic((struct edo_outcome *)edo_task_future(task), "a future");
 }
 
 /* The last reference is gone. Of a panic as the task was detached nobody has been told: who detached it did not see
@@ -185,7 +190,7 @@ static void free_task(struct edo_task *task)
     struct edo_handle *home = task->home;
     struct edo_outcome *outcome = (struct edo_outcome *)edo_task_future(task);
     if (edo_unlikely(outcome->kind == EDO_OUTCOME_PANICKED))
-        tell_of_panic(outcome);
+        tell_of_panic(outcome, "a detached task");
     if (edo_unlikely(outcome->kind == EDO_OUTCOME_REPORTED))
         edo_free(outcome->report);
     EDO_COUNT(TASKS, -1);
@@ -285,11 +290,14 @@ static void finish_without(struct edo_task *task, uint32_t kind, char *report)
         edo_handle_mine(home))
         home->runtime->failed = true;
     if (kind == EDO_OUTCOME_PANICKED && !(edo_task_state_peek(&task->state) & EDO_TASK_HANDLE))
-        tell_of_panic(outcome);
+        tell_of_panic(outcome, "a detached task");
     edo_task_finish(task);
 }
 
 struct report {
+    const struct edo_panic *panic;
+    bool told; /* where it was */
+    int depth; /* of the next frame below */
     char text[4096];
     size_t length;
 };
@@ -304,23 +312,25 @@ static void report_frame(void *arg, int depth, const char *name, const char *fil
                 : snprintf(report->text + report->length, room, "\n%*s%s", 2 + 2 * depth, "", name);
     if (n > 0)
         report->length += (size_t)n < room ? (size_t)n : room - 1;
+    report->depth = depth + 1;
+    if (strcmp(name, report->panic->name) == 0 && (file == NULL || line == report->panic->line))
+        report->told = true;
 }
 
-/* The message, and the chain of awaits before the frames are dropped. NULL: no memory. */
+/* The message, and the chain of awaits before the frames are dropped. A future that panicked in its FINALLY is
+ * done, and in no chain: it comes last. NULL: no memory. */
 char *edo_task_panic_report(struct edo_task *task, struct edo_context *cx)
 {
-    struct report report = {.length = 0};
+    struct report report = {.panic = &cx->panic};
     int n = snprintf(report.text, sizeof report.text, "%s", cx->panic.message);
     report.length = (size_t)n;
-    if (edo_future_done(edo_task_future(task))) {
-        report_frame(&report, 0, cx->panic.name, cx->panic.file, cx->panic.line);
-    } else {
-        cx->depth = 0;
-        cx->trace = report_frame;
-        cx->trace_arg = &report;
-        edo_future_trace(edo_task_future(task), cx);
-        cx->trace = NULL;
-    }
+    cx->depth = 0;
+    cx->trace = report_frame;
+    cx->trace_arg = &report;
+    edo_future_trace(edo_task_future(task), cx);
+    cx->trace = NULL;
+    if (!report.told)
+        report_frame(&report, report.depth, cx->panic.name, cx->panic.file, cx->panic.line);
     char *text = edo_malloc(report.length + 1);
     if (text != NULL)
         memcpy(text, report.text, report.length + 1);
@@ -517,7 +527,7 @@ void edo_task_detach_(struct edo_task *task)
     }
     struct edo_outcome *outcome = (struct edo_outcome *)edo_task_future(task);
     if (outcome->kind == EDO_OUTCOME_PANICKED)
-        tell_of_panic(outcome);
+        tell_of_panic(outcome, "a detached task");
     edo_task_release(task, EDO_TASK_REF | EDO_TASK_HANDLE);
 }
 

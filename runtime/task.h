@@ -165,7 +165,8 @@ static inline struct edo_consume_budget edo_consume_budget(void)
     return EDO_NEW_RETURNED(edo_consume_budget);
 }
 
-/* The id of the task being polled on this thread; 0 outside. */
+/* The id of the task being polled on this thread; 0 outside. What edo_block_on runs is a task on a current-thread
+ * runtime, and none beside workers. */
 uint64_t edo_current_task_id(void);
 
 /* Behind the macros. `start` takes the task over, with its future in place; or an error instead of a task, and

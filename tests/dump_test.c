@@ -673,9 +673,9 @@ Test(hooks, of_tasks_are_called_for_each)
     struct counts future = NEW(counts);
     cr_assert_eq(edo_block_on(runtime, &future), 0);
     edo_runtime_drop(runtime);
-    bool current = test_workers() == 0;
-    cr_assert_eq(edo_load(&hooks.spawned, relaxed), 10);
-    cr_assert_eq(edo_load(&hooks.terminated, relaxed), current ? 11 : 10);
+    /* On a current-thread runtime what edo_block_on runs is a task, too. */
+    cr_assert_eq(edo_load(&hooks.spawned, relaxed), test_workers() == 0 ? 11 : 10);
+    cr_assert_eq(edo_load(&hooks.terminated, relaxed), edo_load(&hooks.spawned, relaxed));
     cr_assert_geq(edo_load(&hooks.before, relaxed), 100);
     cr_assert_eq(edo_load(&hooks.before, relaxed), edo_load(&hooks.after, relaxed));
 }

@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdatomic.h>
+#include <sys/mman.h>
 
 #include "io_helpers.h"
 #include "support/runtimes.h"
@@ -173,6 +174,71 @@ Test(runtime, a_panic_in_the_finally_of_a_root_that_is_ready_is_block_ons_error)
     cr_assert_eq(test_runtime_new(&runtime), 0);
     struct fails_at_its_end root = NEW(fails_at_its_end);
     cr_assert_eq(edo_block_on(runtime, &root), EDO_EPANIC);
+    edo_runtime_drop(runtime);
+    check_baseline(&start);
+}
+
+/* Not as a detached task's, which the root of a current-thread runtime is inside. */
+Test(runtime, a_panic_of_the_root_is_printed_with_where_it_was)
+{
+    struct baseline start = baseline();
+    struct edo_runtime *runtime;
+    cr_assert_eq(test_runtime_new(&runtime), 0);
+    struct fails_at_its_end root = NEW(fails_at_its_end);
+    char text[200];
+    int file = memfd_create("stderr", MFD_CLOEXEC), before = dup(STDERR_FILENO);
+    cr_assert_eq(dup2(file, STDERR_FILENO), STDERR_FILENO);
+    int error = edo_block_on(runtime, &root);
+    dup2(before, STDERR_FILENO);
+    edo_runtime_drop(runtime);
+    cr_assert_eq(error, EDO_EPANIC);
+    ssize_t length = pread(file, text, sizeof text - 1, 0);
+    cr_assert_gt(length, 0, "nobody was told");
+    text[length] = 0;
+    const char *want = "edo: a future panicked: its end\n  fails_at_its_end (tests/runtime_test.c:";
+    cr_assert_eq(strncmp(text, want, strlen(want)), 0, "%s", text);
+    cr_assert_null(strstr(text + 1, "edo:"), "%s", text);
+    close(file);
+    close(before);
+    check_baseline(&start);
+}
+
+struct runs_another {
+    FUTURE(int);
+    struct edo_runtime *other;
+    struct edo_handle *handle;
+    JOIN_HANDLE(int) task;
+    struct edo_join join;
+    uint64_t ms;
+};
+
+ASYNC(runs_another)
+{
+    ASYNC_BEGIN;
+    self->handle = edo_handle_current();
+    cr_assert_eq(edo_runtime_new(&self->other), 0);
+    self->task = SPAWN_ON(edo_runtime_handle(self->other), NEW(work, .result = 1));
+    edo_runtime_shutdown_timeout(self->other, self->ms);
+    cr_assert_eq(edo_handle_current(), self->handle, "this one goes on as before");
+    AWAIT(self->join, edo_join(self->task, NULL));
+    cr_assert_eq(self->join.output, UV_ECANCELED);
+    self->task = SPAWN(NEW(work, .yields = 2, .result = 5));
+    AWAIT(self->join, edo_join(self->task, &self->output));
+    ASYNC_END;
+}
+
+Test(runtime, one_may_end_in_a_task_of_another)
+{
+    struct baseline start = baseline();
+    struct edo_runtime *runtime;
+    cr_assert_eq(test_runtime_new(&runtime), 0);
+    for (uint64_t ms = 0; ms < 2; ms++) {
+        finals = 0;
+        struct runs_another outer = NEW(runs_another, .ms = ms);
+        cr_assert_eq(test_block_on(runtime, &outer), 0);
+        cr_assert_eq(outer.output, 5);
+        cr_assert_eq(finals, 2);
+    }
     edo_runtime_drop(runtime);
     check_baseline(&start);
 }

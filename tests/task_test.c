@@ -265,6 +265,64 @@ Test(task, a_panic_ends_only_its_task_and_is_reported)
     RUN_PAUSED(NEW(panicking));
 }
 
+struct ends_badly {
+    FUTURE(int);
+};
+
+ASYNC(ends_badly)
+{
+    ASYNC_BEGIN;
+    RETURN(0);
+ASYNC_FINALLY:
+    PANIC("at the very end");
+    ASYNC_END;
+}
+
+struct awaits_one {
+    FUTURE(int);
+    bool selects;
+    struct ends_badly child;
+    struct edo_ready_now now;
+};
+
+ASYNC(awaits_one)
+{
+    ASYNC_BEGIN;
+    if (!self->selects)
+        AWAIT(self->child, NEW(ends_badly));
+    SELECT_BIASED {
+        WHEN(self->now, edo_ready_now(0)) {
+        }
+        WHEN(self->child, NEW(ends_badly)) {
+        }
+    }
+    ASYNC_END;
+}
+
+/* The future that panics is done by then, and in no chain any more. */
+SCENE(told_of_an_end, JOIN_HANDLE(int) bad; char report[256]; struct edo_join join; int selects;)
+{
+    ASYNC_BEGIN;
+    for (self->selects = 0; self->selects < 2; self->selects++) {
+        self->bad = SPAWN(NEW(awaits_one, .selects = self->selects));
+        AWAIT(self->join, edo_join_report(self->bad, NULL, self->report, sizeof self->report));
+        cr_assert_eq(self->join.output, EDO_EPANIC);
+        int end = 0;
+        sscanf(self->report,
+               "at the very end\n  awaits_one (tests/task_test.c:%*d)\n    ends_badly "
+               "(tests/task_test.c:%*d)%n",
+               &end);
+        cr_assert_eq(end, (int)strlen(self->report), "%s", self->report);
+        cr_assert_gt(end, 0, "%s", self->report);
+    }
+    ASYNC_END;
+}
+
+Test(task, a_panic_in_the_finally_of_a_child_says_where)
+{
+    RUN_ALONE(NEW(told_of_an_end));
+}
+
 /* Its handle is given up just after it has looked whether anybody would be told of its panic. */
 static JOIN_HANDLE(int) given_up;
 static atomic_bool may_panic, is_given_up;

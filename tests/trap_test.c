@@ -7,6 +7,8 @@
 
 #include "poll_harness.h"
 #include "runtime/embed.h"
+#include "runtime/local_set.h"
+#include "runtime/runtime.h"
 #include "runtime/task.h"
 #include "sync/cancellation_token.h"
 #include "sync/notify.h"
@@ -270,7 +272,7 @@ Test(trap, a_task_does_not_run_the_loop_that_runs_it)
 
 Test(trap, a_task_does_not_drop_the_runtime_that_runs_it)
 {
-    SAYS(drop_the_runtime_in_a_task, "a runtime is dropped inside a task");
+    SAYS(drop_the_runtime_in_a_task, "a runtime is dropped inside one of its tasks");
 }
 
 /* A switch over 64 bits takes the label of the await, and the compiler says nothing. */
@@ -317,4 +319,34 @@ Test(trap, a_resume_inside_a_wide_switch_is_stopped_with_name_and_line)
 {
     SAYS(resume_in_switch, "future wide_switch cannot resume here");
     SAYS(resume_in_switch, "trap_test.c:");
+}
+
+static void leave_the_outer_first(struct bench *bench)
+{
+    (void)bench;
+    struct edo_runtime *a, *b;
+    if (edo_runtime_new(&a) < 0 || edo_runtime_new(&b) < 0)
+        return;
+    struct edo_guard outer = edo_enter(edo_runtime_handle(a));
+    struct edo_guard inner = edo_enter(edo_runtime_handle(b));
+    edo_leave(outer);
+    edo_leave(inner);
+}
+
+static void leave_the_outer_set_first(struct bench *bench)
+{
+    (void)bench;
+    struct edo_local_set *a, *b;
+    if (edo_local_set_new(&a) < 0 || edo_local_set_new(&b) < 0)
+        return;
+    struct edo_local_guard outer = edo_local_set_enter(a);
+    struct edo_local_guard inner = edo_local_set_enter(b);
+    edo_local_set_leave(outer);
+    edo_local_set_leave(inner);
+}
+
+Test(trap, guards_that_are_not_left_in_the_reverse_order)
+{
+    SAYS(leave_the_outer_first, "edo_thread.current == guard.entered");
+    SAYS(leave_the_outer_set_first, "edo_thread.local == guard.entered");
 }
