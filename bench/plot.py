@@ -21,7 +21,8 @@ from machine import BUILD, headline
 FONT, SIZE, LINE = "DejaVu Sans, Verdana, sans-serif", 12, 20
 INK, FAINT, MARGIN = "#222", "#ddd", 24
 # Legible on white, and apart for those who see red and green alike.
-COLOURS = {"Edo": "#0072b2", "tokio": "#d55e00", "go": "#009e73", "libuv": "#cc79a7", "epoll": "#e69f00", "uring": "#56b4e9"}
+COLOURS = {"Edo": "#0072b2", "tokio": "#d55e00", "go": "#009e73", "libuv": "#cc79a7", "epoll": "#e69f00",
+           "uring": "#56b4e9"}
 OTHER = "#888"
 
 

@@ -54,7 +54,8 @@ int edo_tcp_listener_local(struct edo_tcp_listener *listener, struct edo_addr *a
  * `peer`; or a negative error. A connection that was reset before it was accepted is passed over.
  * When descriptors, epoll's watches or memory run out (UV_EMFILE, UV_ENFILE, UV_ENOSPC, UV_ENOBUFS, UV_ENOMEM) it does
  * not return: it waits 100 ms, without looking at the socket, and tries again, so that an accepting
- * loop neither spins nor ends. (Only where there are no timers, outside of a runtime, or as it ends, it returns them.)
+ * loop neither spins nor ends. Of these, UV_ENOSPC and UV_ENOMEM may come after it was accepted: it is closed.
+ * (Only where there are no timers, outside of a runtime, it returns them; as the runtime ends, UV_ECANCELED too.)
  * Cancel safe: no connection is lost. */
 struct edo_tcp_accept {
     EDO_FUTURE(int);

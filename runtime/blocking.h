@@ -49,8 +49,8 @@ extern "C" {
 #define EDO_SPAWN_BLOCKING_ON(handle, ...) EDO_SPAWN_WITH_(EDO_START_BLOCKING_, handle, __VA_ARGS__)
 
 /* edo_call(function, argument): a future of what function(argument) returns. For functions that block:
- * SPAWN_BLOCKING(edo_call(compress, &job)), the job being alive until the call has returned (not in the frame of the task that joins it: see above). Cancel safe: it is called
- * by the only poll. */
+ * SPAWN_BLOCKING(edo_call(compress, &job)), the job being alive until the call has returned (not in the frame of the
+ * task that joins it: see above). Cancel safe: it is called by the only poll. */
 struct edo_call {
     EDO_FUTURE(int);
     int (*function)(void *argument);

@@ -152,15 +152,6 @@ void edo_driver_orphan_registrations(struct edo_driver *driver)
     edo_store(&driver->watched, 0, relaxed);
 }
 
-/* A turn of libuv's runs what is due before it sleeps, and then sleeps all the same, without an end
- * when that was the only timer. A host's loop comes by on_prepare in between; ours is stopped. */
-static void on_timer(uv_timer_t *timer)
-{
-    struct edo_driver *driver = timer->data;
-    if (!driver->attached)
-        uv_stop(driver->loop);
-}
-
 static void on_idle(uv_idle_t *idle)
 {
     (void)idle;
@@ -173,6 +164,13 @@ void edo_driver_stay_awake(struct edo_driver *driver)
         uv_idle_start(&driver->idle, on_idle);
     else
         uv_stop(driver->loop);
+}
+
+/* A turn of libuv's runs what is due before it sleeps, and then sleeps all the same, without an end when that was the
+ * only timer. Or it runs it last, and a host sleeps. */
+static void on_timer(uv_timer_t *timer)
+{
+    edo_driver_stay_awake(timer->data);
 }
 
 /* One turn of the scheduler inside the host's loop. True: tasks are ready. */
@@ -470,11 +468,11 @@ void edo_driver_arm(struct edo_driver *driver)
             uv_timer_stop(&driver->timer);
         return;
     }
-    if (uv_is_active((uv_handle_t *)&driver->timer) && driver->armed == when)
-        return;
-    driver->armed = when;
     /* From now, which is what the loop sleeps by; its own time may be an old one. */
     uint64_t now = edo_driver_now(driver) / NS_PER_MS, timeout = when > now ? when - now : 0;
+    if (uv_is_active((uv_handle_t *)&driver->timer) &&
+        uv_timer_get_due_in(&driver->timer) == timeout)
+        return;
     uv_timer_start(&driver->timer, on_timer, timeout, 0);
 }
 

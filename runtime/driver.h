@@ -67,7 +67,6 @@ struct edo_driver {
     uv_idle_t idle;
     bool attached;
     bool asleep;                /* on_thread_park was called last */
-    uint64_t armed;             /* the tick that `timer` is for, while it is active */
     uint32_t open;              /* libuv handles not closed yet */
     _Atomic(uint32_t) requests; /* operations under way that hold paused time back */
     struct edo_selector selector;
@@ -171,8 +170,8 @@ void edo_driver_turn(struct edo_driver *driver, bool sleep);
 /* Whether a host's loop is to go on for our sake: while there are tasks. */
 void edo_driver_keep_alive(struct edo_driver *driver, bool keep);
 
-/* Tasks have become ready while libuv, or its host, has the thread: whoever of them sleeps next is not to. Not shared; in
- * EDO_PHASE_BETWEEN_TURNS. */
+/* Tasks have become ready, or a timer was armed, while libuv, or its host, has the thread: whoever of them sleeps next
+ * is not to. Not shared; in EDO_PHASE_BETWEEN_TURNS. */
 void edo_driver_stay_awake(struct edo_driver *driver);
 
 /* Stops the clock, at the next whole millisecond: so a paused sleep takes exactly its time. */

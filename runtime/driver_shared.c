@@ -281,8 +281,13 @@ bool edo_driver_lock_wheel(struct edo_driver *driver)
 
 void edo_driver_unlock_wheel(struct edo_driver *driver, uint64_t tick)
 {
-    if (!driver->shared)
+    if (!driver->shared) {
+        /* The next turn has the loop wake up for it. */
+        if (tick != UINT64_MAX && driver->runtime != NULL &&
+            driver->runtime->phase == EDO_PHASE_BETWEEN_TURNS)
+            edo_driver_stay_awake(driver);
         return;
+    }
     bool earlier = tick < driver->sleeps_until;
     edo_unlock(&driver->wheel_lock);
     if (earlier)

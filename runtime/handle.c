@@ -200,7 +200,8 @@ struct edo_guard edo_enter(struct edo_handle *handle)
 
 void edo_leave(struct edo_guard guard)
 {
-    edo_assert(edo_thread.current == guard.entered);
+    if (edo_thread.current != guard.entered)
+        edo_bug(__FILE__, __LINE__, "a guard is left that is not the one entered last");
     edo_thread.current = guard.previous;
     edo_handle_drop(guard.entered);
 }

@@ -236,7 +236,8 @@ struct edo_local_guard edo_local_set_enter(struct edo_local_set *set)
 
 void edo_local_set_leave(struct edo_local_guard guard)
 {
-    edo_assert(edo_thread.local == guard.entered);
+    if (edo_thread.local != guard.entered)
+        edo_bug(__FILE__, __LINE__, "a guard is left that is not the one entered last");
     edo_thread.local = guard.previous;
     edo_handle_drop(guard.entered);
 }

@@ -147,7 +147,7 @@ static void park(struct edo_runtime *runtime)
     edo_handle_hook(handle, handle->hooks.on_thread_park);
     edo_count_up(&handle->own.counts.parks, 1);
     edo_count_up(&handle->own.counts.busy_ns, edo_clock_ns() - runtime->busy_since);
-    edo_driver_turn(runtime->driver, true);
+    edo_driver_turn(runtime->driver, runtime->head == NULL); /* the hook may have made it so */
     runtime->busy_since = edo_clock_ns();
     edo_handle_hook(handle, handle->hooks.on_thread_unpark);
     edo_store(&handle->parked, false, relaxed);
@@ -280,10 +280,12 @@ static void end_current(struct edo_runtime *runtime, uint64_t deadline)
     edo_lock(&handle->lock);
     handle->selector = NULL;
     edo_unlock(&handle->lock);
-    bool attached = runtime->driver->attached;
+    bool attached = runtime->driver->attached, asleep = runtime->driver->asleep;
     edo_driver_close(runtime->driver, deadline);
     runtime->driver = NULL;
     edo_drop_all(runtime);
+    if (asleep)
+        edo_handle_hook(handle, handle->hooks.on_thread_unpark);
     if (attached)
         edo_handle_hook(handle, handle->hooks.on_thread_stop);
     edo_thread = outer;

@@ -89,7 +89,7 @@ struct edo_handle *edo_handle_current(void);
 
 /* Makes a runtime current on this thread, for SPAWN and the clock, until the guard is given to
  * edo_leave. Guards are left in the reverse order, on the same thread, and so not after an await: it is the thread
- * that has entered, not the task. A build with EDO_DEBUG stops the program otherwise. Valid also when the runtime is
+ * that has entered, not the task. The program is stopped otherwise. Valid also when the runtime is
  * gone. */
 struct edo_guard {
     struct edo_handle *previous, *entered;

@@ -17,9 +17,12 @@ void edo_schedule(struct edo_runtime *runtime, struct edo_task *task)
     if (task->next != NULL || (edo_task_state_peek(&task->state) & EDO_TASK_COMPLETE))
         return;
     if (edo_unlikely(runtime->phase != EDO_PHASE_RUNS)) {
-        if (runtime->phase == EDO_PHASE_CLOSING)
+        bool closing = runtime->phase == EDO_PHASE_CLOSING;
+        /* One that failed is a host's still, and drops in its next turn what was spawned. */
+        if (!closing || (runtime->failed && runtime->driver != NULL && runtime->driver->attached))
+            edo_driver_stay_awake(runtime->driver);
+        if (closing)
             return;
-        edo_driver_stay_awake(runtime->driver);
     }
     task->next = QUEUE_END;
     if (runtime->head == NULL)

@@ -203,7 +203,6 @@ Test(embed, block_on_is_refused_and_paused_time_too)
     host_end(&host);
 }
 
-/* A wake from another thread reaches a loop that sleeps. */
 /* A callback that libuv calls just before it sleeps: what it has made ready is not slept over. These tasks sleep for
  * long themselves, so that the loop has something to wait for. */
 enum { LONG_MS = 30000, SOON_MS = 15000 };
@@ -354,6 +353,7 @@ Test(embed, what_a_callers_timer_completes_is_not_slept_over)
     check_baseline(&start);
 }
 
+/* A wake from another thread reaches a loop that sleeps. */
 struct waits_for_thread {
     FUTURE(void);
     struct edo_completion *done;

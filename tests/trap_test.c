@@ -201,6 +201,8 @@ Test(trap, a_token_that_is_waited_for_is_not_freed)
     SAYS(drop_a_token_that_is_waited_for, "cancellation_token.c:");
 }
 
+/* AddressSanitizer keeps variables elsewhere, and arm64 above its frame: there it is not seen (future.c). */
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__aarch64__)
 /* A child where it is gone when the body resumes, told so that no compiler sees it. */
 struct forgets {
     FUTURE(int);
@@ -226,6 +228,7 @@ Test(trap, a_future_in_a_variable_of_the_function_is_not_awaited)
     SAYS(await_in_a_variable, "forgets awaits a future in a variable of its function");
     SAYS(await_in_a_variable, "trap_test.c:");
 }
+#endif
 
 /* What a task does to the loop, or the runtime, that runs it. */
 struct digs {
@@ -347,6 +350,6 @@ static void leave_the_outer_set_first(struct bench *bench)
 
 Test(trap, guards_that_are_not_left_in_the_reverse_order)
 {
-    SAYS(leave_the_outer_first, "edo_thread.current == guard.entered");
-    SAYS(leave_the_outer_set_first, "edo_thread.local == guard.entered");
+    SAYS(leave_the_outer_first, "a guard is left that is not the one entered last");
+    SAYS(leave_the_outer_set_first, "a guard is left that is not the one entered last");
 }

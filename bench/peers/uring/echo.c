@@ -144,7 +144,8 @@ static void received(struct loop *loop, struct connection *connection,
     }
     if (connection->receiving)
         return;
-    /* It ends also for want of a buffer, or of room for completions. */
+    /* It ends also for want of a buffer, or of room for completions, and then asks again at once: clients that read what
+     * they get back leave one soon. */
     if (!connection->failed && (cqe->res > 0 || cqe->res == -ENOBUFS))
         ask_receive(loop, connection);
     else
