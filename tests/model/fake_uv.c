@@ -285,6 +285,12 @@ int uv_timer_start(uv_timer_t *timer, uv_timer_cb cb, uint64_t timeout, uint64_t
     return 0;
 }
 
+uint64_t uv_timer_get_due_in(const uv_timer_t *timer)
+{
+    USE(timer);
+    return timer->loop->time >= timer->timeout ? 0 : timer->timeout - timer->loop->time;
+}
+
 int uv_timer_stop(uv_timer_t *timer)
 {
     USE(timer);
