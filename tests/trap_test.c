@@ -201,12 +201,14 @@ Test(trap, a_token_that_is_waited_for_is_not_freed)
     SAYS(drop_a_token_that_is_waited_for, "cancellation_token.c:");
 }
 
-/* AddressSanitizer keeps variables elsewhere, and arm64 above its frame: there it is not seen (future.c). */
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__aarch64__)
 /* A child where it is gone when the body resumes, told so that no compiler sees it. */
 struct forgets {
     FUTURE(int);
 };
+
+/* AddressSanitizer keeps variables elsewhere. */
+__attribute__((no_sanitize("address"))) static struct edo_step_ forgets_body_(
+    struct forgets *self, struct edo_context *cx, const char *edo_name_);
 
 ASYNC(forgets)
 {
@@ -225,10 +227,11 @@ static void await_in_a_variable(struct bench *bench)
 
 Test(trap, a_future_in_a_variable_of_the_function_is_not_awaited)
 {
+#ifndef __aarch64__ /* where a frame's address is below its variables: it is not seen there */
     SAYS(await_in_a_variable, "forgets awaits a future in a variable of its function");
     SAYS(await_in_a_variable, "trap_test.c:");
-}
 #endif
+}
 
 /* What a task does to the loop, or the runtime, that runs it. */
 struct digs {
