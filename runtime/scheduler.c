@@ -12,24 +12,36 @@
 static struct edo_task queue_end;
 #define QUEUE_END (&queue_end)
 
-void edo_schedule(struct edo_runtime *runtime, struct edo_task *task)
+static void append(struct edo_runtime *runtime, struct edo_task *task)
 {
-    if (task->next != NULL || (edo_task_state_peek(&task->state) & EDO_TASK_COMPLETE))
-        return;
-    if (edo_unlikely(runtime->phase != EDO_PHASE_RUNS)) {
-        bool closing = runtime->phase == EDO_PHASE_CLOSING;
-        /* One that failed is a host's still, and drops in its next turn what was spawned. */
-        if (!closing || (runtime->failed && runtime->driver != NULL && runtime->driver->attached))
-            edo_driver_stay_awake(runtime->driver);
-        if (closing)
-            return;
-    }
     task->next = QUEUE_END;
     if (runtime->head == NULL)
         runtime->head = task;
     else
         runtime->tail->next = task;
     runtime->tail = task;
+}
+
+/* In another phase than EDO_PHASE_RUNS. */
+__attribute__((cold, noinline)) static void schedule_meanwhile(struct edo_runtime *runtime,
+                                                               struct edo_task *task)
+{
+    bool closing = runtime->phase == EDO_PHASE_CLOSING;
+    /* One that failed is a host's still, and drops in its next turn what was spawned. */
+    if (!closing || (runtime->failed && runtime->driver != NULL && runtime->driver->attached))
+        edo_driver_stay_awake(runtime->driver);
+    if (!closing)
+        append(runtime, task);
+}
+
+void edo_schedule(struct edo_runtime *runtime, struct edo_task *task)
+{
+    if (task->next != NULL || (edo_task_state_peek(&task->state) & EDO_TASK_COMPLETE))
+        return;
+    if (edo_unlikely(runtime->phase != EDO_PHASE_RUNS))
+        schedule_meanwhile(runtime, task);
+    else
+        append(runtime, task);
 }
 
 static struct edo_task *pop(struct edo_runtime *runtime)
