@@ -4,30 +4,15 @@
 #include <poll.h>
 #include <pthread.h>
 
-#include "io_helpers.h"
+#include "embed_helpers.h"
 #undef RUN
 #include "poll_harness.h"
 
 static int steps;
 
-struct host {
-    struct baseline start;
-    uv_loop_t loop;
-    struct edo_runtime *runtime;
-};
-
-static void host_loop(struct host *host)
-{
-    /* libuv opens a pair of descriptors of its own with the first loop of a process. */
-    cr_assert_eq(uv_loop_init(&host->loop), 0);
-    cr_assert_eq(uv_loop_close(&host->loop), 0);
-    steps = 0;
-    host->start = baseline();
-    cr_assert_eq(uv_loop_init(&host->loop), 0);
-}
-
 static void host_begin_with(struct host *host, const struct edo_builder *builder)
 {
+    steps = 0;
     host_loop(host);
     cr_assert_eq(edo_builder_attach(builder, &host->loop, &host->runtime), 0);
 }
@@ -35,19 +20,6 @@ static void host_begin_with(struct host *host, const struct edo_builder *builder
 static void host_begin(struct host *host)
 {
     host_begin_with(host, &(const struct edo_builder){0});
-}
-
-static void host_end(struct host *host)
-{
-    edo_runtime_drop(host->runtime);
-    uv_run(&host->loop, UV_RUN_DEFAULT);
-    cr_assert_eq(uv_loop_close(&host->loop), 0);
-    check_baseline(&host->start);
-}
-
-static struct edo_handle *handle_of(struct host *host)
-{
-    return edo_runtime_handle(host->runtime);
 }
 
 /* Two turns: what was begun before is on the loop then, and nothing is ready. */
@@ -341,6 +313,7 @@ static void later_end(struct later *later)
 /* As host_begin, with callbacks that come after Edo's. */
 static void host_begin_later(struct host *host, struct later *later)
 {
+    steps = 0;
     host_loop(host);
     later_begin(later, &host->loop);
     cr_assert_eq(edo_runtime_attach(&host->loop, &host->runtime), 0);

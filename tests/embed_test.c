@@ -3,7 +3,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 
-#include "io_helpers.h"
+#include "embed_helpers.h"
 
 static int finals;
 
@@ -23,39 +23,11 @@ ASYNC_FINALLY:
     ASYNC_END;
 }
 
-/* What a host has: a loop, a timer of its own. */
-struct host {
-    struct baseline start;
-    uv_loop_t loop;
-    uv_timer_t timer;
-    struct edo_runtime *runtime;
-    int ticks;
-};
-
 static void host_begin(struct host *host)
 {
-    /* libuv opens a pair of descriptors of its own with the first loop of a process. */
-    cr_assert_eq(uv_loop_init(&host->loop), 0);
-    cr_assert_eq(uv_loop_close(&host->loop), 0);
     finals = 0;
-    host->ticks = 0;
-    host->start = baseline();
-    cr_assert_eq(uv_loop_init(&host->loop), 0);
-    host->loop.data = host;
+    host_loop(host);
     cr_assert_eq(edo_runtime_attach(&host->loop, &host->runtime), 0);
-}
-
-static void host_end(struct host *host)
-{
-    edo_runtime_drop(host->runtime);
-    uv_run(&host->loop, UV_RUN_DEFAULT);
-    cr_assert_eq(uv_loop_close(&host->loop), 0);
-    check_baseline(&host->start);
-}
-
-static struct edo_handle *handle_of(struct host *host)
-{
-    return edo_runtime_handle(host->runtime);
 }
 
 Test(embed, tasks_run_inside_the_hosts_loop_which_ends_with_the_last)
@@ -122,23 +94,26 @@ Test(embed, a_connection_closed_with_the_runtime_may_be_the_last_to_go)
     host_end(&host);
 }
 
+static int ticks;
+
 static void on_tick(uv_timer_t *timer)
 {
-    struct host *host = timer->loop->data;
-    if (++host->ticks == 5)
+    if (++ticks == 5)
         uv_close((uv_handle_t *)timer, NULL);
-    edo_task_detach(SPAWN_ON(handle_of(host), NEW(nap, .times = 1, .ms = 1)));
+    edo_task_detach(SPAWN_ON(handle_of(timer->data), NEW(nap, .times = 1, .ms = 1)));
 }
 
 Test(embed, the_hosts_callbacks_go_on_and_may_spawn)
 {
     struct host host;
     host_begin(&host);
-    uv_timer_init(&host.loop, &host.timer);
-    uv_timer_start(&host.timer, on_tick, 1, 1);
+    uv_timer_t timer = {.data = &host};
+    ticks = 0;
+    uv_timer_init(&host.loop, &timer);
+    uv_timer_start(&timer, on_tick, 1, 1);
     edo_task_detach(SPAWN_ON(handle_of(&host), NEW(nap, .times = 20, .ms = 1)));
     cr_assert_eq(uv_run(&host.loop, UV_RUN_DEFAULT), 0);
-    cr_assert_eq(host.ticks, 5);
+    cr_assert_eq(ticks, 5);
     cr_assert_eq(finals, 6);
     host_end(&host);
 }
