@@ -5,10 +5,10 @@
     bench/compare.py [OPTION…] [WORKLOAD…]
 
 `make bench` and `make bench-full` build all of them first. A machine's mood moves all programs: hence
-rounds, Edo and then each peer, again and again; a ratio is the median of the rounds' ratios, with the least
-and the most beside it. Wall time and the processor's are both measured, by the programs themselves. All
-programs of a row have the same N, which is reckoned from the time that is there. Python 3.7 and its
-standard library; Linux.
+rounds, short ones, and many: Edo and then each peer, and in the next one backwards. A ratio is the median of
+the rounds' ratios, and beside it stand its 95 % interval, and the least and the most. Wall time and the
+processor's are both measured, by the programs themselves. All programs of a row have the same N, which is
+reckoned from the time that is there. Python 3.7 and its standard library; Linux.
 """
 import argparse
 import json
@@ -22,17 +22,15 @@ import machine
 import program
 import workloads
 from program import Failed, Lacking
+from ratio import ratio
 from table import Table, figure, ratio_cells, said_of
 
 NAMES = {"tokio": "Tokio", "go": "Go", "uring": "io_uring"}
-ROUNDS, SHORT_ROUNDS = 5, 3
+ROUNDS, SHORT_ROUNDS = 15, 3
+# Where time is not short, a workload that has an N of its own may take long: after so many seconds it has fewer rounds.
+ENOUGH, FEWEST = 20, 6
 # Seconds: what a run takes where time is not short, what it takes at most and at least.
-RUN, LONGEST, CALIBRATION = 0.5, 1.0, 0.02
-
-
-def ratio(ours, theirs):
-    ratios = [a / b for a, b in zip(ours, theirs) if b > 0]
-    return {"median": statistics.median(ratios), "min": min(ratios), "max": max(ratios)} if ratios else None
+RUN, LONGEST, CALIBRATION = 0.2, 1.0, 0.02
 
 
 def rounded(n):
@@ -80,8 +78,8 @@ class Row:
         took += sum(self.run(name, n)[0] for name in list(self.programs) if name != "Edo")
         return rounded(n * seconds / took) if took > 0 else n
 
-    def round(self, n):
-        for name in list(self.programs):
+    def round(self, n, backwards):
+        for name in list(self.programs)[::-1 if backwards else 1]:
             _, said = self.run(name, n)
             if said is not None:
                 self.runs[name].append(said)
@@ -107,9 +105,11 @@ class Row:
         else:
             each = RUN if share is None else min(LONGEST, 0.9 * share / rounds / max(1, len(self.programs)))
             self.n = self.calibrate(each * len(self.programs))
-        for _ in range(rounds):
-            self.round(self.n)
+        for done in range(1, rounds + 1):
+            self.round(self.n, backwards=done % 2 == 0)
             spent = time.monotonic() - began
+            if share is None and spent > ENOUGH and done >= FEWEST:
+                break
             if spent > (self.limit if share is None else share):
                 break
         return self.report()
@@ -136,7 +136,7 @@ class Row:
 def columns_of(report):
     columns = [("an operation of", -16), ("on", -4), ("", -6), ("Edo", 8)]
     for name in report["columns"]:
-        columns += [(NAMES.get(name, name), 8), ("ratio", 6), ("least–most", 10)]
+        columns += [(NAMES.get(name, name), 8), ("ratio", 6), ("95 %", 9), ("least–most", 10)]
     if report["floors"]:
         columns += [("floor", 7), ("Edo by it", 9), ("which is", -16)]
     return columns + ([("others", -1)] if report["beside"] else [])

@@ -30,10 +30,12 @@ def figure(value, digits=1):
 
 
 def ratio_cells(ratio):
-    """The median of the pairs' ratios; the least and the most of them."""
+    """The median of the pairs' ratios; where it lies; the least and the most of them."""
     if ratio is None:
-        return ["", ""]
-    return ["%.2f" % ratio["median"], "%.2f–%.2f" % (ratio["min"], ratio["max"])]
+        return ["", "", ""]
+    interval = ratio.get("interval")
+    return ["%.2f" % ratio["median"], "%.2f–%.2f" % tuple(interval) if interval else "",
+            "%.2f–%.2f" % (ratio["min"], ratio["max"])]
 
 
 def said_of(report):
