@@ -272,13 +272,8 @@ static void check_drops(bool busy, bool background)
         edo_runtime_shutdown_background(runtime);
     else
         edo_runtime_drop(runtime);
-    /* In the background a thread ends it; the census says when. */
-    for (int i = 0; background && i < 10000; i++) {
-        if (edo_census_now().live[EDO_CENSUS_BLOCKS] == start.census.live[EDO_CENSUS_BLOCKS] &&
-            fd_count() == start.fds)
-            break;
-        usleep(1000);
-    }
+    if (background)
+        await_baseline(&start);
     /* The last that the thread does with it. */
     while (future.busy_left > 0)
         usleep(1000);
