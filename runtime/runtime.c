@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../internal/park.h"
 #include "blocking_pool.h"
@@ -14,11 +15,13 @@
 #include "strerror.h"
 #include "time.h"
 
-/* As many as CPUs that this process may use. */
+/* As many as CPUs that this process may use. The kernel refuses a set that has no room for all that the machine may
+ * get; none is built for more than 8,192. */
 static uint32_t processors(void)
 {
-    cpu_set_t set;
-    int n = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+    cpu_set_t set[8192 / CPU_SETSIZE];
+    long n = sched_getaffinity(0, sizeof set, set) == 0 ? CPU_COUNT_S(sizeof set, set)
+                                                        : sysconf(_SC_NPROCESSORS_ONLN);
     return n < 1 ? 1 : n > EDO_WORKERS_MAX ? EDO_WORKERS_MAX : (uint32_t)n;
 }
 
