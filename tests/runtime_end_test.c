@@ -213,6 +213,51 @@ Test(runtime, a_task_may_end_its_own_in_the_background_under_load)
     }
 }
 
+/* Blocking work that has not begun is dropped there, and wakes who waits for it: the task that is being polled. */
+struct ends_what_it_queued {
+    FUTURE(int);
+    struct edo_runtime *runtime;
+    struct gate *gate;
+    struct edo_join join;
+};
+
+ASYNC(ends_what_it_queued)
+{
+    ASYNC_BEGIN;
+    edo_task_detach(SPAWN_BLOCKING(NEW(gatekeeper, .gate = self->gate)));
+    wait_for(&self->gate->entered);
+    self->join = edo_join(SPAWN_BLOCKING(NEW(work)), NULL);
+    cr_assert_eq(edo_future_poll(&self->join.future_, cx), EDO_PENDING);
+    edo_runtime_shutdown_background(self->runtime);
+    cr_assert(finals == 1 && ran == 0);
+    AWAIT_REF(self->join);
+    RETURN(self->join.output);
+ASYNC_FINALLY:
+    ++finals;
+    sem_post(&self->gate->open);
+    ASYNC_END;
+}
+
+Test(runtime, a_task_that_ends_its_own_drops_blocking_work_that_has_not_begun)
+{
+    struct baseline start = baseline();
+    struct edo_runtime *runtime;
+    cr_assert_eq(edo_runtime_new(&runtime, MULTI(2), .max_blocking_threads = 1), 0);
+    struct gate gate;
+    gate_init(&gate);
+    finals = ran = 0;
+    int output = 0;
+    struct edo_join join =
+        edo_join(SPAWN_ON(edo_runtime_handle(runtime),
+                          NEW(ends_what_it_queued, .runtime = runtime, .gate = &gate)),
+                 &output);
+    cr_assert_eq(edo_park_on(&join.future_), 0);
+    cr_assert(join.output == 0 && output == UV_ECANCELED);
+    await_baseline(&start);
+    cr_assert_eq(finals, 3);
+    check_baseline(&start);
+}
+
 struct root_ends_it {
     FUTURE(int);
     struct edo_runtime *runtime;
