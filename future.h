@@ -249,9 +249,9 @@ edo_leave_:                                                                     
 #define EDO_DROP(place) edo_future_drop(&(place).future_, cx)
 
 /* SELECT { WHEN(…) { … } … } polls its branches until one is ready, drops the others, and runs the
- * handler of that one, which may await. The first branch polled is chosen at random.
- * SELECT_BIASED polls from the top. `break` and `continue` in a handler leave the SELECT, as
- * `break` leaves a switch. A SELECT whose branches are all off and that has no OTHERWISE panics.
+ * handler of that one, which may await. The first branch polled is chosen at random. SELECT_BIASED polls from the top,
+ * where one that is always ready keeps out those below: docs/select.md. `break` and `continue` in a handler leave the
+ * SELECT, as `break` leaves a switch. A SELECT whose branches are all off and that has no OTHERWISE panics.
  *
  * Branches, each followed by its handler's block:
  *     WHEN(place, future)                     made when the SELECT begins; dropped when it loses

@@ -12,14 +12,16 @@
  * looks up another name (CVE-2024-24806). */
 enum { NAME_MAX_LENGTH = 253 };
 
-/* A look-up under way. It belongs to the loop until its callback; the future may leave before. With a shared
- * driver the two may be on two threads, and the look-up may have to wait for the loop: then a note begins it, or
- * cancels it. */
+/* A look-up under way. It belongs to the loop until its callback; the future may leave before. The two may be on two
+ * threads: with a shared driver, and when a runtime has ended in the background, whose loop has a thread of its own
+ * then. A shared driver's look-up may have to wait for the loop: then a note begins it, or cancels it. */
 struct edo_lookup {
     uv_getaddrinfo_t request;
-    struct edo_driver *driver; /* shared: its handle is kept */
+    struct edo_handle *handle; /* the driver's, kept */
+    struct edo_driver
+        *driver; /* not shared: good as long as it is its runtime's, or the look-up is not done */
     struct edo_note note;
-    struct edo_lock lock; /* shared: guards what follows */
+    struct edo_lock lock; /* guards what follows */
     struct edo_waker *waker;
     int status;   /* when it is done */
     uint8_t refs; /* the future; libuv; the note under way */
@@ -28,30 +30,16 @@ struct edo_lookup {
     char host[NAME_MAX_LENGTH + 1];
 };
 
-static void lock(struct edo_lookup *lookup)
-{
-    if (lookup->shared)
-        edo_lock(&lookup->lock);
-}
-
-static void unlock(struct edo_lookup *lookup)
-{
-    if (lookup->shared)
-        edo_unlock(&lookup->lock);
-}
-
 /* With the lock, which it lets go. */
 static void unref(struct edo_lookup *lookup)
 {
     bool last = --lookup->refs == 0;
-    unlock(lookup);
+    edo_unlock(&lookup->lock);
     if (!last)
         return;
     uv_freeaddrinfo(lookup->request.addrinfo);
-    if (lookup->shared) {
-        edo_lock_destroy(&lookup->lock);
-        edo_handle_drop(lookup->driver->handle);
-    }
+    edo_lock_destroy(&lookup->lock);
+    edo_handle_drop(lookup->handle);
     edo_free(lookup);
 }
 
@@ -70,7 +58,7 @@ static void on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *
     struct edo_lookup *lookup = (struct edo_lookup *)request;
     (void)list;
     edo_driver_request_end(lookup->driver);
-    lock(lookup);
+    edo_lock(&lookup->lock);
     struct edo_waker *claimed = done(lookup, status);
     unref(lookup);
     edo_waker_finish(claimed);
@@ -103,40 +91,57 @@ static struct edo_waker *settle(struct edo_lookup *lookup)
 static void on_note(struct edo_note *note)
 {
     struct edo_lookup *lookup = edo_container_of(note, struct edo_lookup, note);
-    lock(lookup);
+    edo_lock(&lookup->lock);
     lookup->noted = false;
     struct edo_waker *claimed = settle(lookup);
     unref(lookup);
     edo_waker_finish(claimed);
 }
 
-/* Has what is wanted done: at once when the loop can be had, else soon. */
+/* Whether this thread has the loop, and keeps it until leave_loop. Without a shared driver it does as long as it runs
+ * the runtime; nobody else may have it. */
+static bool enter_loop(struct edo_lookup *lookup)
+{
+    if (lookup->shared)
+        return edo_driver_enter(lookup->driver);
+    return edo_handle_mine(lookup->handle) && lookup->handle->runtime->driver == lookup->driver;
+}
+
+static void leave_loop(struct edo_lookup *lookup)
+{
+    if (lookup->shared)
+        edo_driver_leave(lookup->driver);
+}
+
+/* Has what is wanted done: at once when the loop can be had, else soon. (A look-up that is not shared was begun at
+ * once, and is not cancelled then: it ends by itself.) */
 static void reach(struct edo_lookup *lookup)
 {
     struct edo_waker *claimed = NULL;
-    if (!lookup->shared || edo_driver_enter(lookup->driver)) {
-        lock(lookup);
+    if (enter_loop(lookup)) {
+        edo_lock(&lookup->lock);
         claimed = settle(lookup);
-        unlock(lookup);
-        if (lookup->shared)
-            edo_driver_leave(lookup->driver);
+        edo_unlock(&lookup->lock);
+        leave_loop(lookup);
         edo_waker_finish(claimed);
         return;
     }
-    lock(lookup);
+    if (!lookup->shared)
+        return;
+    edo_lock(&lookup->lock);
     bool submit = !lookup->noted;
     if (submit) {
         lookup->noted = true;
         lookup->refs++;
     }
-    unlock(lookup);
+    edo_unlock(&lookup->lock);
     if (!submit || edo_driver_submit(lookup->driver, &lookup->note))
         return;
-    lock(lookup);
+    edo_lock(&lookup->lock);
     lookup->refs--; /* the caller has another */
     if (!lookup->begun)
         claimed = done(lookup, EDO_ESHUTDOWN);
-    unlock(lookup);
+    edo_unlock(&lookup->lock);
     edo_waker_finish(claimed);
 }
 
@@ -147,16 +152,16 @@ static void leave(struct edo_resolve *self)
     self->lookup = NULL;
     if (lookup == NULL)
         return;
-    lock(lookup);
+    edo_lock(&lookup->lock);
     struct edo_waker *forgotten = lookup->waker;
     lookup->waker = NULL;
     lookup->left = true;
     bool cancel = !lookup->done;
-    unlock(lookup);
+    edo_unlock(&lookup->lock);
     edo_waker_forget(forgotten);
     if (cancel)
         reach(lookup);
-    lock(lookup);
+    edo_lock(&lookup->lock);
     unref(lookup);
 }
 
@@ -206,10 +211,8 @@ static int start(struct edo_resolve *self)
     lookup->note.run = on_note;
     lookup->refs = 1;
     strcpy(lookup->host, self->host);
-    if (lookup->shared) {
-        edo_lock_init(&lookup->lock);
-        edo_handle_clone(driver->handle);
-    }
+    lookup->handle = edo_handle_clone(driver->handle);
+    edo_lock_init(&lookup->lock);
     self->lookup = lookup;
     reach(lookup);
     return 0;
@@ -239,14 +242,14 @@ static int collect(struct edo_resolve *self, struct edo_lookup *lookup)
 static bool waits(struct edo_lookup *lookup, struct edo_waker *waker)
 {
     struct edo_waker *old = edo_waker_keep(waker);
-    lock(lookup);
+    edo_lock(&lookup->lock);
     bool waits = !lookup->done;
     if (waits) {
         struct edo_waker *kept = old;
         old = lookup->waker;
         lookup->waker = kept;
     }
-    unlock(lookup);
+    edo_unlock(&lookup->lock);
     edo_waker_forget(old);
     return waits;
 }

@@ -56,7 +56,8 @@ int edo_pool_new(struct edo_handle *handle, uint32_t workers, uint32_t processor
 /* The handle's last reference is gone. */
 void edo_pool_free(struct edo_pool *pool);
 
-/* Has the workers stop, and waits until they have, or until that instant. Any thread but a worker. */
+/* Has the workers stop, and waits until they have, or until that instant. Any thread; but one that runs a task of
+ * theirs must not wait (0). */
 void edo_pool_close(struct edo_pool *pool, uint64_t until);
 
 /* One more thread may run tasks, or look at them. False: the pool has ended. */

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../internal/park.h"
 #include "blocking_pool.h"
@@ -14,11 +15,13 @@
 #include "strerror.h"
 #include "time.h"
 
-/* As many as CPUs that this process may use. */
+/* As many as CPUs that this process may use. The kernel refuses a set that has no room for all that the machine may
+ * get; none is built for more than 8,192. */
 static uint32_t processors(void)
 {
-    cpu_set_t set;
-    int n = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+    cpu_set_t set[8192 / CPU_SETSIZE];
+    long n = sched_getaffinity(0, sizeof set, set) == 0 ? CPU_COUNT_S(sizeof set, set)
+                                                        : sysconf(_SC_NPROCESSORS_ONLN);
     return n < 1 ? 1 : n > EDO_WORKERS_MAX ? EDO_WORKERS_MAX : (uint32_t)n;
 }
 
@@ -222,11 +225,13 @@ int edo_handle_block_on_(struct edo_handle *handle, struct edo_future *future)
     if (edo_thread.running != NULL)
         return refuse(future, EDO_ENESTED);
     struct edo_thread outer = edo_thread;
-    edo_thread.current = handle;
+    /* The future may end the runtime in the background. */
+    edo_thread.current = edo_handle_clone(handle);
     edo_thread.running = handle;
     uint32_t turns = 0;
     int error = edo_park_poll(future, handle->pool != NULL ? give_way : NULL, &turns);
     edo_thread = outer;
+    edo_handle_drop(handle);
     return error;
 }
 
@@ -266,8 +271,6 @@ static void end_current(struct edo_runtime *runtime, uint64_t deadline)
 {
     struct edo_handle *handle = runtime->handle;
     struct edo_thread outer = edo_thread;
-    if (outer.running == handle || (outer.task != NULL && outer.task->home == handle))
-        edo_bug(__FILE__, __LINE__, "a runtime is dropped inside one of its tasks");
     /* The caller has ordered all uses of the runtime before this, its last; a look at it, by a handle, he has not. */
     bool mine = edo_handle_mine(handle) ? runtime->driver->attached && !handle->looked_at
                                         : edo_handle_claim(handle, false);
@@ -297,18 +300,31 @@ static void end_current(struct edo_runtime *runtime, uint64_t deadline)
     edo_handle_unref(handle, spare + 1);
 }
 
+/* Who ends the runtime from within, and waits, waits for itself. Not waiting (`until` is 0), a worker may, and a thread
+ * with blocking work, and one in edo_block_on: each holds the handle, which has all that it needs afterwards, and a
+ * worker stops when this poll is over. Who runs the tasks of a current-thread runtime needs the runtime itself. */
+static void check_caller(const struct edo_handle *handle, uint64_t until)
+{
+    const struct edo_task *task = edo_thread.task;
+    bool runs = edo_thread.running == handle;
+    bool inside = runs || (task != NULL && task->home == handle);
+    if (inside && until != 0)
+        edo_bug(__FILE__, __LINE__, "a runtime is dropped inside one of its tasks");
+    if (inside && handle->pool == NULL && (runs || !edo_task_is_blocking(task)))
+        edo_bug(__FILE__, __LINE__, "a current-thread runtime is ended inside one of its tasks");
+}
+
 /* `until` is an instant of edo_clock_ns. */
 static void end(struct edo_runtime *runtime, uint64_t until)
 {
     if (runtime == NULL)
         return;
     struct edo_handle *handle = runtime->handle;
+    check_caller(handle, until);
     if (handle->pool == NULL) {
         end_current(runtime, until);
         return;
     }
-    if (edo_thread.running == handle)
-        edo_bug(__FILE__, __LINE__, "a runtime is dropped inside one of its tasks");
     edo_pool_close(handle->pool, until);
     edo_free(runtime);
     edo_handle_unref(handle, 1);

@@ -64,7 +64,9 @@ void edo_runtime_drop(struct edo_runtime *runtime);
  * name look-up) goes on by itself, and the runtime's memory with it. */
 void edo_runtime_shutdown_timeout(struct edo_runtime *runtime, uint64_t ms);
 
-/* The same without waiting. */
+/* The same without waiting. Blocking work of the runtime may do so, and on a multi-thread runtime its tasks and
+ * edo_block_on's futures. A task goes on until it has to wait, and is dropped there, if it does not end before; the
+ * others go on to their end, without sleeps and sockets. */
 void edo_runtime_shutdown_background(struct edo_runtime *runtime);
 
 /* The name it was given, or "edo". Valid as long as the runtime. */

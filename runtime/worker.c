@@ -500,6 +500,14 @@ static bool closing(struct edo_pool *pool)
     return edo_load(&pool->closing, acquire);
 }
 
+/* Not to be polled: it may have been made ready after the runtime was shut down, as by the task that has done so. (Who
+ * takes such a one knows of that: it was released before the task was.) It is dropped with all that are in a list. */
+static void leave_alone(struct edo_pool *pool, struct edo_task *task)
+{
+    if (task->keeper == NULL)
+        edo_pool_adopt(pool, task);
+}
+
 /* Its own queues are empty. NULL: the runtime shuts down. */
 SELDOM static struct edo_task *look_for(struct edo_worker *worker)
 {
@@ -510,8 +518,13 @@ SELDOM static struct edo_task *look_for(struct edo_worker *worker)
         if (task == NULL)
             task = take_own(worker);
     } while (task == NULL && !closing(worker->pool));
-    if (task != NULL)
-        stop_searching(worker);
+    if (task == NULL)
+        return NULL;
+    if (edo_unlikely(closing(worker->pool))) {
+        leave_alone(worker->pool, task);
+        return NULL;
+    }
+    stop_searching(worker);
     return task;
 }
 

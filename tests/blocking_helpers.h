@@ -75,17 +75,6 @@ HELPER void await_idle(struct edo_handle *handle, uint32_t idle)
         sched_yield();
 }
 
-/* Until what threads hold that nobody waits for is gone. */
-HELPER void await_census(const struct baseline *start)
-{
-    for (;;) {
-        struct edo_census now = edo_census_now();
-        if (memcmp(&now, &start->census, sizeof now) == 0 && fd_count() == start->fds)
-            return;
-        sched_yield();
-    }
-}
-
 /* A thread of a test's own. */
 HELPER struct edo_thread_id start_thread(void *(*run)(void *), void *arg)
 {

@@ -164,7 +164,7 @@ static void check_abandoned(enum how how)
     cr_assert_eq(join_here(scene.first), 1);
     edo_event_wait(&scene.stopped);
     cr_assert_eq(scene.log.finals, 4);
-    await_census(&scene.start);
+    await_baseline(&scene.start);
     check_baseline(&scene.start);
 }
 
@@ -206,7 +206,7 @@ static void check_idle(enum how how)
     else
         edo_runtime_shutdown_background(runtime);
     if (how == BACKGROUND)
-        await_census(&start);
+        await_baseline(&start);
     check_baseline(&start);
 }
 
@@ -377,7 +377,7 @@ Test(blocking_shutdown, in_the_midst_of_it_all)
             edo_thread_join(threads[i]);
             cr_assert_eq(storms_of[i].log.finals, storms_of[i].spawned);
         }
-        await_census(&start);
+        await_baseline(&start);
     }
     check_baseline(&start);
 }
@@ -474,6 +474,6 @@ Test(blocking_shutdown, a_request_under_way_is_waited_for_until_the_time_limit)
     cr_assert_geq(edo_clock_ns() - begun, 30 * (uint64_t)MS);
     for (int i = 0; i < 4; i++)
         uv_sem_post(&request.go);
-    await_census(&start);
+    await_baseline(&start);
     check_baseline(&start);
 }

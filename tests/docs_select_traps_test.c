@@ -329,6 +329,73 @@ Test(docs_select, a_branch_that_is_always_ready_starves_those_below)
     cr_assert_gt(RUN(NEW(biased)), 300);
 }
 
+/* A channel that is never empty, until so many have been received: who receives sends again. */
+struct floods {
+    FUTURE(int);
+    MPSC_SENDER(int) tx;
+    MPSC_RECEIVER(int) rx;
+    struct edo_cancellation_token *stop;
+    uint64_t deadline;
+    int n, seen, most;
+    bool stops;
+    struct edo_mpsc_recv recv;
+    struct edo_sleep sleep;
+    struct edo_cancelled cancelled;
+};
+
+ASYNC(floods)
+{
+    ASYNC_BEGIN;
+    self->stop = edo_cancellation_token_new();
+    if (self->stops)
+        edo_cancellation_token_cancel(self->stop);
+    cr_assert_eq(edo_mpsc(&self->tx, &self->rx, 1), 0);
+    cr_assert_eq(edo_mpsc_try_send(self->tx, &self->n), 0);
+    self->deadline = edo_now();
+    self->sleep = edo_sleep_until(self->deadline);
+    for (;;) {
+        SELECT_BIASED {
+            WHEN(self->recv, edo_mpsc_recv(self->rx, &self->n)) {
+                if (self->recv.output < 0)
+                    RETURN(self->seen);
+                self->seen++;
+                if (self->seen < self->most)
+                    cr_assert_eq(edo_mpsc_try_send(self->tx, &self->n), 0);
+            }
+            WHEN_REF(self->sleep) {
+                RETURN(UV_ETIMEDOUT);
+            }
+            WHEN(self->cancelled, edo_cancelled(self->stop)) {
+                RETURN(self->seen);
+            }
+        }
+    }
+ASYNC_FINALLY:
+    DROP(self->sleep);
+    edo_mpsc_sender_drop(self->tx);
+    edo_mpsc_receiver_drop(self->rx);
+    edo_cancellation_token_drop(self->stop);
+    ASYNC_END;
+}
+
+/* What it says, and after how many messages. */
+static void check_flood(bool stops, int output, int seen)
+{
+    struct edo_runtime *runtime;
+    cr_assert_eq(edo_runtime_new(&runtime), 0);
+    struct floods floods = NEW(floods, .stops = stops, .most = 100000);
+    cr_assert_eq(edo_block_on(runtime, &floods), 0);
+    cr_assert_eq(floods.output, output);
+    cr_assert_eq(floods.seen, seen);
+    edo_runtime_drop(runtime);
+}
+
+Test(docs_select, what_stands_below_is_seen_without_a_budget_if_it_takes_none)
+{
+    check_flood(true, EDO_BUDGET, EDO_BUDGET);
+    check_flood(false, UV_ETIMEDOUT, 100000);
+}
+
 struct stops {
     FUTURE(int);
     struct edo_cancellation_token *stop;

@@ -84,6 +84,17 @@ HELPER void check_baseline(const struct baseline *start)
                  fd_count());
 }
 
+/* For what goes by itself, on threads that nobody waits for: the census says when. */
+HELPER void await_baseline(const struct baseline *start)
+{
+    for (;;) {
+        struct edo_census now = edo_census_now();
+        if (memcmp(&now, &start->census, sizeof now) == 0 && fd_count() == start->fds)
+            return;
+        usleep(1000);
+    }
+}
+
 /* RUN(future): runs it in a runtime of its own, of whichever kind this run is for (support/runtimes.h), with
  * the census as it was afterwards; its output. RUN_ALONE: in one where one task runs at a time. RUN_PAUSED:
  * the same, and the clock stands still from the start. */

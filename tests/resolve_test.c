@@ -272,13 +272,8 @@ static void check_drops(bool busy, bool background)
         edo_runtime_shutdown_background(runtime);
     else
         edo_runtime_drop(runtime);
-    /* In the background a thread ends it; the census says when. */
-    for (int i = 0; background && i < 10000; i++) {
-        if (edo_census_now().live[EDO_CENSUS_BLOCKS] == start.census.live[EDO_CENSUS_BLOCKS] &&
-            fd_count() == start.fds)
-            break;
-        usleep(1000);
-    }
+    if (background)
+        await_baseline(&start);
     /* The last that the thread does with it. */
     while (future.busy_left > 0)
         usleep(1000);
@@ -298,6 +293,61 @@ Test(resolve, a_look_up_outlives_a_runtime_that_does_not_wait)
 {
     for (int i = 0; i < 20; i++)
         check_drops(i % 2 == 0, true);
+}
+
+/* Polled with the waker of somebody who outlives the runtime. */
+struct begins {
+    FUTURE(int);
+    struct edo_resolve *resolve;
+    struct edo_context *others;
+};
+
+static enum edo_poll begins_poll(struct edo_future *future, struct edo_context *cx)
+{
+    struct begins *self = (struct begins *)future;
+    if (cx->walk != EDO_WALK_POLL)
+        return edo_walk_leaf(cx, "begins");
+    cr_assert_eq(edo_future_poll(&self->resolve->future_, self->others), EDO_PENDING);
+    return EDO_READY;
+}
+
+enum what_then { DROP_AT_ONCE, DROP_WHEN_DONE, POLL_UNTIL_DONE };
+
+static void check_outlives(enum what_then then)
+{
+    struct baseline start = baseline();
+    struct edo_runtime *runtime;
+    cr_assert_eq(edo_runtime_new(&runtime), 0);
+    struct counting_waker waker = counting_waker();
+    struct edo_context cx;
+    edo_context_init(&cx, &waker.waker);
+    struct edo_resolve resolve = edo_resolve("localhost", 80);
+    struct begins future = NEW(begins, .resolve = &resolve, .others = &cx);
+    cr_assert_eq(edo_block_on(runtime, &future), 0);
+    edo_runtime_shutdown_background(runtime);
+    /* The loop is closed when the look-up is done. */
+    while (then == DROP_WHEN_DONE && fd_count() != start.fds)
+        usleep(1000);
+    if (then == POLL_UNTIL_DONE) {
+        while (edo_future_poll(&resolve.future_, &cx) == EDO_PENDING)
+            usleep(100);
+        cr_assert_geq(resolve.output, 1);
+    } else {
+        edo_future_drop(&resolve.future_, &cx);
+    }
+    while (waker.clones > 0)
+        usleep(100);
+    await_baseline(&start);
+    check_baseline(&start);
+}
+
+Test(resolve, a_look_up_that_outlives_its_runtime_may_be_dropped_or_polled)
+{
+    for (int i = 0; i < 10; i++) {
+        check_outlives(DROP_AT_ONCE);
+        check_outlives(DROP_WHEN_DONE);
+        check_outlives(POLL_UNTIL_DONE);
+    }
 }
 
 /* ---- Connecting by name ---- */

@@ -1,30 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Runtimes: block_on, handles, other threads. What holds for workers alone is in workers_test.c. */
+/* Runtimes: block_on, hooks, intervals, want of memory. How they end is in runtime_end_test.c, what other threads do to
+ * them in runtime_threads_test.c; what holds for workers alone in workers_test.c. */
 #include <pthread.h>
-#include <semaphore.h>
-#include <stdatomic.h>
 #include <sys/mman.h>
 
 #include "io_helpers.h"
 #include "support/runtimes.h"
-
-static atomic_int finals;
-
-struct work {
-    FUTURE(int);
-    int yields, result;
-};
-
-ASYNC(work)
-{
-    ASYNC_BEGIN;
-    while (self->yields-- > 0)
-        YIELD_NOW();
-    RETURN(self->result);
-ASYNC_FINALLY:
-    atomic_fetch_add(&finals, 1);
-    ASYNC_END;
-}
+#include "workers_helpers.h"
 
 Test(runtime, block_on_leaves_the_output_in_the_future)
 {
@@ -84,7 +66,6 @@ Test(runtime, block_on_inside_a_task_is_an_error)
 struct second {
     struct edo_runtime *runtime;
     int error;
-    sem_t entered;
 };
 
 static void *block_too(void *arg)
@@ -132,7 +113,7 @@ ASYNC(fails)
     YIELD_NOW();
     PANIC("the root");
 ASYNC_FINALLY:
-    atomic_fetch_add(&finals, 1);
+    ++finals;
     ASYNC_END;
 }
 
@@ -203,75 +184,6 @@ Test(runtime, a_panic_of_the_root_is_printed_with_where_it_was)
     check_baseline(&start);
 }
 
-struct runs_another {
-    FUTURE(int);
-    struct edo_runtime *other;
-    struct edo_handle *handle;
-    JOIN_HANDLE(int) task;
-    struct edo_join join;
-    uint64_t ms;
-};
-
-ASYNC(runs_another)
-{
-    ASYNC_BEGIN;
-    self->handle = edo_handle_current();
-    cr_assert_eq(edo_runtime_new(&self->other), 0);
-    self->task = SPAWN_ON(edo_runtime_handle(self->other), NEW(work, .result = 1));
-    edo_runtime_shutdown_timeout(self->other, self->ms);
-    cr_assert_eq(edo_handle_current(), self->handle, "this one goes on as before");
-    AWAIT(self->join, edo_join(self->task, NULL));
-    cr_assert_eq(self->join.output, UV_ECANCELED);
-    self->task = SPAWN(NEW(work, .yields = 2, .result = 5));
-    AWAIT(self->join, edo_join(self->task, &self->output));
-    ASYNC_END;
-}
-
-Test(runtime, one_may_end_in_a_task_of_another)
-{
-    struct baseline start = baseline();
-    struct edo_runtime *runtime;
-    cr_assert_eq(test_runtime_new(&runtime), 0);
-    for (uint64_t ms = 0; ms < 2; ms++) {
-        finals = 0;
-        struct runs_another outer = NEW(runs_another, .ms = ms);
-        cr_assert_eq(test_block_on(runtime, &outer), 0);
-        cr_assert_eq(outer.output, 5);
-        cr_assert_eq(finals, 2);
-    }
-    edo_runtime_drop(runtime);
-    check_baseline(&start);
-}
-
-Test(runtime, guards_nest_and_a_handle_outlives_its_runtime)
-{
-    struct baseline start = baseline();
-    struct edo_runtime *a, *b;
-    cr_assert_eq(test_runtime_new(&a), 0);
-    cr_assert_eq(test_runtime_new(&b), 0);
-    struct edo_handle *handle = edo_handle_clone(edo_runtime_handle(a));
-    cr_assert_null(edo_handle_current());
-    struct edo_guard outer = edo_enter(handle);
-    struct edo_guard inner = edo_enter(edo_runtime_handle(b));
-    cr_assert_eq(edo_handle_current(), edo_runtime_handle(b));
-    edo_leave(inner);
-    cr_assert_eq(edo_handle_current(), handle);
-    edo_leave(outer);
-    cr_assert_null(edo_handle_current());
-    edo_runtime_drop(a);
-    edo_runtime_drop(b);
-    finals = 0;
-    outer = edo_enter(handle);
-    JOIN_HANDLE(int) late = SPAWN(NEW(work));
-    edo_leave(outer);
-    cr_assert_eq(edo_task_error(late), 0);
-    cr_assert(edo_task_is_finished(late), "a spawn after the end is cancelled at once");
-    cr_assert_eq(finals, 1);
-    edo_task_detach(late);
-    edo_handle_drop(handle);
-    check_baseline(&start);
-}
-
 /* Hooks. */
 struct hooks {
     int start, stop, park, unpark;
@@ -329,232 +241,6 @@ Test(runtime, idle_it_uses_no_processor)
     cr_assert_lt(cpu_ns() - before, 150 * MS);
 }
 
-/* Other threads. */
-
-enum { THREADS = 8, SPAWNS = 2000 };
-
-struct crowd {
-    struct edo_handle *handle;
-    atomic_int done;
-    struct edo_waker *waker;
-};
-
-static void *spawn_many(void *arg)
-{
-    struct crowd *crowd = arg;
-    for (int i = 0; i < SPAWNS; i++) {
-        JOIN_HANDLE(int) handle = SPAWN_ON(crowd->handle, NEW(work, .yields = i % 3, .result = i));
-        if (i % 4 == 0)
-            edo_task_abort(handle);
-        edo_task_detach(handle);
-    }
-    atomic_fetch_add(&crowd->done, 1);
-    edo_wake(crowd->waker);
-    return NULL;
-}
-
-struct hosts {
-    FUTURE(int);
-    struct crowd *crowd;
-    pthread_t threads[THREADS];
-    int expected;
-};
-
-static enum edo_poll hosts_poll(struct edo_future *future, struct edo_context *cx)
-{
-    struct hosts *self = (struct hosts *)future;
-    if (cx->walk != EDO_WALK_POLL)
-        return edo_walk_leaf(cx, "hosts");
-    if (future->state == EDO_STATE_FRESH) {
-        future->state = 1;
-        self->crowd->waker = edo_waker_clone(cx->waker);
-        for (int i = 0; i < THREADS; i++)
-            cr_assert_eq(pthread_create(&self->threads[i], NULL, spawn_many, self->crowd), 0);
-    }
-    if (atomic_load(&self->crowd->done) == THREADS && finals == THREADS * SPAWNS)
-        return EDO_READY;
-    /* The last task to end does not wake us: look again behind the others. */
-    if (atomic_load(&self->crowd->done) == THREADS)
-        edo_wake(cx->waker);
-    return EDO_PENDING;
-}
-
-Test(runtime, what_other_threads_spawn_runs_exactly_once)
-{
-    struct baseline start = baseline();
-    struct edo_runtime *runtime;
-    cr_assert_eq(test_runtime_new(&runtime), 0);
-    struct crowd crowd = {.handle = edo_runtime_handle(runtime)};
-    finals = 0;
-    struct hosts hosts = NEW(hosts, .crowd = &crowd);
-    cr_assert_eq(test_block_on(runtime, &hosts), 0);
-    for (int i = 0; i < THREADS; i++)
-        pthread_join(hosts.threads[i], NULL);
-    edo_waker_drop(crowd.waker);
-    cr_assert_eq(finals, THREADS * SPAWNS);
-    edo_runtime_drop(runtime);
-    check_baseline(&start);
-}
-
-/* Spawns race with the end of the runtime: each future is run or dropped, once. */
-static void *spawn_into_the_end(void *arg)
-{
-    struct edo_handle *handle = arg;
-    for (int i = 0; i < 300; i++)
-        edo_task_detach(SPAWN_ON(handle, NEW(work, .yields = i % 3)));
-    edo_handle_drop(handle);
-    return NULL;
-}
-
-Test(runtime, spawns_that_race_with_its_end_are_run_or_dropped)
-{
-    for (int round = 0; round < 50; round++) {
-        struct baseline start = baseline();
-        struct edo_runtime *runtime;
-        pthread_t threads[4];
-        finals = 0;
-        cr_assert_eq(test_runtime_new(&runtime), 0);
-        for (int i = 0; i < 4; i++)
-            cr_assert_eq(pthread_create(&threads[i], NULL, spawn_into_the_end,
-                                        edo_handle_clone(edo_runtime_handle(runtime))),
-                         0);
-        struct work work = NEW(work, .yields = 20);
-        cr_assert_eq(test_block_on(runtime, &work), 0);
-        edo_runtime_drop(runtime);
-        for (int i = 0; i < 4; i++)
-            pthread_join(threads[i], NULL);
-        cr_assert_eq(finals, 1 + 4 * 300);
-        check_baseline(&start);
-    }
-}
-
-/* A task whose waker several threads use, before, while and after it ends. */
-struct woken {
-    FUTURE(int);
-    int polls, enough;
-    struct edo_waker *_Atomic *out;
-};
-
-static enum edo_poll woken_poll(struct edo_future *future, struct edo_context *cx)
-{
-    struct woken *self = (struct woken *)future;
-    if (cx->walk != EDO_WALK_POLL)
-        return edo_walk_leaf(cx, "woken");
-    if (self->polls++ == 0)
-        *self->out = edo_waker_clone(cx->waker);
-    return self->polls > self->enough ? EDO_READY : EDO_PENDING;
-}
-
-static void *wake_much(void *arg)
-{
-    struct edo_waker *waker = arg;
-    for (int i = 0; i < 20000; i++) {
-        edo_wake(waker);
-        if (i % 16 == 0)
-            edo_waker_drop(edo_waker_clone(waker));
-    }
-    edo_waker_drop(waker);
-    return NULL;
-}
-
-struct waking {
-    FUTURE(int);
-    JOIN_HANDLE(int) task;
-    struct edo_waker *_Atomic waker;
-    pthread_t threads[THREADS];
-    struct edo_join join;
-};
-
-ASYNC(waking)
-{
-    ASYNC_BEGIN;
-    self->task = SPAWN(NEW(woken, .enough = 500, .out = &self->waker));
-    YIELD_NOW();
-    TEST_SETTLES(self->waker != NULL);
-    for (int i = 0; i < THREADS; i++)
-        cr_assert_eq(
-            pthread_create(&self->threads[i], NULL, wake_much, edo_waker_clone(self->waker)), 0);
-    while (!edo_task_is_finished(self->task)) {
-        edo_wake(self->waker);
-        YIELD_NOW();
-    }
-    AWAIT(self->join, edo_join(self->task, NULL));
-    RETURN(self->join.output);
-    ASYNC_END;
-}
-
-Test(runtime, wakes_from_other_threads_race_with_completion_and_with_the_end)
-{
-    for (int round = 0; round < 3; round++) {
-        struct baseline start = baseline();
-        struct edo_runtime *runtime;
-        cr_assert_eq(test_runtime_new(&runtime), 0);
-        struct waking waking = NEW(waking);
-        cr_assert_eq(test_block_on(runtime, &waking), 0);
-        cr_assert_eq(waking.output, 0);
-        edo_runtime_drop(runtime);
-        for (int i = 0; i < THREADS; i++)
-            pthread_join(waking.threads[i], NULL);
-        edo_wake(waking.waker);
-        edo_waker_drop(waking.waker);
-        check_baseline(&start);
-    }
-}
-
-/* Each wake is answered by a poll that sees what was written before it. */
-struct mailbox {
-    atomic_int value; /* relaxed on purpose: the wake has to order it */
-    struct edo_waker *waker;
-    sem_t ready;
-};
-
-struct reader {
-    FUTURE(int);
-    struct mailbox *box;
-    int last;
-};
-
-static enum edo_poll reader_poll(struct edo_future *future, struct edo_context *cx)
-{
-    struct reader *self = (struct reader *)future;
-    if (cx->walk != EDO_WALK_POLL)
-        return edo_walk_leaf(cx, "reader");
-    if (self->box->waker == NULL) {
-        self->box->waker = edo_waker_clone(cx->waker);
-        sem_post(&self->box->ready);
-    }
-    self->last = atomic_load_explicit(&self->box->value, memory_order_relaxed);
-    return self->last == 50000 ? EDO_READY : EDO_PENDING;
-}
-
-static void *write_and_wake(void *arg)
-{
-    struct mailbox *box = arg;
-    while (sem_wait(&box->ready) != 0)
-        ;
-    for (int i = 1; i <= 50000; i++) {
-        atomic_store_explicit(&box->value, i, memory_order_relaxed);
-        edo_wake(box->waker);
-    }
-    edo_waker_drop(box->waker);
-    return NULL;
-}
-
-Test(runtime, no_wake_is_lost_between_a_poll_and_the_sleep_after_it)
-{
-    struct mailbox box = {.waker = NULL};
-    sem_init(&box.ready, 0, 0);
-    pthread_t thread;
-    cr_assert_eq(pthread_create(&thread, NULL, write_and_wake, &box), 0);
-    struct edo_runtime *runtime;
-    cr_assert_eq(test_runtime_new(&runtime), 0);
-    struct reader reader = NEW(reader, .box = &box);
-    cr_assert_eq(test_block_on(runtime, &reader), 0);
-    pthread_join(thread, NULL);
-    edo_runtime_drop(runtime);
-    sem_destroy(&box.ready);
-}
-
 struct own_wakes {
     FUTURE(int);
     int polls;
@@ -580,19 +266,6 @@ Test(runtime, many_wakes_before_a_poll_cause_one)
     cr_assert_eq(test_block_on(runtime, &future), 0);
     cr_assert_eq(future.polls, 4);
     edo_runtime_drop(runtime);
-}
-
-Test(runtime, shutting_down_in_the_background_returns_at_once)
-{
-    struct baseline start = baseline();
-    struct edo_runtime *runtime;
-    cr_assert_eq(edo_runtime_new(&runtime), 0);
-    finals = 0;
-    edo_task_detach(SPAWN_ON(edo_runtime_handle(runtime), NEW(work, .yields = 10)));
-    edo_runtime_shutdown_background(runtime);
-    cr_assert_eq(finals, 1);
-    edo_runtime_drop(NULL);
-    check_baseline(&start);
 }
 
 struct fails_sometimes {

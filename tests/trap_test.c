@@ -238,6 +238,7 @@ struct digs {
     FUTURE(int);
     uv_loop_t *loop;
     struct edo_runtime *runtime;
+    void (*end)(struct edo_runtime *runtime);
 };
 
 ASYNC(digs)
@@ -246,7 +247,7 @@ ASYNC(digs)
     if (self->loop != NULL)
         uv_run(self->loop, UV_RUN_NOWAIT);
     else
-        edo_runtime_drop(self->runtime);
+        self->end(self->runtime);
     RETURN(0);
     ASYNC_END;
 }
@@ -262,13 +263,24 @@ static void run_the_loop_in_a_task(struct bench *bench)
     uv_run(&loop, UV_RUN_DEFAULT);
 }
 
+static void end_in_a_task(void (*end)(struct edo_runtime *))
+{
+    struct edo_runtime *runtime;
+    edo_runtime_new(&runtime);
+    struct digs digs = NEW(digs, .runtime = runtime, .end = end);
+    edo_block_on(runtime, &digs);
+}
+
 static void drop_the_runtime_in_a_task(struct bench *bench)
 {
     (void)bench;
-    struct edo_runtime *runtime;
-    edo_runtime_new(&runtime);
-    struct digs digs = NEW(digs, .runtime = runtime);
-    edo_block_on(runtime, &digs);
+    end_in_a_task(edo_runtime_drop);
+}
+
+static void end_the_runtime_in_a_task(struct bench *bench)
+{
+    (void)bench;
+    end_in_a_task(edo_runtime_shutdown_background);
 }
 
 Test(trap, a_task_does_not_run_the_loop_that_runs_it)
@@ -279,6 +291,7 @@ Test(trap, a_task_does_not_run_the_loop_that_runs_it)
 Test(trap, a_task_does_not_drop_the_runtime_that_runs_it)
 {
     SAYS(drop_the_runtime_in_a_task, "a runtime is dropped inside one of its tasks");
+    SAYS(end_the_runtime_in_a_task, "a current-thread runtime is ended inside one of its tasks");
 }
 
 /* A switch over 64 bits takes the label of the await, and the compiler says nothing. */

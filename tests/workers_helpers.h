@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the tests of workers share: tasks that count their ends, and a worker that is held in a poll. */
+/* What the tests of runtimes and workers share: tasks that count their ends, and a worker that is held in a poll. */
 #ifndef EDO_TESTS_WORKERS_HELPERS_H
 #define EDO_TESTS_WORKERS_HELPERS_H
 

@@ -179,6 +179,23 @@ Test(workers, hooks_tell_of_each_task_as_it_is_spawned_and_has_ended)
     cr_assert_eq(spawned_ids, terminated_ids);
 }
 
+/* In place of the C library's. A machine with so many CPUs, of which the process may use the last five; 0: this one. */
+static uint32_t machine;
+
+int sched_getaffinity(pid_t pid, size_t size, cpu_set_t *set)
+{
+    memset(set, 0, size);
+    if (machine == 0)
+        return syscall(SYS_sched_getaffinity, pid, size, set) < 0 ? -1 : 0;
+    if (8 * size < machine) {
+        errno = EINVAL;
+        return -1;
+    }
+    for (uint32_t i = 1; i <= 5; i++)
+        CPU_SET_S(machine - i, size, set);
+    return 0;
+}
+
 Test(workers, there_are_as_many_as_cpus_that_the_process_may_use)
 {
     cpu_set_t all, one;
@@ -194,6 +211,23 @@ Test(workers, there_are_as_many_as_cpus_that_the_process_may_use)
         cr_assert_eq(edo_runtime_new(&runtime, .flavor = EDO_MULTI_THREAD, HOOKS(&hooks)), 0);
         edo_runtime_drop(runtime);
         cr_assert_eq(hooks.start, limited ? 1 : CPU_COUNT(&all));
+    }
+}
+
+Test(workers, there_are_as_many_also_where_the_machine_has_thousands)
+{
+    static const uint32_t machines[] = {64, 1024, 1025, 8192, 8193};
+    for (size_t i = 0; i < COUNT_OF(machines); i++) {
+        struct hooks hooks = {0};
+        struct edo_runtime *runtime;
+        machine = machines[i];
+        cr_assert_eq(edo_runtime_new(&runtime, .flavor = EDO_MULTI_THREAD, HOOKS(&hooks)), 0);
+        machine = 0;
+        edo_runtime_drop(runtime);
+        /* Then it does not know which, and takes them all. */
+        long online = sysconf(_SC_NPROCESSORS_ONLN);
+        cr_assert_eq(hooks.start, machines[i] <= 8192 ? 5 : online, "%u: %d", machines[i],
+                     hooks.start);
     }
 }
 

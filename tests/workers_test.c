@@ -386,10 +386,7 @@ static void check_shutdown(bool background)
     struct edo_join join = edo_join(task, NULL);
     cr_assert_eq(edo_park_on(&join.future_), 0);
     cr_assert_eq(join.output, UV_ECANCELED);
-    /* The rest goes by itself; the census says when. */
-    while (edo_census_now().live[EDO_CENSUS_BLOCKS] != start.census.live[EDO_CENSUS_BLOCKS] ||
-           fd_count() != start.fds)
-        nap(1);
+    await_baseline(&start);
     cr_assert_eq(finals, 4);
     check_baseline(&start);
 }
@@ -453,9 +450,7 @@ Test(workers, one_that_is_refused_may_wake_others_in_its_end)
     edo_runtime_shutdown_background(runtime);
     SPAWN_DETACHED_ON(handle, NEW(wakes_in_the_end, .gate = &gate));
     edo_handle_drop(handle);
-    while (edo_census_now().live[EDO_CENSUS_BLOCKS] != start.census.live[EDO_CENSUS_BLOCKS] ||
-           fd_count() != start.fds)
-        nap(1);
+    await_baseline(&start);
     check_baseline(&start);
 }
 
@@ -481,9 +476,7 @@ Test(workers, shutting_down_begins_no_poll_any_more)
         edo_task_detach(SPAWN_ON(handle, NEW(work)));
     edo_runtime_shutdown_background(runtime);
     sem_post(&gate.open);
-    while (edo_census_now().live[EDO_CENSUS_BLOCKS] != start.census.live[EDO_CENSUS_BLOCKS] ||
-           fd_count() != start.fds)
-        nap(1);
+    await_baseline(&start);
     cr_assert_eq(ran, 0);
     check_baseline(&start);
 }

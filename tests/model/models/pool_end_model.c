@@ -106,3 +106,20 @@ MODEL(pool_spawned_on_once_it_is_told_to_close)
     model_assert(cancelled == 0);
     end_all();
 }
+
+/* By a task, in a poll: what its worker makes ready after that nobody runs any more, although another looks for work. */
+MODEL(pool_closed_in_a_poll, .bound = 3)
+{
+    begin(2);
+    model_thread(runs_and_leaves, (void *)1);
+    be(0);
+    before = 1;
+    stop(pool);
+    make(0);
+    make(1);
+    edo_pool_leave(pool);
+    model_join_all();
+    model_assert(items[0].polls == 0 && items[1].polls == 0);
+    model_assert(cancelled == 2);
+    end_all();
+}
