@@ -212,6 +212,7 @@ void edo_sleep_reset(struct edo_sleep *self, uint64_t instant)
     }
     future->state = EDO_STATE_FRESH;
     future->pin = 0;
+    self->orphaned = false;
 }
 
 bool edo_sleep_is_elapsed(const struct edo_sleep *self)
