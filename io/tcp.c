@@ -11,6 +11,7 @@
 #include <uv.h>
 
 #include "../internal/sys.h"
+#include "../internal/waiter.h"
 #include "../error.h"
 #include "tcp_internal.h"
 
@@ -158,7 +159,7 @@ static ssize_t try_transmit(struct edo_tcp *stream, const void *data, size_t siz
     }                                                                        \
     if (cx->walk == EDO_WALK_TRACE)                                          \
         return edo_walk_leaf(cx, #type);                                     \
-    if (edo_budget_spent(cx))                                                \
+    if (edo_budget_spent_by(cx, self->waiter.waker))                         \
     return EDO_PENDING
 
 /* Waits after UV_EAGAIN: 0 when it does. */
@@ -429,7 +430,7 @@ static enum edo_poll edo_tcp_connect_poll(struct edo_future *future, struct edo_
     }
     if (cx->walk == EDO_WALK_TRACE)
         return edo_walk_leaf(cx, "edo_tcp_connect");
-    if (edo_budget_spent(cx))
+    if (edo_budget_spent_by(cx, self->waiter.waker))
         return EDO_PENDING;
     if (self->pending == NULL) {
         int error = connect_start(self);
