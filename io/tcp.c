@@ -304,7 +304,8 @@ struct edo_ready edo_ready(struct edo_tcp *stream, int interest)
     return EDO_NEW_RETURNED(edo_ready, .stream = stream, .interest = (uint8_t)interest);
 }
 
-/* These ask the kernel whatever the registration says: while nobody waits, nobody may be watching. */
+/* These ask the kernel whatever the registration says: who only tries, and never waits, may give the loop no turn in
+ * which it would be told. */
 ssize_t edo_try_read_(struct edo_tcp *stream, void *buffer, size_t size)
 {
     int error = check(stream);
