@@ -195,7 +195,7 @@ enum edo_poll edo_async_send_poll(struct edo_future *future, struct edo_context 
         leave(channel, &self->waiter, &channel->filling);
     if (cx->walk != EDO_WALK_POLL)
         return edo_walk_leaf(cx, "edo_async_send");
-    if (edo_budget_spent(cx))
+    if (edo_budget_spent_by(cx, self->waiter.link.waker))
         return EDO_PENDING;
     return poll_waiter(channel, &self->waiter, &channel->sending, &self->output, self->message,
                        NULL, cx);
@@ -209,7 +209,7 @@ enum edo_poll edo_async_recv_poll(struct edo_future *future, struct edo_context 
         leave(channel, &self->waiter, &channel->taking);
     if (cx->walk != EDO_WALK_POLL)
         return edo_walk_leaf(cx, "edo_async_recv");
-    if (edo_budget_spent(cx))
+    if (edo_budget_spent_by(cx, self->waiter.link.waker))
         return EDO_PENDING;
     return poll_waiter(channel, &self->waiter, &channel->receiving, &self->output, NULL,
                        self->message, cx);

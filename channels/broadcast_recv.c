@@ -72,7 +72,7 @@ enum edo_poll edo_broadcast_recv_poll(struct edo_future *future, struct edo_cont
         edo_waiter_drop(&self->waiter, &channel->lock);
     if (cx->walk != EDO_WALK_POLL)
         return edo_walk_leaf(cx, "edo_broadcast_recv");
-    if (edo_budget_spent(cx))
+    if (edo_budget_spent_by(cx, self->waiter.waker))
         return EDO_PENDING;
     struct edo_waker *spare = edo_waker_keep(cx->waker);
     edo_lock(&channel->lock);

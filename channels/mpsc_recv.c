@@ -74,6 +74,18 @@ __attribute__((noinline)) static void forget(struct edo_mpsc_ *channel, struct e
         edo_waker_forget(forgotten);
 }
 
+/* As edo_budget_spent_by; here the senders know whether, and whose, a waker is kept, and it may as well not be: this
+ * future is polled again soon. */
+static inline bool spent(struct edo_mpsc_ *channel, struct edo_future *future,
+                         struct edo_context *cx)
+{
+    if (!edo_budget_spent(cx))
+        return false;
+    forget(channel, future);
+    future->state = EDO_STATE_FRESH;
+    return true;
+}
+
 /* Nothing was there. Returns 0: look again; EDO_ECLOSED; or -EAGAIN: the waker is kept. */
 static int wait(struct edo_mpsc_ *channel, struct edo_future *future, struct edo_waker *waker)
 {
@@ -138,7 +150,7 @@ __attribute__((noinline)) static enum edo_poll receive_one(struct edo_mpsc_recv 
 __attribute__((noinline)) static enum edo_poll recv_poll(struct edo_mpsc_recv *self,
                                                          struct edo_context *cx)
 {
-    if (edo_budget_spent(cx))
+    if (spent(self->channel, &self->future_, cx))
         return EDO_PENDING;
     if (!take_one(self->channel, self->message))
         return await_one(self, cx);
@@ -182,7 +194,7 @@ static enum edo_poll edo_mpsc_recv_many_poll(struct edo_future *future, struct e
         return edo_walk_leaf(cx, "edo_mpsc_recv_many");
     if (self->limit == 0)
         return EDO_READY;
-    if (edo_budget_spent(cx))
+    if (spent(self->channel, future, cx))
         return EDO_PENDING;
     ptrdiff_t n = receive(self->channel, future, self->messages, self->limit, cx);
     self->output = n < 0 ? 0 : (size_t)n;

@@ -165,7 +165,7 @@ __attribute__((noinline)) static enum edo_poll send_poll(struct edo_future *futu
         give_up(self->channel, &self->waiter);
     if (cx->walk != EDO_WALK_POLL)
         return edo_walk_leaf(cx, "edo_mpsc_send");
-    if (edo_budget_spent(cx))
+    if (edo_budget_spent_by(cx, self->waiter.link.waker))
         return EDO_PENDING;
     self->output = poll_places(self->channel, &self->waiter, self->message, cx);
     if (self->output == -EAGAIN)
@@ -201,7 +201,7 @@ static enum edo_poll edo_mpsc_reserve_poll(struct edo_future *future, struct edo
         give_up(self->channel, &self->waiter);
     if (cx->walk != EDO_WALK_POLL)
         return edo_walk_leaf(cx, "edo_mpsc_reserve");
-    if (edo_budget_spent(cx))
+    if (edo_budget_spent_by(cx, self->waiter.link.waker))
         return EDO_PENDING;
     if (self->waiter.link.waker == NULL &&
         impossible(self->channel, self->waiter.count, self->permit))

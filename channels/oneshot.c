@@ -105,6 +105,12 @@ static bool wait(struct edo_oneshot_ *channel, enum edo_oneshot_side side,
     return true;
 }
 
+static bool spent(struct edo_oneshot_ *channel, enum edo_oneshot_side side,
+                  const struct edo_future *future, struct edo_context *cx)
+{
+    return edo_budget_spent_by(cx, future->state != EDO_STATE_FRESH ? *kept(channel, side) : NULL);
+}
+
 /* The sender is done: with or without the message in its place. Returns whether it was sent. */
 __attribute__((noinline)) static bool finish(struct edo_oneshot_ *channel, uint32_t sent)
 {
@@ -149,7 +155,7 @@ static enum edo_poll edo_oneshot_closed_poll(struct edo_future *future, struct e
         leave(channel, EDO_ONESHOT_TX, future);
     if (cx->walk != EDO_WALK_POLL)
         return edo_walk_leaf(cx, "edo_oneshot_closed");
-    if (edo_budget_spent(cx))
+    if (spent(channel, EDO_ONESHOT_TX, future, cx))
         return EDO_PENDING;
     if (!(edo_oneshot_state_look(&channel->state) & EDO_ONESHOT_RX_DONE) &&
         wait(channel, EDO_ONESHOT_TX, future, cx->waker))
@@ -190,7 +196,7 @@ __attribute__((noinline)) static enum edo_poll recv_poll(struct edo_future *futu
         leave(self->channel, EDO_ONESHOT_RX, future);
     if (cx->walk != EDO_WALK_POLL)
         return edo_walk_leaf(cx, "edo_oneshot_recv");
-    if (edo_budget_spent(cx))
+    if (spent(self->channel, EDO_ONESHOT_RX, future, cx))
         return EDO_PENDING;
     while ((self->output = try_recv(self->channel, self->message)) == -EAGAIN)
         if (wait(self->channel, EDO_ONESHOT_RX, future, cx->waker))

@@ -76,7 +76,7 @@ enum edo_poll edo_watch_changed_poll(struct edo_future *future, struct edo_conte
         edo_waiter_drop(&self->waiter, &channel->lock);
     if (cx->walk != EDO_WALK_POLL)
         return edo_walk_leaf(cx, "edo_watch_changed");
-    if (edo_budget_spent(cx))
+    if (edo_budget_spent_by(cx, self->waiter.waker))
         return EDO_PENDING;
     int changed = self->waiter.waker != NULL ? 0 : see(self->rx);
     if (changed == 0) {
@@ -160,7 +160,8 @@ static enum edo_poll edo_watch_wait_for_poll(struct edo_future *future, struct e
     if (cx->walk != EDO_WALK_POLL)
         return edo_walk_leaf(cx, "edo_watch_wait_for");
     /* Values may come as fast as it asks: each question is an operation. */
-    while (!edo_budget_spent(cx)) {
+    for (bool spent = edo_budget_spent_by(cx, self->waiter.waker); !spent;
+         spent = edo_budget_spent(cx)) {
         struct edo_waker *spare = edo_waker_keep(cx->waker), *old = NULL;
         edo_lock(&channel->lock);
         /* Relaxed: written under the lock. */

@@ -26,6 +26,14 @@ static inline void edo_waker_forget(struct edo_waker *waker)
         edo_waker_drop(waker);
 }
 
+/* As edo_budget_spent, by a future that may be linked with a waker, `kept`; NULL: it is not. One that another task has
+ * polled last is tried all the same, once: that task may end now, and nothing of it is left behind (poll.h, rule 6). */
+static inline bool edo_budget_spent_by(struct edo_context *cx, const struct edo_waker *kept)
+{
+    return __builtin_expect(cx->budget == 0, 0) && (kept == NULL || kept == cx->waker) &&
+           edo_budget_spent(cx);
+}
+
 /* Before a lock under which a kept waker may be replaced: the other one, kept, or NULL when it is the same.
  * Cloned before the lock, and what is left over is forgotten after it: both may be somebody else's code. */
 static inline struct edo_waker *edo_waker_spare(const struct edo_waker *kept,

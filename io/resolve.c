@@ -261,8 +261,12 @@ static enum edo_poll edo_resolve_poll(struct edo_future *future, struct edo_cont
         leave(self);
     if (cx->walk != EDO_WALK_POLL)
         return edo_walk_leaf(cx, "edo_resolve");
-    if (edo_budget_spent(cx))
+    if (edo_budget_spent(cx)) {
+        /* As edo_budget_spent_by: here the lock guards the waker. */
+        if (self->lookup != NULL)
+            waits(self->lookup, cx->waker);
         return EDO_PENDING;
+    }
     if (self->lookup == NULL) {
         self->output = 1;
         if (edo_addr_ip(&self->addrs[0], self->host, self->port) == 0)

@@ -11,6 +11,7 @@
 #include <uv.h>
 
 #include "../internal/sys.h"
+#include "../internal/waiter.h"
 #include "../error.h"
 #include "tcp_internal.h"
 
@@ -158,7 +159,7 @@ static ssize_t try_transmit(struct edo_tcp *stream, const void *data, size_t siz
     }                                                                        \
     if (cx->walk == EDO_WALK_TRACE)                                          \
         return edo_walk_leaf(cx, #type);                                     \
-    if (edo_budget_spent(cx))                                                \
+    if (edo_budget_spent_by(cx, self->waiter.waker))                         \
     return EDO_PENDING
 
 /* Waits after UV_EAGAIN: 0 when it does. */
@@ -303,7 +304,8 @@ struct edo_ready edo_ready(struct edo_tcp *stream, int interest)
     return EDO_NEW_RETURNED(edo_ready, .stream = stream, .interest = (uint8_t)interest);
 }
 
-/* These ask the kernel whatever the registration says: while nobody waits, nobody may be watching. */
+/* These ask the kernel whatever the registration says: who only tries, and never waits, may give the loop no turn in
+ * which it would be told. */
 ssize_t edo_try_read_(struct edo_tcp *stream, void *buffer, size_t size)
 {
     int error = check(stream);
@@ -429,7 +431,7 @@ static enum edo_poll edo_tcp_connect_poll(struct edo_future *future, struct edo_
     }
     if (cx->walk == EDO_WALK_TRACE)
         return edo_walk_leaf(cx, "edo_tcp_connect");
-    if (edo_budget_spent(cx))
+    if (edo_budget_spent_by(cx, self->waiter.waker))
         return EDO_PENDING;
     if (self->pending == NULL) {
         int error = connect_start(self);

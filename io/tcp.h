@@ -50,8 +50,9 @@ struct edo_tcp_connect {
 struct edo_tcp_connect edo_tcp_connect(const struct edo_addr *addr);
 
 /* Takes over a connected stream socket, which is made non-blocking. Returns 0 and the connection; or an error
- * (UV_ENOTSOCK, UV_EINVAL: not of streams, UV_EEXIST when this runtime watches it already, UV_ENOMEM, EDO_ENORUNTIME,
- * EDO_ESHUTDOWN), the descriptor still the caller's. In a task, or where a multi-thread runtime is entered. */
+ * (UV_EBADF, UV_ENOTSOCK, UV_EINVAL: not of streams, UV_EEXIST when this runtime watches it already, UV_ENOMEM,
+ * EDO_ENORUNTIME, EDO_ESHUTDOWN), the descriptor still the caller's. In a task, or where a multi-thread runtime is
+ * entered. */
 int edo_tcp_from_fd(int fd, struct edo_tcp **stream);
 
 /* Returns the descriptor, the connection's memory freed; it stays non-blocking. On a multi-thread

@@ -27,7 +27,7 @@ static inline void edo_addr_cut(struct edo_addr *addr)
         addr->length = sizeof addr->v6;
 }
 
-/* Makes a socket of somebody else's non-blocking. 0, or UV_EBADF, UV_ENOTSOCK. */
+/* Makes a socket of somebody else's non-blocking. 0, or UV_EBADF, UV_ENOTSOCK, UV_EINVAL: not of streams. */
 int edo_adopt_socket(int fd);
 
 /* Closes a descriptor of ours that is not registered. */

@@ -6,6 +6,7 @@
 #include <uv.h>
 
 #include "../internal/sys.h"
+#include "../internal/waiter.h"
 #include "tcp_internal.h"
 
 /* Long enough to cost nothing, short enough to recover within a second. */
@@ -176,7 +177,7 @@ static enum edo_poll edo_tcp_accept_poll(struct edo_future *future, struct edo_c
         return end(self);
     if (cx->walk == EDO_WALK_TRACE)
         return edo_walk_leaf(cx, "edo_tcp_accept");
-    if (edo_budget_spent(cx))
+    if (edo_budget_spent_by(cx, self->waiter.waker))
         return EDO_PENDING;
     struct edo_registration *registration = &self->listener->registration;
     int why = UV_ECANCELED;

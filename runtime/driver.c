@@ -299,6 +299,7 @@ static int make(struct edo_handle *handle, struct edo_runtime *runtime, uv_loop_
     edo_lock_init(&driver->list_lock);
     edo_event_init(&driver->event);
     driver->attached = host != NULL;
+    edo_init(&driver->refs, 1);
     edo_list_init(&driver->registrations);
     edo_wheel_init(&driver->wheel, edo_clock_ns() / NS_PER_MS);
     int error = 0;
@@ -338,30 +339,31 @@ void edo_driver_free(struct edo_driver *driver)
     edo_free(driver);
 }
 
-/* On a host's loop: freed with its last handle and request. */
-static void free_if_gone(struct edo_driver *driver)
+/* Not shared: freed with its last handle and request. */
+static void unref(struct edo_driver *driver)
 {
-    if (driver->attached && driver->runtime == NULL && driver->open == 0 &&
-        edo_load(&driver->requests, relaxed) == 0)
+    /* Release what was done with it; acquire what all did, for the free. */
+    if (edo_fetch_sub(&driver->refs, 1, acq_rel) == 1)
         edo_driver_free(driver);
 }
 
 static void on_closed(uv_handle_t *handle)
 {
     struct edo_driver *driver = handle->data;
-    driver->open--;
-    free_if_gone(driver);
+    if (--driver->open == 0 && driver->attached)
+        unref(driver);
 }
 
 void edo_driver_request_begin(struct edo_driver *driver)
 {
+    edo_fetch_add(&driver->refs, 1, relaxed);
     edo_fetch_add(&driver->requests, 1, relaxed);
 }
 
 void edo_driver_request_end(struct edo_driver *driver)
 {
     edo_fetch_sub(&driver->requests, 1, relaxed);
-    free_if_gone(driver);
+    unref(driver);
 }
 
 static uint32_t requests(struct edo_driver *driver)
@@ -387,7 +389,7 @@ static void run_out(struct edo_driver *driver)
     if (driver->shared)
         edo_driver_leave(driver);
     else
-        edo_driver_free(driver);
+        unref(driver);
 }
 
 static void *run_out_thread(void *driver)

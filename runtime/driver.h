@@ -69,6 +69,8 @@ struct edo_driver {
     bool asleep;                /* on_thread_park was called last */
     uint32_t open;              /* libuv handles not closed yet */
     _Atomic(uint32_t) requests; /* operations under way that hold paused time back */
+    _Atomic(uint32_t)
+        refs; /* each of these has one, and its loop; of a shared one the handle has that */
     struct edo_selector selector;
     _Atomic(uint32_t)
         watched;       /* registrations, those being closed included. Changed under list_lock */

@@ -111,23 +111,28 @@ static enum edo_poll finish(struct edo_sleep *self, struct edo_context *cx, int 
     return EDO_READY;
 }
 
-/* It was armed: waits on, or has fired. */
-static enum edo_poll poll_armed(struct edo_sleep *self, struct edo_context *cx)
+/* It was armed: waits on, with this waker, or has fired. */
+static bool waits_on(struct edo_sleep *self, struct edo_waker *waker)
 {
     struct edo_waker *spare = NULL;
     if (self->shared)
-        spare = edo_waker_keep(cx->waker);
+        spare = edo_waker_keep(waker);
     bool waits = lock(self);
     if (waits && self->shared) {
         struct edo_waker *old = self->timer.waker;
         self->timer.waker = spare;
         spare = old;
     } else if (waits) {
-        edo_waker_rekeep(&self->timer.waker, cx->waker);
+        edo_waker_rekeep(&self->timer.waker, waker);
     }
     unlock(self);
     edo_waker_forget(spare);
-    if (waits)
+    return waits;
+}
+
+static enum edo_poll poll_armed(struct edo_sleep *self, struct edo_context *cx)
+{
+    if (waits_on(self, cx->waker))
         return EDO_PENDING;
     let_go(self);
     return finish(self, cx, self->orphaned ? EDO_ESHUTDOWN : 0);
@@ -162,8 +167,12 @@ static enum edo_poll edo_sleep_poll(struct edo_future *future, struct edo_contex
         disarm(self);
     if (cx->walk != EDO_WALK_POLL)
         return edo_walk_leaf(cx, "edo_sleep");
-    if (edo_budget_spent(cx))
+    if (edo_budget_spent(cx)) {
+        /* As edo_budget_spent_by: here the wheel's lock guards the waker. */
+        if (future->state == ARMED)
+            waits_on(self, cx->waker);
         return EDO_PENDING;
+    }
     if (future->state == ARMED)
         return poll_armed(self, cx);
     if (self->deadline == 0)
@@ -212,6 +221,7 @@ void edo_sleep_reset(struct edo_sleep *self, uint64_t instant)
     }
     future->state = EDO_STATE_FRESH;
     future->pin = 0;
+    self->orphaned = false;
 }
 
 bool edo_sleep_is_elapsed(const struct edo_sleep *self)

@@ -465,9 +465,10 @@ static struct edo_task *park(struct edo_worker *worker)
     worker->behind_since = 0;
     edo_count_up(&worker->own.counts.parks, 1);
     edo_handle_hook(pool->handle, pool->handle->hooks.on_thread_park);
-    struct edo_task *task = NULL;
+    /* The hook may have woken one. */
+    struct edo_task *task = take_own(worker);
     bool watch = take_watch(worker);
-    for (uint32_t quiet = 0; !edo_load(&pool->closing, relaxed);) {
+    for (uint32_t quiet = 0; task == NULL && !edo_load(&pool->closing, relaxed);) {
         uint64_t limit = watch ? until_look(pool) : UINT64_MAX;
         if (limit > 0)
             task = doze(worker, limit);

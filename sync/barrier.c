@@ -89,7 +89,7 @@ static enum edo_poll edo_barrier_wait_poll(struct edo_future *future, struct edo
         edo_waiter_drop(&self->waiter, &self->barrier->lock_);
     if (cx->walk != EDO_WALK_POLL)
         return edo_walk_leaf(cx, "edo_barrier_wait");
-    if (edo_budget_spent(cx))
+    if (edo_budget_spent_by(cx, self->waiter.waker))
         return EDO_PENDING;
     if (!edo_load(released(self), acquire) && !arrive(self, cx->waker))
         return EDO_PENDING;

@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "../internal/park.h"
+#include "../internal/waiter.h"
 #include "semaphore_internal.h"
 
 void edo_mutex_init(struct edo_mutex *mutex)
@@ -25,7 +26,7 @@ enum edo_poll edo_mutex_lock_poll(struct edo_future *future, struct edo_context 
         edo_semaphore_leave(&self->mutex->core_, &self->waiter);
     if (cx->walk != EDO_WALK_POLL)
         return edo_walk_leaf(cx, "edo_mutex_lock");
-    if (edo_budget_spent(cx))
+    if (edo_budget_spent_by(cx, self->waiter.link.waker))
         return EDO_PENDING;
     if (edo_semaphore_poll(&self->mutex->core_, &self->waiter, cx) == -EAGAIN)
         return EDO_PENDING;

@@ -138,7 +138,7 @@ __attribute__((noinline)) static enum edo_poll notified_poll(struct edo_notified
         leave(self);
     if (cx->walk != EDO_WALK_POLL)
         return edo_walk_leaf(cx, "edo_notified");
-    if (edo_budget_spent(cx))
+    if (edo_budget_spent_by(cx, self->waiter.waker))
         return EDO_PENDING;
     struct edo_waker *spare = edo_waker_spare(self->waiter.waker, cx->waker);
     edo_lock(&self->notify->lock_);

@@ -144,7 +144,7 @@ static enum edo_poll advance(struct edo_future *future, struct edo_once_cell_wai
                              const int *result, struct edo_context *cx)
 {
     if (future->state != INITIALISES) {
-        if (edo_budget_spent(cx))
+        if (edo_budget_spent_by(cx, self->link.waker))
             return EDO_PENDING;
         if (future->state == EDO_STATE_FRESH && edo_load(state(self->cell), acquire) == SET)
             return found_set(self, cx);

@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "../internal/park.h"
+#include "../internal/waiter.h"
 #include "semaphore_internal.h"
 
 void edo_rwlock_init(struct edo_rwlock *lock)
@@ -30,7 +31,8 @@ void edo_rwlock_destroy(struct edo_rwlock *lock)
 static bool poll_lock(struct edo_rwlock *lock, struct edo_semaphore_waiter *waiter,
                       struct edo_context *cx)
 {
-    if (edo_budget_spent(cx) || edo_semaphore_poll(&lock->core_, waiter, cx) == -EAGAIN)
+    if (edo_budget_spent_by(cx, waiter->link.waker) ||
+        edo_semaphore_poll(&lock->core_, waiter, cx) == -EAGAIN)
         return false;
     edo_budget_spend(cx);
     return true;

@@ -201,7 +201,7 @@ enum edo_poll edo_semaphore_acquire_poll(struct edo_future *future, struct edo_c
         edo_semaphore_leave(self->semaphore, &self->waiter);
     if (cx->walk != EDO_WALK_POLL)
         return edo_walk_leaf(cx, "edo_semaphore_acquire");
-    if (edo_budget_spent(cx))
+    if (edo_budget_spent_by(cx, self->waiter.link.waker))
         return EDO_PENDING;
     if (self->waiter.link.waker == NULL &&
         (self->waiter.count > EDO_SEMAPHORE_MAX || self->permit->count != 0))

@@ -88,7 +88,7 @@ static enum edo_poll edo_set_once_wait_poll(struct edo_future *future, struct ed
         edo_waiter_drop(&self->waiter, &self->once->lock_);
     if (cx->walk != EDO_WALK_POLL)
         return edo_walk_leaf(cx, "edo_set_once_wait");
-    if (edo_budget_spent(cx))
+    if (edo_budget_spent_by(cx, self->waiter.waker))
         return EDO_PENDING;
     if (edo_load(state(self->once), acquire) != SETTLED && !enter(self, cx->waker))
         return EDO_PENDING;

@@ -490,6 +490,49 @@ Test(completion, completed_before_or_after_the_wait_begins_or_never_waited_for)
     check_baseline(&start);
 }
 
+/* Somebody else's executor polls it in a task, and goes on with it when the runtime is gone. */
+struct polls_foreign {
+    FUTURE(int);
+    struct edo_completion_wait *wait;
+    struct edo_waker *waker;
+};
+
+ASYNC(polls_foreign)
+{
+    struct edo_context foreign;
+    ASYNC_BEGIN;
+    edo_context_init(&foreign, self->waker);
+    cr_assert_eq(edo_future_poll(&self->wait->future_, &foreign), EDO_PENDING);
+    ASYNC_END;
+}
+
+Test(completion, a_wait_may_outlive_its_runtime)
+{
+    struct baseline start = baseline();
+    for (int dropped = 0; dropped < 2; dropped++) {
+        struct counting_waker waker = counting_waker();
+        struct edo_completion *done = edo_completion_new(0);
+        struct edo_completion_wait wait = edo_completion_wait(done);
+        struct polls_foreign future = NEW(polls_foreign, .wait = &wait, .waker = &waker.waker);
+        struct edo_runtime *runtime;
+        struct edo_context cx;
+        edo_context_init(&cx, &waker.waker);
+        cr_assert_eq(edo_runtime_new(&runtime), 0);
+        cr_assert_eq(edo_block_on(runtime, &future), 0);
+        edo_runtime_drop(runtime);
+        if (dropped)
+            edo_future_drop(&wait.future_, &cx);
+        edo_completion_complete(done, 7);
+        if (!dropped) {
+            cr_assert_eq(waker.wakes, 1);
+            cr_assert_eq(edo_future_poll(&wait.future_, &cx), EDO_READY);
+            cr_assert_eq(wait.output, 7);
+        }
+        cr_assert_eq(waker.clones, 0);
+    }
+    check_baseline(&start);
+}
+
 Test(completion, dropping_the_wait_leaves_the_callback_harmless)
 {
     struct baseline start = baseline();

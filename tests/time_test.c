@@ -496,6 +496,30 @@ Test(time, a_foreign_executors_sleep_is_woken_once_and_its_waker_returned)
     check_baseline(&start);
 }
 
+Test(time, one_that_outlived_its_runtime_is_reset_and_sleeps_in_another)
+{
+    for (int polled = 0; polled < 2; polled++) {
+        struct counting_waker waker = counting_waker();
+        struct edo_sleep sleep = edo_sleep(1ull << 40);
+        struct edo_context cx;
+        struct baseline start = baseline();
+        struct edo_runtime *runtime;
+        edo_context_init(&cx, &waker.waker);
+        cr_assert_eq(edo_runtime_new(&runtime, .start_paused = true), 0);
+        struct arm_foreign future = NEW(arm_foreign, .sleep = &sleep, .waker = &waker);
+        cr_assert_eq(edo_block_on(runtime, &future), 0);
+        edo_runtime_drop(runtime);
+        if (polled)
+            cr_assert_eq(edo_future_poll(&sleep.future_, &cx), EDO_READY);
+        cr_assert_eq(edo_runtime_new(&runtime), 0);
+        edo_sleep_reset(&sleep, edo_instant_add(edo_now(), 1));
+        cr_assert_eq(edo_block_on(runtime, &sleep), 0);
+        cr_assert_eq(sleep.output, 0);
+        edo_runtime_drop(runtime);
+        check_baseline(&start);
+    }
+}
+
 /* Polled with one waker and then with another: it wakes the last. */
 struct moved_nap {
     FUTURE(int);

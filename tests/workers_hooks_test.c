@@ -104,6 +104,45 @@ Test(workers, a_foreign_wake_wakes_one)
     edo_event_destroy(&parked);
 }
 
+/* What falls asleep wakes a task as it does so. */
+static void on_park_notify(void *notify)
+{
+    edo_notify_one(notify);
+}
+
+struct is_notified {
+    FUTURE(int);
+    struct edo_notify *notify;
+    struct edo_notified notified;
+    int i;
+};
+
+ASYNC(is_notified)
+{
+    ASYNC_BEGIN;
+    for (self->i = 0; self->i < 10; self->i++)
+        AWAIT(self->notified, edo_notified(self->notify));
+    ASYNC_END;
+}
+
+Test(workers, what_the_hook_before_a_sleep_wakes_is_not_slept_over, .timeout = 60)
+{
+    struct edo_notify notify;
+    struct edo_runtime *runtime;
+    edo_notify_init(&notify);
+    for (uint32_t workers = 1; workers <= 2; workers++) {
+        cr_assert_eq(edo_runtime_new(&runtime, MULTI(workers), .on_thread_park = on_park_notify,
+                                     .hook_arg = &notify),
+                     0);
+        JOIN_HANDLE(int)
+        handle = SPAWN_ON(edo_runtime_handle(runtime), NEW(is_notified, .notify = &notify));
+        struct edo_join join = edo_join(handle, NULL);
+        cr_assert_eq(edo_block_on(runtime, &join), 0);
+        edo_runtime_drop(runtime);
+    }
+    edo_notify_destroy(&notify);
+}
+
 /* ---- R21, and the builder ---- */
 
 static void name_it(void *arg, char name[EDO_THREAD_NAME])

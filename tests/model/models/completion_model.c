@@ -108,3 +108,40 @@ MODEL(completion_in_task)
     model_assert(edo_block_on(runtime, &future) == 0 && future.output == 3);
     edo_runtime_drop(runtime);
 }
+
+/* Polled in a task by somebody else's executor, and waited for to its end there while the runtime ends: the driver, which
+ * the wait has kept, goes with the last of the two. */
+struct begins {
+    EDO_FUTURE(int);
+    struct executor *executor;
+    struct edo_completion_wait *wait;
+};
+
+static enum edo_poll begins_poll(struct edo_future *future, struct edo_context *cx)
+{
+    struct begins *self = (struct begins *)future;
+    if (cx->walk != EDO_WALK_POLL)
+        return edo_walk_leaf(cx, "begins");
+    model_assert(executor_poll(self->executor, &self->wait->future_) == EDO_PENDING);
+    return EDO_READY;
+}
+
+static void goes_on(void *arg)
+{
+    struct begins *begins = arg;
+    executor_run(begins->executor, &begins->wait->future_);
+    model_assert(begins->wait->output == 3);
+}
+
+MODEL(completion_outlives_a_runtime)
+{
+    struct edo_runtime *runtime = runtime_new();
+    struct edo_completion *completion = edo_completion_new(sizeof(int));
+    struct edo_completion_wait wait = edo_completion_wait(completion);
+    struct begins begins = EDO_NEW(begins, .executor = executor_new(), .wait = &wait);
+    model_assert(edo_block_on(runtime, &begins) == 0);
+    edo_completion_complete(completion, 3);
+    model_thread(goes_on, &begins);
+    edo_runtime_drop(runtime);
+    model_join_all();
+}
