@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """A program that runs workloads: Edo's, or a peer's. `PROGRAM WORKLOAD FLAVOR [N]` prints a line of what an
-operation cost, `PROGRAM --list` the workloads it has; status 2 says that it has not got what was asked for."""
+operation cost, `PROGRAM --list` the workloads it has; status 3 says that it has not got what was asked for."""
 import os
 import pathlib
 import subprocess
@@ -10,6 +10,8 @@ from machine import BUILD, ROOT, output_of
 
 EDO = BUILD / "edo-bench"
 PEERS = BUILD / "peers"
+# Not 2, by which a panic of Go's ends.
+LACKING = 3
 
 
 class Failed(Exception):
@@ -41,7 +43,7 @@ class Program:
         seconds = time.monotonic() - began
         if done.returncode != 0:
             why = done.stderr.strip().splitlines()
-            raise (Lacking if done.returncode == 2 else Failed)(
+            raise (Lacking if done.returncode == LACKING else Failed)(
                 why[0] if why else "status %d" % done.returncode)
         said = dict(word.split("=", 1) for word in done.stdout.split() if "=" in word)
         if "bytes_per_task" in said:

@@ -29,7 +29,7 @@ import machine
 import program
 from compare import NAMES
 from machine import BUILD, ROOT, output_of
-from program import Failed, Lacking
+from program import LACKING, Failed, Lacking
 from ratio import ratio
 from table import Table, figure, ratio_cells, said_of
 
@@ -61,7 +61,7 @@ class Server:
         said = re.search(r"listening on .*:(\d+)", line)
         if said is None:
             why = (line + self.process.stderr.read()).strip() or "it said nothing"
-            raise (Lacking if self.process.wait() == 2 else Failed)(why)
+            raise (Lacking if self.process.wait() == LACKING else Failed)(why)
         return int(said.group(1))
 
     def wait_for_port(self):
