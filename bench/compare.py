@@ -22,13 +22,14 @@ import machine
 import program
 import workloads
 from program import Failed, Lacking
-from ratio import ratio
-from table import Table, figure, ratio_cells, said_of
+from ratio import FEWEST, ratio
+from table import Table, figure, ratio_cells, ratio_columns, said_of
 
 NAMES = {"tokio": "Tokio", "go": "Go", "uring": "io_uring"}
 ROUNDS, SHORT_ROUNDS = 15, 3
-# Where time is not short, a workload that has an N of its own may take long: after so many seconds it has fewer rounds.
-ENOUGH, FEWEST = 20, 6
+# Where time is not short, a workload that has an N of its own may take long: after so many seconds it has no more
+# rounds than an interval needs.
+ENOUGH = 20
 # Seconds: what a run takes where time is not short, what it takes at most and at least.
 RUN, LONGEST, CALIBRATION = 0.2, 1.0, 0.02
 
@@ -133,10 +134,17 @@ class Row:
                 "ratio": {name: ratio(values["Edo"], of) for name, of in values.items() if name != "Edo"}}
 
 
+def has_intervals(report):
+    """Older reports have none, however many their rounds."""
+    return report["rounds"] >= FEWEST and all(
+        "interval" in by for row in report["rows"] for of in row["measured"] for by in of["ratio"].values() if by)
+
+
 def columns_of(report):
+    intervals = has_intervals(report)
     columns = [("an operation of", -16), ("on", -4), ("", -6), ("Edo", 8)]
     for name in report["columns"]:
-        columns += [(NAMES.get(name, name), 8), ("ratio", 6), ("95 %", 9), ("least–most", 10)]
+        columns += [(NAMES.get(name, name), 8)] + ratio_columns("ratio", 6, intervals)
     if report["floors"]:
         columns += [("floor", 7), ("Edo by it", 9), ("which is", -16)]
     return columns + ([("others", -1)] if report["beside"] else [])
@@ -150,11 +158,11 @@ def lines_of(row, report):
     shown = measured[:1] + [of for of in measured[1:] if row["flavor"] != "ct" or any(
         abs(a - b) > 0.1 * a for a, b in zip(measured[0]["median"].values(), of["median"].values())
         if a and b is not None)]
-    lines = []
+    lines, intervals = [], has_intervals(report)
     for of in shown:
         line = [row["workload"], row["flavor"], of["unit"], figure(of["median"].get("Edo"))]
         for name in report["columns"]:
-            line += [figure(of["median"].get(name))] + ratio_cells(of["ratio"].get(name))
+            line += [figure(of["median"].get(name))] + ratio_cells(of["ratio"].get(name), intervals)
         if report["floors"]:
             floor = row.get("floor")
             if floor and of["unit"] != floor["unit"] and len(shown) > 1:

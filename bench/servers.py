@@ -30,8 +30,8 @@ import program
 from compare import NAMES
 from machine import BUILD, ROOT, output_of
 from program import LACKING, Failed, Lacking
-from ratio import ratio
-from table import Table, figure, ratio_cells, said_of
+from ratio import FEWEST, ratio
+from table import Table, figure, ratio_cells, ratio_columns, said_of
 
 CONNECTIONS, MESSAGE, REDIS_CONNECTIONS, PATIENCE = 64, 64, 50, 10
 FIGURES = ("requests_per_s", "cpu_s_per_million", "p50_us", "p99_us", "p999_us")
@@ -182,12 +182,14 @@ def measure(what, flavor, servers, drive, rounds, end):
     return row
 
 
-COLUMNS = [("load", -13), ("on", -4), ("", -10), ("requests/s", 11), ("CPU s per 10^6", 14), ("p50 µs", 8),
-           ("p99 µs", 8), ("p99.9 µs", 8), ("Edo's requests", 14), ("95 %", 9), ("least–most", 10),
-           ("Edo's CPU", 9), ("95 %", 9), ("least–most", 10)]
+def columns_of(report):
+    intervals = report["rounds"] >= FEWEST
+    return [("load", -13), ("on", -4), ("", -10), ("requests/s", 11), ("CPU s per 10^6", 14), ("p50 µs", 8),
+            ("p99 µs", 8), ("p99.9 µs", 8)] + \
+        ratio_columns("Edo's requests", 14, intervals) + ratio_columns("Edo's CPU", 9, intervals)
 
 
-def lines_of(row):
+def lines_of(row, report):
     """In the others' rows, what Edo's are by theirs."""
     lines = []
     for name, median in row["median"].items():
@@ -196,7 +198,7 @@ def lines_of(row):
         for f in FIGURES[:2]:
             by = ratio([run[f] for run in row["runs"]["Edo"]], [run[f] for run in row["runs"][name]]) \
                 if name != "Edo" and "Edo" in row["median"] else None
-            line += ratio_cells(by)
+            line += ratio_cells(by, report["rounds"] >= FEWEST)
         lines.append(line)
     return lines
 
@@ -211,9 +213,9 @@ def head(report, file):
 def show(report, markdown, file):
     """A report that was written."""
     head(report, file)
-    table = Table(COLUMNS, markdown, file)
+    table = Table(columns_of(report), markdown, file)
     for row in report["rows"]:
-        for line in lines_of(row):
+        for line in lines_of(row, report):
             table.line(line)
     print(file=file)
     for line in said_of(report):
@@ -265,7 +267,7 @@ def main():
                   redis=output_of("redis-server", "--version") if rows and rows[-1][0] != "echo" else "")
     print()
     head(report, sys.stdout)
-    table = Table(COLUMNS)
+    table = Table(columns_of(report))
     end = time.monotonic() + arguments.budget if arguments.budget else None
     for i, (what, flavor, servers, drive) in enumerate(rows):
         # A row's last round may begin when half of its share is used: it takes the other.
@@ -273,7 +275,7 @@ def main():
         until = time.monotonic() + left / (len(rows) - i) / 2 if end else None
         row = measure(what, flavor, servers, drive, arguments.rounds, until)
         report["rows"].append(row)
-        for line in lines_of(row):
+        for line in lines_of(row, report):
             table.line(line)
     for line in said_of(report):
         print(line)
