@@ -9,12 +9,12 @@ the rounds; scaling.json becomes scaling.svg, the curves, both axes in decades; 
 bars of requests and of the processor's time. Python 3.7 and its standard library.
 """
 import argparse
-import json
 import math
 import pathlib
 import sys
 from xml.sax.saxutils import escape
 
+import report as reports
 from compare import NAMES
 from machine import BUILD, headline
 from table import figure
@@ -222,10 +222,15 @@ def main():
     drawn = []
     for name, draw in DRAWINGS:
         report, picture = folder / (name + ".json"), folder / (name + ".svg")
-        if report.exists() and draw(json.loads(report.read_text()), picture):
-            drawn.append(str(picture))
+        try:
+            if report.exists() and draw(reports.read(report, [name]), picture):
+                drawn.append(str(picture))
+        except reports.Unreadable as why:
+            parser.error(str(why))
+        except OSError as why:
+            parser.error("%s: %s" % (picture, why.strerror))
     if not drawn:
-        print("nothing to draw in %s: `make bench` and `make bench-scaling` measure" % folder, file=sys.stderr)
+        print("nothing to draw in %s: `make bench` and others measure" % folder, file=sys.stderr)
         return 1
     print("drawn: " + " ".join(drawn))
     return 0
