@@ -280,7 +280,7 @@ test: $(call test-binary,test) examples  ## install Criterion if it is missing, 
 
 # In this order, one at a time, so that nothing else takes the time of a test that is running; what
 # they need is built before, on all cores.
-CHECKS := format-check check-arrows check-expansion check-headers check-strict check-compile-fail check-runner \
+CHECKS := format-check check-arrows check-expansion check-headers check-strict check-compile-fail check-bench check-runner \
 	check-test check-asan check-tsan check-clang check-workers check-fuzz check-examples check-install check-model
 CHECK_BUILDS := $(foreach f,$(TEST_FLAVORS),$(call test-binary,$f)) all examples $(EXAMPLES:%=build/asan/%) \
 	$(FUZZERS:tests/%=build/%) build/bench/edo-bench build/model/edo-model
@@ -322,6 +322,10 @@ check-compile-fail: | $(NEEDS)
 	$(call heading,wrong programs are refused)
 	$(Q)GCC='$(GCC)' CLANG='$(CLANG)' GCC_FLAGS='$(BASE) $(WARNINGS_gcc)' \
 		CLANG_FLAGS='$(BASE) $(WARNINGS_clang)' tests/compile_fail/run.sh
+
+check-bench: | $(NEEDS)
+	$(call heading,bench/*.py on programs that fail, and with options that cannot be)
+	$(Q)tests/bench_tools.py
 
 check-test: $(call test-binary,test) examples
 	$(call heading,all tests)

@@ -12,23 +12,24 @@ reckoned from the time that is there. Python 3.7 and its standard library; Linux
 """
 import argparse
 import json
-import os
-import pathlib
 import statistics
 import sys
 import time
 
 import machine
+import options
 import program
+import report as reports
 import workloads
 from program import Failed, Lacking
-from ratio import ratio
-from table import Table, figure, ratio_cells, said_of
+from ratio import FEWEST, ratio
+from table import Table, figure, ratio_cells, ratio_columns, said_of
 
 NAMES = {"tokio": "Tokio", "go": "Go", "uring": "io_uring"}
 ROUNDS, SHORT_ROUNDS = 15, 3
-# Where time is not short, a workload that has an N of its own may take long: after so many seconds it has fewer rounds.
-ENOUGH, FEWEST = 20, 6
+# Where time is not short, a workload that has an N of its own may take long: after so many seconds it has no more
+# rounds than an interval needs.
+ENOUGH = 20
 # Seconds: what a run takes where time is not short, what it takes at most and at least.
 RUN, LONGEST, CALIBRATION = 0.2, 1.0, 0.02
 
@@ -133,10 +134,17 @@ class Row:
                 "ratio": {name: ratio(values["Edo"], of) for name, of in values.items() if name != "Edo"}}
 
 
+def has_intervals(report):
+    """Older reports have none, however many their rounds."""
+    return report["rounds"] >= FEWEST and all(
+        "interval" in by for row in report["rows"] for of in row["measured"] for by in of["ratio"].values() if by)
+
+
 def columns_of(report):
+    intervals = has_intervals(report)
     columns = [("an operation of", -16), ("on", -4), ("", -6), ("Edo", 8)]
     for name in report["columns"]:
-        columns += [(NAMES.get(name, name), 8), ("ratio", 6), ("95 %", 9), ("least–most", 10)]
+        columns += [(NAMES.get(name, name), 8)] + ratio_columns("ratio", 6, intervals)
     if report["floors"]:
         columns += [("floor", 7), ("Edo by it", 9), ("which is", -16)]
     return columns + ([("others", -1)] if report["beside"] else [])
@@ -150,11 +158,11 @@ def lines_of(row, report):
     shown = measured[:1] + [of for of in measured[1:] if row["flavor"] != "ct" or any(
         abs(a - b) > 0.1 * a for a, b in zip(measured[0]["median"].values(), of["median"].values())
         if a and b is not None)]
-    lines = []
+    lines, intervals = [], has_intervals(report)
     for of in shown:
         line = [row["workload"], row["flavor"], of["unit"], figure(of["median"].get("Edo"))]
         for name in report["columns"]:
-            line += [figure(of["median"].get(name))] + ratio_cells(of["ratio"].get(name))
+            line += [figure(of["median"].get(name))] + ratio_cells(of["ratio"].get(name), intervals)
         if report["floors"]:
             floor = row.get("floor")
             if floor and of["unit"] != floor["unit"] and len(shown) > 1:
@@ -198,13 +206,6 @@ def show(report, markdown, file):
     foot(report, file)
 
 
-def programs_for(arguments, parser):
-    edo = program.edo(arguments.edo)
-    if edo is None:
-        parser.error("%s: no such program; `make build/bench/edo-bench` builds it" % arguments.edo)
-    return dict({"Edo": edo}, **program.peers(arguments.peers))
-
-
 def peers_beside(programs, chosen):
     """Those that have a third of the workloads get columns, the others a place at the end of the line."""
     has = {name: sum(not p.workloads or w in p.workloads for w in chosen)
@@ -219,17 +220,17 @@ def main():
     parser.add_argument("--flavor", type=machine.flavors, action="append", metavar="ct|mtK,…",
                         help="the runtime, or several: mtK is the multi-thread one with K workers (ct, and mtK "
                              "for the cores that are there, at most 4)")
-    parser.add_argument("--budget", type=float, metavar="SECONDS",
+    parser.add_argument("--budget", type=options.seconds, metavar="SECONDS",
                         help="for all; each row has its share, and small Ns (without: what it takes)")
-    parser.add_argument("--rounds", "--pairs", type=int, help="of runs of a workload (%d, with a budget %d)" %
+    parser.add_argument("--rounds", "--pairs", type=options.count, help="of runs of a workload (%d, with a budget %d)" %
                         (ROUNDS, SHORT_ROUNDS))
-    parser.add_argument("--core", type=int, help="the core that ct runs on (the last one); mtK has all")
-    parser.add_argument("--limit", type=float, default=60, metavar="SECONDS",
+    parser.add_argument("--core", type=options.core, help="the core that ct runs on (the last one); mtK has all")
+    parser.add_argument("--limit", type=options.seconds, default=60, metavar="SECONDS",
                         help="after which a process is ended, and a workload gets no further round (60)")
     program.add_options(parser, "write all runs there too; - prints them alone")
     arguments = parser.parse_args()
     rounds = arguments.rounds or (SHORT_ROUNDS if arguments.budget else ROUNDS)
-    programs = programs_for(arguments, parser)
+    programs = dict({"Edo": program.edo(parser, arguments.edo)}, **program.peers(arguments.peers))
     known = programs["Edo"].workloads
     for workload in arguments.workloads:
         if workload not in known:
@@ -244,7 +245,8 @@ def main():
                   columns=columns, beside=beside, left_out=[], rows=[],
                   floors="floor" in programs and any(workloads.of(w).floor for w in chosen))
 
-    file = sys.stderr if arguments.json == "-" else sys.stdout
+    alone = str(arguments.json) == "-"
+    file = sys.stderr if alone else sys.stdout
     head(report, file)
     table = Table(columns_of(report), file=file)
     end = time.monotonic() + arguments.budget if arguments.budget else None
@@ -262,11 +264,11 @@ def main():
         for line in lines_of(row, report):
             table.line(line)
     foot(report, file)
-    if arguments.json == "-":
+    if alone:
         json.dump(report, sys.stdout, indent=1)
         print()
     elif arguments.json:
-        pathlib.Path(arguments.json).write_text(json.dumps(report, indent=1) + "\n")
+        reports.write(report, arguments.json)
     return 1 if any("Edo" in row["failed"] for row in report["rows"]) else 0
 
 

@@ -19,7 +19,8 @@ import re
 import subprocess
 import sys
 
-from machine import CORES, ROOT, output_of
+import options
+from machine import CORES, ROOT, output_of, run
 
 # The workload, the N of its first run, of which the second has twice as many, and the operations in one N.
 WORKLOADS = [("spawn_join", 10000, 1), ("yield", 10, 1000), ("timeout_cancel", 10000, 1),
@@ -35,10 +36,9 @@ class Failed(Exception):
 
 def count(edo, workload, n):
     """Instructions of a whole process."""
-    command = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", edo, workload, "ct", str(n)]
+    command = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", edo, workload, "ct", n]
     try:
-        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                              universal_newlines=True, timeout=LIMIT)
+        done = run(command, LIMIT)
     except (OSError, subprocess.TimeoutExpired) as why:
         raise Failed("%s: %s" % (workload, why))
     collected = re.search(r"Collected : (\d+)", done.stderr)
@@ -65,6 +65,8 @@ def read(path):
         elif line and not line.startswith("#"):
             workload, instructions = line.split()
             counts[workload] = float(instructions)
+    if not made_with or not all(instructions > 0 for instructions in counts.values()):
+        raise ValueError("not what this program writes")
     return made_with, counts
 
 
@@ -93,12 +95,20 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--renew", action="store_true", help="write the baseline")
     parser.add_argument("--baseline", default=ROOT / "bench/instructions.baseline", type=pathlib.Path)
-    parser.add_argument("--edo", default=ROOT / "build/bench/edo-bench", type=pathlib.Path)
+    parser.add_argument("--edo", default=ROOT / "build/bench/edo-bench", type=options.path)
     arguments = parser.parse_args()
-    here = "%s, %s %s, %s" % ((output_of(arguments.edo, "--version"),) + platform.libc_ver() +
-                              (platform.machine(),))
-    if not arguments.renew:
-        made_with, was = read(arguments.baseline)
+    options.need(parser, arguments.edo, "build/bench/edo-bench")
+    version = output_of(arguments.edo, "--version")
+    if not version:
+        parser.error("%s: it does not say its version" % arguments.edo)
+    here = "%s, %s %s, %s" % ((version,) + platform.libc_ver() + (platform.machine(),))
+    if arguments.renew:
+        options.need_writable(parser, arguments.baseline)
+    else:
+        try:
+            made_with, was = read(arguments.baseline)
+        except (OSError, ValueError) as why:
+            parser.error("%s: no baseline: %s" % (arguments.baseline, getattr(why, "strerror", None) or why))
         if made_with != here:
             print("nothing compared: the baseline is of %s,\nand this is %s.\nTo compare here: `make "
                   "instructions-baseline` before the change, `make check-instructions` after it."

@@ -11,15 +11,21 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build/bench"
 CORES = sorted(os.sched_getaffinity(0))
+# Seconds that a program has to say what it is.
+PATIENCE = 10
+
+
+def run(command, seconds, **options):
+    """A process to its end, and what it printed, whatever bytes that is; TimeoutExpired."""
+    return subprocess.run([str(word) for word in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          encoding="utf-8", errors="replace", timeout=seconds, **options)
 
 
 def output_of(*command):
     """What a command prints, or nothing where there is no such command, or it fails."""
     try:
-        return subprocess.run([str(word) for word in command], cwd=ROOT, stdout=subprocess.PIPE,
-                              stderr=subprocess.DEVNULL, universal_newlines=True,
-                              check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
+        return run(command, PATIENCE, cwd=ROOT, check=True).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
         return ""
 
 

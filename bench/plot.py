@@ -5,24 +5,25 @@
     bench/plot.py [FOLDER]
 
 compare.json becomes compare.svg, Edo's cost by each peer's, a bar a workload, with the least and the most of
-the rounds; scaling.json becomes scaling.svg, the curves, both axes in decades. Python 3.7 and its standard
-library.
+the rounds; scaling.json becomes scaling.svg, the curves, both axes in decades; servers.json becomes servers.svg,
+bars of requests and of the processor's time. Python 3.7 and its standard library.
 """
 import argparse
-import json
 import math
 import pathlib
 import sys
 from xml.sax.saxutils import escape
 
+import report as reports
 from compare import NAMES
 from machine import BUILD, headline
+from table import figure
 
 FONT, SIZE, LINE = "DejaVu Sans, Verdana, sans-serif", 12, 20
 INK, FAINT, MARGIN = "#222", "#ddd", 24
 # Legible on white, and apart for those who see red and green alike.
-COLOURS = {"Edo": "#0072b2", "tokio": "#d55e00", "go": "#009e73", "libuv": "#cc79a7", "epoll": "#e69f00",
-           "uring": "#56b4e9"}
+COLOURS = {"Edo": "#0072b2", "tokio": "#d55e00", "go": "#009e73", "libuv": "#cc79a7", "libuv poll": "#7f3c68",
+           "epoll": "#e69f00", "uring": "#56b4e9"}
 OTHER = "#888"
 
 
@@ -182,7 +183,35 @@ def draw_scaling(report, path):
     return True
 
 
-DRAWINGS = [("compare", draw_ratios), ("scaling", draw_scaling)]
+def draw_servers(report, path):
+    rows = [row for row in report["rows"] if row["median"]]
+    if not rows:
+        return False
+    names = list(dict.fromkeys(name for row in rows for name in row["median"]))
+    panels = [("requests_per_s", "requests/s: more is better", 0),
+              ("cpu_s_per_million", "CPU s per 10^6: less is better", 2)]
+    drawing, left, width, apart, thick, between = Drawing(900), 150, 280, 90, 13, 9
+    drawing.title("Servers under a load", under(report) + ["Each load has a scale of its own."])
+    drawing.legend(names, left)
+    for i, (_, heading, _) in enumerate(panels):
+        drawing.text(left + i * (width + apart), drawing.y + 4, heading, weight="bold")
+    drawing.y += LINE
+    for row in rows:
+        drawing.text(left - 10, drawing.y + thick * len(row["median"]) / 2 + 4,
+                     "%s %s" % (row["workload"], row["flavor"]), "end")
+        for name, median in row["median"].items():
+            for i, (of, _, digits) in enumerate(panels):
+                most = max(other[of] for other in row["median"].values())
+                x, long = left + i * (width + apart), width * median[of] / most if most > 0 else 0
+                drawing.box(x, drawing.y + 1, max(1, long), thick - 2, COLOURS.get(name, OTHER))
+                drawing.text(x + long + 6, drawing.y + thick - 3, figure(median[of], digits), size=SIZE - 2)
+            drawing.y += thick
+        drawing.y += between
+    drawing.write(path)
+    return True
+
+
+DRAWINGS = [("compare", draw_ratios), ("scaling", draw_scaling), ("servers", draw_servers)]
 
 
 def main():
@@ -193,10 +222,15 @@ def main():
     drawn = []
     for name, draw in DRAWINGS:
         report, picture = folder / (name + ".json"), folder / (name + ".svg")
-        if report.exists() and draw(json.loads(report.read_text()), picture):
-            drawn.append(str(picture))
+        try:
+            if report.exists() and draw(reports.read(report, [name]), picture):
+                drawn.append(str(picture))
+        except reports.Unreadable as why:
+            parser.error(str(why))
+        except OSError as why:
+            parser.error("%s: %s" % (picture, why.strerror))
     if not drawn:
-        print("nothing to draw in %s: `make bench` and `make bench-scaling` measure" % folder, file=sys.stderr)
+        print("nothing to draw in %s: `make bench` and others measure" % folder, file=sys.stderr)
         return 1
     print("drawn: " + " ".join(drawn))
     return 0

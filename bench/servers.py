@@ -14,10 +14,9 @@ on the same machine: where there are few cores, it takes them from the server. P
 library; Linux.
 """
 import argparse
-import json
 import os
-import pathlib
 import re
+import select
 import signal
 import socket
 import statistics
@@ -26,14 +25,17 @@ import sys
 import time
 
 import machine
+import options
 import program
+import report as reports
 from compare import NAMES
-from machine import BUILD, ROOT, output_of
-from program import Failed, Lacking
-from ratio import ratio
-from table import Table, figure, ratio_cells, said_of
+from machine import BUILD, PATIENCE, ROOT, output_of
+from program import LACKING, Failed, Lacking, quoted
+from ratio import FEWEST, ratio
+from table import Table, figure, ratio_cells, ratio_columns, said_of
 
-CONNECTIONS, MESSAGE, REDIS_CONNECTIONS, PATIENCE = 64, 64, 50, 10
+CONNECTIONS, MESSAGE, REDIS_CONNECTIONS = 64, 64, 50
+LONGEST_LINE = 4096
 FIGURES = ("requests_per_s", "cpu_s_per_million", "p50_us", "p99_us", "p999_us")
 
 
@@ -44,8 +46,10 @@ class Server:
         self.command, self.port = [str(word) for word in command], port
 
     def __enter__(self):
-        self.process = subprocess.Popen(self.command, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                        universal_newlines=True)
+        try:
+            self.process = subprocess.Popen(self.command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        except OSError as why:
+            raise Failed(str(why))
         try:
             if self.port is None:
                 self.port = self.port_it_says()
@@ -57,12 +61,20 @@ class Server:
         return self
 
     def port_it_says(self):
-        line = self.process.stdout.readline()
+        """One that says nothing, or something else, may run on."""
+        until = time.monotonic() + PATIENCE
+        line = first_line(self.process.stdout, until)
         said = re.search(r"listening on .*:(\d+)", line)
-        if said is None:
-            why = (line + self.process.stderr.read()).strip() or "it said nothing"
-            raise (Lacking if self.process.wait() == 2 else Failed)(why)
-        return int(said.group(1))
+        if said is not None:
+            return int(said.group(1))
+        if line:
+            raise Failed(quoted(line))
+        try:
+            status = self.process.wait(max(0, until - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            raise Failed("it said nothing in %g s" % PATIENCE)
+        why = first_line(self.process.stderr, until).strip()
+        raise (Lacking if status == LACKING else Failed)(why or "status %d" % status)
 
     def wait_for_port(self):
         until = time.monotonic() + PATIENCE
@@ -82,10 +94,24 @@ class Server:
     def __exit__(self, *_):
         self.process.send_signal(signal.SIGTERM)
         try:
-            self.process.communicate(timeout=PATIENCE)
+            self.process.wait(PATIENCE)
         except subprocess.TimeoutExpired:
             self.process.kill()
-            self.process.communicate()
+            self.process.wait()
+        self.process.stdout.close()
+        self.process.stderr.close()
+
+
+def first_line(pipe, until):
+    """Or what of it comes until then, and is no longer than a line."""
+    line = b""
+    while b"\n" not in line and len(line) < LONGEST_LINE:
+        readable, _, _ = select.select([pipe], [], [], max(0, until - time.monotonic()))
+        more = os.read(pipe.fileno(), LONGEST_LINE - len(line)) if readable else b""
+        if not more:
+            break
+        line += more
+    return line.decode("utf-8", "replace").split("\n")[0]
 
 
 def free_port():
@@ -96,12 +122,14 @@ def free_port():
 
 def output(command, seconds):
     try:
-        done = subprocess.run([str(word) for word in command], stdout=subprocess.PIPE,
-                              stderr=subprocess.PIPE, universal_newlines=True, timeout=seconds)
+        done = machine.run(command, seconds)
     except subprocess.TimeoutExpired:
         raise Failed("the load was not done in %g s" % seconds)
+    except OSError as why:
+        raise Failed("the load: %s" % why)
     if done.returncode != 0:
-        raise Failed("the load failed: " + (done.stderr.strip() or done.stdout.strip()))
+        raise Failed("the load failed: " + (done.stderr.strip() or done.stdout.strip() or
+                                            "status %d" % done.returncode))
     return done.stdout
 
 
@@ -109,12 +137,15 @@ def load_echo(loadgen, server, connections, seconds, threads=1):
     """The requests, and what they were like; the processor's time is read by the generator itself."""
     said = output([loadgen, server.port, connections, MESSAGE, seconds, threads, 1, server.process.pid],
                   seconds + 60)
-    figures = {key: float(value) for key, value in (word.split("=") for word in said.split())}
-    requests = figures.pop("requests")
+    try:
+        figures = {key: float(value) for key, value in (word.split("=") for word in said.split())}
+        requests, cpu = figures.pop("requests"), figures.pop("server_cpu_s")
+        figures = {name: figures[name] for name in FIGURES if name != "cpu_s_per_million"}
+    except (KeyError, ValueError):
+        raise Failed("the load: " + quoted(said))
     if requests == 0:
         raise Failed("nothing came back")
-    figures["cpu_s_per_million"] = figures.pop("server_cpu_s") / requests * 1e6
-    return figures
+    return dict(figures, cpu_s_per_million=cpu / requests * 1e6)
 
 
 def echo_load(arguments):
@@ -130,11 +161,11 @@ def redis_load(command, pipeline, requests):
                        "-c", REDIS_CONNECTIONS, "--precision", 3], 300)
         rate = re.search(r"throughput summary: ([\d.]+)", said)
         summary = re.search(r"latency summary.*\n.*\n((?:\s+[\d.]+){6})", said)
-        if rate is None or summary is None:
+        p999 = next((float(ms) for share, ms in re.findall(r"([\d.]+)% <= ([\d.]+) milli", said)
+                     if float(share) >= 99.9), None)
+        if rate is None or summary is None or p999 is None:
             raise Failed("redis-benchmark gave no summary")
         _, _, p50, _, p99, _ = map(float, summary.group(1).split())
-        p999 = next(float(ms) for share, ms in re.findall(r"([\d.]+)% <= ([\d.]+) milli", said)
-                    if float(share) >= 99.9)
         return {"requests_per_s": float(rate.group(1)), "p50_us": p50 * 1000, "p99_us": p99 * 1000,
                 "p999_us": p999 * 1000, "cpu_s_per_million": (server.cpu() - before) / requests * 1e6}
     return drive
@@ -173,8 +204,11 @@ def measure(what, flavor, servers, drive, rounds, end):
             try:
                 with start() as server:
                     row["runs"][name].append(drive(server))
-            except Lacking:
-                del row["runs"][name]
+            except Lacking as why:
+                if name == "Edo":
+                    row["failed"][name] = str(why)
+                else:
+                    del row["runs"][name]
             except (Failed, OSError) as why:
                 row["failed"][name] = str(why).splitlines()[0]
     row["median"] = {name: {figure: statistics.median(run[figure] for run in runs) for figure in FIGURES}
@@ -182,12 +216,14 @@ def measure(what, flavor, servers, drive, rounds, end):
     return row
 
 
-COLUMNS = [("load", -13), ("on", -4), ("", -10), ("requests/s", 11), ("CPU s per 10^6", 14), ("p50 µs", 8),
-           ("p99 µs", 8), ("p99.9 µs", 8), ("Edo's requests", 14), ("95 %", 9), ("least–most", 10),
-           ("Edo's CPU", 9), ("95 %", 9), ("least–most", 10)]
+def columns_of(report):
+    intervals = report["rounds"] >= FEWEST
+    return [("load", -13), ("on", -4), ("", -10), ("requests/s", 11), ("CPU s per 10^6", 14), ("p50 µs", 8),
+            ("p99 µs", 8), ("p99.9 µs", 8)] + \
+        ratio_columns("Edo's requests", 14, intervals) + ratio_columns("Edo's CPU", 9, intervals)
 
 
-def lines_of(row):
+def lines_of(row, report):
     """In the others' rows, what Edo's are by theirs."""
     lines = []
     for name, median in row["median"].items():
@@ -196,7 +232,7 @@ def lines_of(row):
         for f in FIGURES[:2]:
             by = ratio([run[f] for run in row["runs"]["Edo"]], [run[f] for run in row["runs"][name]]) \
                 if name != "Edo" and "Edo" in row["median"] else None
-            line += ratio_cells(by)
+            line += ratio_cells(by, report["rounds"] >= FEWEST)
         lines.append(line)
     return lines
 
@@ -211,21 +247,24 @@ def head(report, file):
 def show(report, markdown, file):
     """A report that was written."""
     head(report, file)
-    table = Table(COLUMNS, markdown, file)
+    table = Table(columns_of(report), markdown, file)
     for row in report["rows"]:
-        for line in lines_of(row):
+        for line in lines_of(row, report):
             table.line(line)
     print(file=file)
     for line in said_of(report):
         print(line, file=file)
 
 
-def rows_of(loads, chosen, arguments):
+def rows_of(loads, chosen, arguments, parser):
     """What is to be measured: (load, flavor, servers, how to drive one)."""
     rows = []
     if "echo" in loads:
-        programs = dict({"Edo": program.Program("Edo", arguments.edo)}, **program.peers(arguments.peers))
+        programs = dict({"Edo": program.edo(parser, arguments.edo)}, **program.peers(arguments.peers))
+        options.need(parser, arguments.loadgen, "build/bench/loadgen")
         rows += [("echo", flavor, echo_servers(flavor, programs), echo_load(arguments)) for flavor in chosen]
+    if "redis" in loads:
+        options.need(parser, arguments.mini_redis, "build/examples/mini_redis")
     if "redis" in loads and output_of("redis-benchmark", "--version"):
         rows += [("redis %s%s" % (command, " P16" if pipeline > 1 else ""), flavor,
                   redis_servers(flavor, arguments),
@@ -241,16 +280,16 @@ def main():
     parser.add_argument("loads", metavar="echo|redis", nargs="*", help="default: both")
     parser.add_argument("--flavor", type=machine.flavors, action="append", metavar="ct|mtK,…",
                         help="the servers' runtimes (ct, and mt1, mt2, mt4 as far as there are cores)")
-    parser.add_argument("--budget", type=float, metavar="SECONDS",
+    parser.add_argument("--budget", type=options.seconds, metavar="SECONDS",
                         help="for all: on ct and one mtK, in as many rounds as fit")
-    parser.add_argument("--rounds", type=int, default=9, help="of each server, in turn (9)")
-    parser.add_argument("--seconds", type=int, default=1, help="that the load on echo takes (1)")
-    parser.add_argument("--threads", type=int, default=1, help="of the load on echo (1)")
-    parser.add_argument("--requests", type=int, default=50000,
+    parser.add_argument("--rounds", type=options.count, default=9, help="of each server, in turn (9)")
+    parser.add_argument("--seconds", type=options.count, default=1, help="that the load on echo takes (1)")
+    parser.add_argument("--threads", type=options.count, default=1, help="of the load on echo (1)")
+    parser.add_argument("--requests", type=options.count, default=50000,
                         help="to redis, one by one; in a pipeline ten times as many (50000)")
     program.add_options(parser)
-    parser.add_argument("--loadgen", default=BUILD / "loadgen", type=pathlib.Path)
-    parser.add_argument("--mini-redis", default=ROOT / "build/examples/mini_redis", type=pathlib.Path)
+    parser.add_argument("--loadgen", default=BUILD / "loadgen", type=options.path)
+    parser.add_argument("--mini-redis", default=ROOT / "build/examples/mini_redis", type=options.path)
     arguments = parser.parse_args()
     for load in arguments.loads:
         if load not in ("echo", "redis"):
@@ -258,14 +297,14 @@ def main():
     chosen = [f for names in arguments.flavor or [machine.default_flavors()] for f in names]
     if not arguments.budget and not arguments.flavor:
         chosen = ["ct"] + ["mt%d" % k for k in (1, 2, 4) if k <= len(machine.CORES)]
-    rows = rows_of(arguments.loads or ["echo", "redis"], chosen, arguments)
+    rows = rows_of(arguments.loads or ["echo", "redis"], chosen, arguments, parser)
 
     report = dict(machine.description(), kind="servers", rounds=arguments.rounds,
                   rows=[],
                   redis=output_of("redis-server", "--version") if rows and rows[-1][0] != "echo" else "")
     print()
     head(report, sys.stdout)
-    table = Table(COLUMNS)
+    table = Table(columns_of(report))
     end = time.monotonic() + arguments.budget if arguments.budget else None
     for i, (what, flavor, servers, drive) in enumerate(rows):
         # A row's last round may begin when half of its share is used: it takes the other.
@@ -273,12 +312,12 @@ def main():
         until = time.monotonic() + left / (len(rows) - i) / 2 if end else None
         row = measure(what, flavor, servers, drive, arguments.rounds, until)
         report["rows"].append(row)
-        for line in lines_of(row):
+        for line in lines_of(row, report):
             table.line(line)
     for line in said_of(report):
         print(line)
     if arguments.json:
-        pathlib.Path(arguments.json).write_text(json.dumps(report, indent=1) + "\n")
+        reports.write(report, arguments.json)
     return 1 if any("Edo" in row["failed"] for row in report["rows"]) else 0
 
 

@@ -8,11 +8,11 @@ Without files, those that compare.py, servers.py and scaling.py have written las
 library.
 """
 import argparse
-import json
 import pathlib
 import sys
 
 import compare
+import report as reports
 import scaling
 import servers
 from machine import BUILD
@@ -28,10 +28,13 @@ def main():
     files = arguments.files or [path for path in (BUILD / (kind + ".json") for kind in KINDS) if path.exists()]
     if not files:
         parser.error("no reports in %s: `make bench` writes them" % BUILD)
-    for i, path in enumerate(files):
+    try:
+        read = [reports.read(path, KINDS) for path in files]
+    except reports.Unreadable as why:
+        parser.error(str(why))
+    for i, report in enumerate(read):
         if i > 0:
             print()
-        report = json.loads(path.read_text())
         KINDS[report["kind"]].show(report, arguments.markdown, sys.stdout)
     return 0
 

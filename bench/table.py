@@ -29,13 +29,18 @@ def figure(value, digits=1):
     return "%.*f" % (0 if value >= 1000 else digits, value)
 
 
-def ratio_cells(ratio):
-    """The median of the pairs' ratios; where it lies; the least and the most of them."""
+def ratio_columns(heading, width, intervals):
+    """The median of the pairs' ratios; where it lies, if that is known; the least and the most of them."""
+    return [(heading, width)] + ([("95 %", 9)] if intervals else []) + [("least–most", 10)]
+
+
+def ratio_cells(ratio, intervals):
     if ratio is None:
-        return ["", "", ""]
+        return ["", "", ""] if intervals else ["", ""]
     interval = ratio.get("interval")
-    return ["%.2f" % ratio["median"], "%.2f–%.2f" % tuple(interval) if interval else "",
-            "%.2f–%.2f" % (ratio["min"], ratio["max"])]
+    return ["%.2f" % ratio["median"]] + \
+        (["%.2f–%.2f" % tuple(interval) if interval else ""] if intervals else []) + \
+        ["%.2f–%.2f" % (ratio["min"], ratio["max"])]
 
 
 def said_of(report):

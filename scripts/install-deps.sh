@@ -68,6 +68,7 @@ check)
     need_command clang clang
     need_command clang-format clang-format
     need_command pkg-config pkg-config
+    need_command python3 python3
     need_command redis-cli redis-tools
     need_command redis-benchmark redis-tools
     need_fuzzer
