@@ -10,6 +10,7 @@ SOVERSION := 0
 PREFIX ?= /usr/local
 DESTDIR ?=
 CFLAGS ?= -O2 -g
+BENCH_CFLAGS ?= -O3 -g -flto$(if $(filter gcc,$(CC_KIND)),=auto)
 CPPFLAGS ?=
 LDFLAGS ?=
 UV_LIBS ?= -luv
@@ -128,7 +129,7 @@ release := $(CC) $(BASE) $(CFLAGS) $(LOOPS_$(CC_KIND)) $(WARNINGS_$(CC_KIND)) $(
 # Calls inside the library go straight, not through the table that would let a program replace them.
 shared := $(release) -fPIC -fno-semantic-interposition
 # Across files, as what we compare with is built.
-bench := $(CC) $(BASE) -O3 -g -flto$(if $(filter gcc,$(CC_KIND)),=auto) $(LOOPS_$(CC_KIND)) $(WARNINGS_$(CC_KIND))
+bench := $(CC) $(BASE) $(BENCH_CFLAGS) $(LOOPS_$(CC_KIND)) $(WARNINGS_$(CC_KIND))
 test := $(CC) $(BASE) -O2 $(LOOPS_$(CC_KIND)) $(TEST_FLAGS) $(WARNINGS_$(CC_KIND)) $(LENIENT_$(CC_KIND))
 sanitized := $(CC) $(BASE) -O1 $(TEST_FLAGS) $(WARNINGS_$(CC_KIND)) -Werror $(SANITIZED_$(CC_KIND))
 asan := $(sanitized) $(ASAN_FLAGS)
