@@ -141,13 +141,12 @@ size_t edo_join_marked_(struct edo_future *future, struct edo_future *const *bra
     return 0;
 }
 
-/* Polls those from `at` to `end`; how many wait. */
+/* Polls those from `at` to `end`, after others of which some wait; how many wait of all. */
 static size_t join_poll(struct edo_future *future, struct edo_future *const *at,
-                        struct edo_future *const *end, struct edo_context *cx)
+                        struct edo_future *const *end, size_t waiting, struct edo_context *cx)
 {
-    size_t waiting = 0;
     for (; at < end; at++)
-        waiting += edo_join_one_(future, *at, (*at)->poll, cx);
+        waiting = edo_join_one_(future, *at, (*at)->poll, waiting, cx);
     return waiting;
 }
 
@@ -158,8 +157,8 @@ enum edo_next_ edo_join_(struct edo_future *future, struct edo_future *const *br
     if (cx->walk != EDO_WALK_POLL)
         return walk_all(branches, count, cx, name, file, line);
     size_t start = edo_join_start_(future, branches, count);
-    size_t waiting = join_poll(future, branches + start, branches + count, cx);
-    waiting += join_poll(future, branches, branches + start, cx);
+    size_t waiting = join_poll(future, branches + start, branches + count, 0, cx);
+    waiting = join_poll(future, branches, branches + start, waiting, cx);
     return edo_join_goes_on_(waiting, cx) ? EDO_NEXT_GO_ : EDO_NEXT_SUSPEND_;
 }
 
@@ -172,9 +171,10 @@ bool edo_joining_poll_(struct edo_joining_ *joining, struct edo_future *branch,
         return false;
     if (edo_future_done(branch))
         return true;
-    edo_join_mark_(joining->future, branch, cx);
+    uint32_t budget = cx->budget;
     if (edo_future_poll(branch, cx) == EDO_READY)
         return true;
+    edo_join_mark_(joining->future, branch, budget);
     joining->waiting++;
     return false;
 }
