@@ -7,17 +7,22 @@
 
 #include "internal/sys.h"
 
-void edo_future_drop(struct edo_future *future, struct edo_context *cx)
+/* The walk afterwards is `walk`. */
+static inline void drop(struct edo_future *future, struct edo_context *cx, enum edo_walk walk)
 {
     if (future->poll == NULL || future->state == EDO_STATE_DONE)
         return;
-    enum edo_walk walk = cx->walk;
     cx->walk = EDO_WALK_DROP;
     edo_future_check(future, cx);
     future->poll(future, cx);
     future->state = EDO_STATE_DONE;
     edo_future_ended(future);
     cx->walk = walk;
+}
+
+void edo_future_drop(struct edo_future *future, struct edo_context *cx)
+{
+    drop(future, cx, cx->walk);
 }
 
 void edo_future_trace(struct edo_future *future, struct edo_context *cx)
@@ -222,7 +227,7 @@ void edo_select_none_(struct edo_future *future, struct edo_context *cx, const c
 
 bool edo_select_lost_(struct edo_future *branch, struct edo_context *cx)
 {
-    edo_future_drop(branch, cx);
+    drop(branch, cx, EDO_WALK_POLL); /* which it is: nothing of it need be kept across the call */
     /* Its FINALLY may panic. */
     return cx->panic.name == NULL;
 }
