@@ -7,17 +7,22 @@
 
 #include "internal/sys.h"
 
-void edo_future_drop(struct edo_future *future, struct edo_context *cx)
+/* The walk afterwards is `walk`. */
+static inline void drop(struct edo_future *future, struct edo_context *cx, enum edo_walk walk)
 {
     if (future->poll == NULL || future->state == EDO_STATE_DONE)
         return;
-    enum edo_walk walk = cx->walk;
     cx->walk = EDO_WALK_DROP;
     edo_future_check(future, cx);
     future->poll(future, cx);
     future->state = EDO_STATE_DONE;
     edo_future_ended(future);
     cx->walk = walk;
+}
+
+void edo_future_drop(struct edo_future *future, struct edo_context *cx)
+{
+    drop(future, cx, cx->walk);
 }
 
 void edo_future_trace(struct edo_future *future, struct edo_context *cx)
@@ -141,13 +146,12 @@ size_t edo_join_marked_(struct edo_future *future, struct edo_future *const *bra
     return 0;
 }
 
-/* Polls those from `at` to `end`; how many wait. */
+/* Polls those from `at` to `end`, after others of which some wait; how many wait of all. */
 static size_t join_poll(struct edo_future *future, struct edo_future *const *at,
-                        struct edo_future *const *end, struct edo_context *cx)
+                        struct edo_future *const *end, size_t waiting, struct edo_context *cx)
 {
-    size_t waiting = 0;
     for (; at < end; at++)
-        waiting += edo_join_one_(future, *at, (*at)->poll, cx);
+        waiting = edo_join_one_(future, *at, (*at)->poll, waiting, cx);
     return waiting;
 }
 
@@ -158,8 +162,8 @@ enum edo_next_ edo_join_(struct edo_future *future, struct edo_future *const *br
     if (cx->walk != EDO_WALK_POLL)
         return walk_all(branches, count, cx, name, file, line);
     size_t start = edo_join_start_(future, branches, count);
-    size_t waiting = join_poll(future, branches + start, branches + count, cx);
-    waiting += join_poll(future, branches, branches + start, cx);
+    size_t waiting = join_poll(future, branches + start, branches + count, 0, cx);
+    waiting = join_poll(future, branches, branches + start, waiting, cx);
     return edo_join_goes_on_(waiting, cx) ? EDO_NEXT_GO_ : EDO_NEXT_SUSPEND_;
 }
 
@@ -172,9 +176,10 @@ bool edo_joining_poll_(struct edo_joining_ *joining, struct edo_future *branch,
         return false;
     if (edo_future_done(branch))
         return true;
-    edo_join_mark_(joining->future, branch, cx);
+    uint32_t budget = cx->budget;
     if (edo_future_poll(branch, cx) == EDO_READY)
         return true;
+    edo_join_mark_(joining->future, branch, budget);
     joining->waiting++;
     return false;
 }
@@ -222,7 +227,7 @@ void edo_select_none_(struct edo_future *future, struct edo_context *cx, const c
 
 bool edo_select_lost_(struct edo_future *branch, struct edo_context *cx)
 {
-    edo_future_drop(branch, cx);
+    drop(branch, cx, EDO_WALK_POLL); /* which it is: nothing of it need be kept across the call */
     /* Its FINALLY may panic. */
     return cx->panic.name == NULL;
 }

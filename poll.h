@@ -221,6 +221,14 @@ static inline uint32_t edo_context_random(struct edo_context *cx)
     return cx->random = x;
 }
 
+/* A number below n, of the same state, for choosing among n: some instructions less. The state is multiplied (Lehmer's
+ * generator; the factor is of Steele and Vigna's, 2021), and of that the upper bits are good. */
+static inline uint32_t edo_context_below(struct edo_context *cx, uint32_t n)
+{
+    cx->random *= 0x93d765ddu;
+    return (uint32_t)((uint64_t)cx->random * n >> 32);
+}
+
 /* Says that the future panics: its task ends, its frames are dropped, the join handle reports it.
  * For hand-written futures: `return edo_panic(cx, "name", __FILE__, __LINE__, "…");`. The first
  * panic of a poll is kept. Returns EDO_PENDING, which the frames above pass on. */

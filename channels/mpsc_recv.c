@@ -158,22 +158,26 @@ __attribute__((noinline)) static enum edo_poll recv_poll(struct edo_mpsc_recv *s
     return EDO_READY;
 }
 
-/* The other walks: one that lost a SELECT as soon as it was made comes here as well. */
+/* The other walks. */
 __attribute__((noinline)) static enum edo_poll recv_walk(struct edo_mpsc_recv *self,
                                                          struct edo_context *cx)
 {
-    if (cx->walk == EDO_WALK_DROP && self->future_.state != EDO_STATE_FRESH)
+    if (cx->walk == EDO_WALK_DROP)
         forget(self->channel, &self->future_);
     return edo_walk_leaf(cx, "edo_mpsc_recv");
 }
 
-/* The usual case first, without a call, and the rest elsewhere: it has not waited, and finds a message. */
+/* The usual cases first, without a call, and the rest elsewhere: it has not waited, and finds a message; or has lost
+ * a SELECT as soon as it was made. */
 enum edo_poll edo_mpsc_recv_poll(struct edo_future *future, struct edo_context *cx)
 {
     struct edo_mpsc_recv *self = (struct edo_mpsc_recv *)future;
     struct edo_mpsc_ *channel = self->channel;
-    if (edo_unlikely(cx->walk != EDO_WALK_POLL))
+    if (edo_unlikely(cx->walk != EDO_WALK_POLL)) {
+        if (cx->walk == EDO_WALK_DROP && future->state == EDO_STATE_FRESH)
+            return EDO_READY;
         return recv_walk(self, cx);
+    }
     if (edo_unlikely(cx->budget == 0 || future->state != EDO_STATE_FRESH))
         return recv_poll(self, cx);
     if (!edo_mpsc_ready(channel))

@@ -77,7 +77,7 @@ EDO_SELECT_INLINE_ uint8_t edo_select_next_(struct edo_select_ *s, struct edo_fu
     case EDO_SELECT_COUNT_:
         s->count = s->index;
         if (!s->biased && s->count > 1)
-            s->start = (uint16_t)((uint64_t)edo_context_random(cx) * s->count >> 32);
+            s->start = (uint16_t)edo_context_below(cx, s->count);
         return EDO_SELECT_POLL_;
     case EDO_SELECT_POLL_:
         if (cx->panic.name != NULL)

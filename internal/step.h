@@ -159,11 +159,11 @@ static inline size_t edo_join_start_(struct edo_future *future, struct edo_futur
                : 0;
 }
 
-/* Before a branch is polled: with nothing left, it is the first next time, unless another is. */
+/* A branch waits that was polled with so much left: with nothing, it is the first next time, unless another is. */
 static inline void edo_join_mark_(struct edo_future *future, struct edo_future *branch,
-                                  const struct edo_context *cx)
+                                  uint32_t budget)
 {
-    if (__builtin_expect(cx->budget == 0, 0) && !(future->pin & EDO_PIN_MARKED_)) {
+    if (__builtin_expect(budget == 0, 0) && !(future->pin & EDO_PIN_MARKED_)) {
         branch->pin |= EDO_PIN_FIRST_;
         future->pin |= EDO_PIN_MARKED_;
     }
@@ -177,17 +177,21 @@ static inline size_t edo_join_begin_(struct edo_future *future)
     return 0;
 }
 
-/* Polls one, unless it is done; how many wait: one or none. */
+/* Polls one, unless it is done, or one before it has panicked, which waits then; how many wait now. Where all are
+ * ready at once, and the compiler sees it, nothing is asked, and nothing written twice. */
 __attribute__((always_inline)) static inline size_t edo_join_one_(struct edo_future *future,
                                                                   struct edo_future *branch,
-                                                                  edo_poll_fn *poll,
+                                                                  edo_poll_fn *poll, size_t waiting,
                                                                   struct edo_context *cx)
 {
     edo_only_polls_(cx);
-    if (edo_future_done(branch) || __builtin_expect(cx->panic.name != NULL, 0))
-        return 0;
-    edo_join_mark_(future, branch, cx);
-    return edo_future_poll_by_(branch, poll, cx) == EDO_PENDING;
+    if (edo_future_done(branch) || (waiting > 0 && __builtin_expect(cx->panic.name != NULL, 0)))
+        return waiting;
+    uint32_t budget = cx->budget;
+    if (edo_future_poll_by_(branch, poll, cx) == EDO_READY)
+        return waiting;
+    edo_join_mark_(future, branch, budget);
+    return waiting + 1;
 }
 
 static inline bool edo_join_goes_on_(size_t waiting, const struct edo_context *cx)
@@ -247,7 +251,7 @@ enum edo_next_ edo_race_(struct edo_future *const *branches, size_t count, size_
                        sizeof branches_ <= 64 * sizeof branches_[0],              \
                    "one to 64 futures")
 #define EDO_JOIN_ONE_(branch) \
-    (waiting_ += edo_join_one_(&self->future_, &(branch)->future_, polls_[at_++], cx))
+    (waiting_ = edo_join_one_(&self->future_, &(branch)->future_, polls_[at_++], waiting_, cx))
 #define EDO_POLL_OF_(branch) (branch)->future_.poll
 #define EDO_TRY_JOIN_ONE_(branch)                           \
     (edo_joining_poll_(&joining_, &(branch)->future_, cx)   \
