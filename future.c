@@ -204,7 +204,7 @@ enum edo_next_ edo_race_(struct edo_future *const *branches, size_t count, size_
 {
     if (cx->walk != EDO_WALK_POLL)
         return walk_all(branches, count, cx, name, file, line);
-    size_t at = count > 1 ? edo_context_random(cx) % count : 0;
+    size_t at = count > 1 ? edo_context_below(cx, (uint32_t)count) : 0;
     for (size_t i = 0; i < count && cx->panic.name == NULL; i++, at = at + 1 < count ? at + 1 : 0) {
         if (!edo_future_done(branches[at]) && edo_future_poll(branches[at], cx) == EDO_PENDING)
             continue;

@@ -222,10 +222,11 @@ static inline uint32_t edo_context_random(struct edo_context *cx)
 }
 
 /* A number below n, of the same state, for choosing among n: some instructions less. The state is multiplied (Lehmer's
- * generator; the factor is of Steele and Vigna's, 2021), and of that the upper bits are good. */
+ * generator; the factor is of Steele and Vigna's, 2021), and of that the upper bits are good. It is made odd: of an even
+ * one as many bits would never change as are 0 at its end. */
 static inline uint32_t edo_context_below(struct edo_context *cx, uint32_t n)
 {
-    cx->random *= 0x93d765ddu;
+    cx->random = (cx->random | 1) * 0x93d765ddu;
     return (uint32_t)((uint64_t)cx->random * n >> 32);
 }
 

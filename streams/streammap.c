@@ -87,7 +87,7 @@ static enum edo_poll streammap_poll(struct edo_future *future, struct edo_contex
     struct edo_streammap *self = (struct edo_streammap *)future;
     if (cx->walk != EDO_WALK_POLL)
         return walk(self, cx);
-    size_t count = self->length, at = count > 1 ? edo_context_random(cx) % count : 0;
+    size_t count = self->length, at = count > 1 ? edo_context_below(cx, (uint32_t)count) : 0;
     int output = EDO_STREAM_PENDING;
     bool ended = false;
     for (size_t i = 0; i < count && cx->panic.name == NULL; i++, at = at + 1 < count ? at + 1 : 0) {

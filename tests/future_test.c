@@ -482,3 +482,21 @@ Test(future, nothing_need_stand_after_finally)
     cr_assert_eq(future.output, 4);
     bench_end(&bench);
 }
+
+/* As the state may be seeded with anything. 3,000 draws of 3: each comes a thousand times, give or take five sigmas. */
+Test(future, a_choice_is_fair_whatever_the_state_begins_with)
+{
+    static const uint32_t seeds[] = {0, 1, 2, 3, 0x10000, 0x80000000, 0x9e3779b9, UINT32_MAX};
+    struct bench bench;
+    bench_begin(&bench);
+    for (size_t i = 0; i < sizeof seeds / sizeof *seeds; i++) {
+        int drawn[3] = {0};
+        bench.cx.random = seeds[i];
+        for (int n = 0; n < 3000; n++)
+            drawn[edo_context_below(&bench.cx, 3)]++;
+        for (int k = 0; k < 3; k++)
+            cr_assert(drawn[k] > 870 && drawn[k] < 1130, "%d of %d with 0x%x", drawn[k], k,
+                      seeds[i]);
+    }
+    bench_end(&bench);
+}
