@@ -219,6 +219,7 @@ static void give_way(void *turns)
 
 int edo_handle_block_on_(struct edo_handle *handle, struct edo_future *future)
 {
+    edo_demand_made(future);
     if (edo_thread.running != NULL)
         return refuse(future, EDO_ENESTED);
     struct edo_thread outer = edo_thread;
@@ -235,6 +236,7 @@ int edo_block_on_(struct edo_runtime *runtime, struct edo_future *future)
     struct edo_handle *handle = runtime->handle;
     if (handle->pool != NULL)
         return edo_handle_block_on_(handle, future);
+    edo_demand_made(future);
     if (edo_thread.running != NULL)
         return refuse(future, EDO_ENESTED);
     if (!edo_handle_claim(handle, false))

@@ -454,6 +454,7 @@ void edo_task_start_(struct edo_task *task, struct edo_future *future)
         edo_future_drop(future, &cx);
         return;
     }
+    edo_demand_made(future);
     struct edo_handle *home = task->home;
     if (edo_unlikely(home->hooks.on_task_spawn != NULL))
         home->hooks.on_task_spawn(home->hooks.hook_arg, edo_task_id_(task));

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "poll_harness.h"
+#include "runtime/blocking.h"
 #include "runtime/embed.h"
 #include "runtime/local_set.h"
 #include "runtime/runtime.h"
@@ -186,6 +187,66 @@ static void poll_nothing(struct bench *bench)
 Test(trap, a_future_that_was_never_made_is_stopped)
 {
     SAYS(poll_nothing, "never made");
+}
+
+static void spawn_nothing(struct bench *bench)
+{
+    (void)bench;
+    struct edo_runtime *runtime;
+    if (edo_runtime_new(&runtime) < 0)
+        return;
+    edo_task_detach(SPAWN_ON(edo_runtime_handle(runtime), (struct long_one){.output = 0}));
+}
+
+static void spawn_nothing_blocking(struct bench *bench)
+{
+    (void)bench;
+    struct edo_runtime *runtime;
+    if (edo_runtime_new(&runtime) < 0)
+        return;
+    struct edo_guard guard = edo_enter(edo_runtime_handle(runtime));
+    edo_task_detach(SPAWN_BLOCKING((struct short_one){.output = 0}));
+    edo_leave(guard);
+}
+
+static void block_on_nothing_of(enum edo_flavor flavor)
+{
+    struct edo_runtime *runtime;
+    struct long_one zero = {.output = 0};
+    if (edo_runtime_new(&runtime, .flavor = flavor, .worker_threads = 1) == 0)
+        edo_block_on(runtime, &zero);
+}
+
+static void block_on_nothing(struct bench *bench)
+{
+    (void)bench;
+    block_on_nothing_of(EDO_CURRENT_THREAD);
+}
+
+static void block_on_nothing_beside_workers(struct bench *bench)
+{
+    (void)bench;
+    block_on_nothing_of(EDO_MULTI_THREAD);
+}
+
+static void block_on_nothing_of_a_set(struct bench *bench)
+{
+    (void)bench;
+    struct edo_runtime *runtime;
+    struct edo_local_set *set;
+    struct long_one zero = {.output = 0};
+    if (edo_runtime_new(&runtime) == 0 && edo_local_set_new(&set) == 0)
+        edo_local_set_block_on(set, runtime, &zero);
+}
+
+/* Where it is given, not where it would be polled; also without EDO_DEBUG. */
+Test(trap, a_future_that_was_never_made_is_not_run)
+{
+    SAYS(spawn_nothing, "never made is spawned");
+    SAYS(spawn_nothing_blocking, "never made is spawned");
+    SAYS(block_on_nothing, "never made is spawned, or given to edo_block_on");
+    SAYS(block_on_nothing_beside_workers, "never made is spawned, or given to edo_block_on");
+    SAYS(block_on_nothing_of_a_set, "never made is spawned, or given to edo_block_on");
 }
 
 static void drop_a_token_that_is_waited_for(struct bench *bench)
