@@ -222,6 +222,9 @@ int edo_handle_block_on_(struct edo_handle *handle, struct edo_future *future)
     edo_demand_made(future);
     if (edo_thread.running != NULL)
         return refuse(future, EDO_ENESTED);
+    /* It is attached to a loop of this thread's: nobody would turn that. Or looked at. */
+    if (handle->pool == NULL && edo_handle_mine(handle))
+        return refuse(future, UV_EBUSY);
     struct edo_thread outer = edo_thread;
     edo_thread.current = handle;
     edo_thread.running = handle;
