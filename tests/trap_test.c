@@ -11,6 +11,7 @@
 #include "runtime/local_set.h"
 #include "runtime/runtime.h"
 #include "runtime/task.h"
+#include "stream.h"
 #include "sync/cancellation_token.h"
 #include "sync/notify.h"
 #include "sync/task_tracker.h"
@@ -209,24 +210,14 @@ static void spawn_nothing_blocking(struct bench *bench)
     edo_leave(guard);
 }
 
-static void block_on_nothing_of(enum edo_flavor flavor)
-{
-    struct edo_runtime *runtime;
-    struct long_one zero = {.output = 0};
-    if (edo_runtime_new(&runtime, .flavor = flavor, .worker_threads = 1) == 0)
-        edo_block_on(runtime, &zero);
-}
+/* Made before the fork: ThreadSanitizer starts no thread after it. */
+static struct edo_runtime *there;
 
 static void block_on_nothing(struct bench *bench)
 {
     (void)bench;
-    block_on_nothing_of(EDO_CURRENT_THREAD);
-}
-
-static void block_on_nothing_beside_workers(struct bench *bench)
-{
-    (void)bench;
-    block_on_nothing_of(EDO_MULTI_THREAD);
+    struct long_one zero = {.output = 0};
+    edo_block_on(there, &zero);
 }
 
 static void block_on_nothing_of_a_set(struct bench *bench)
@@ -244,8 +235,12 @@ Test(trap, a_future_that_was_never_made_is_not_run)
 {
     SAYS(spawn_nothing, "never made is spawned");
     SAYS(spawn_nothing_blocking, "never made is spawned");
-    SAYS(block_on_nothing, "never made is spawned, or given to edo_block_on");
-    SAYS(block_on_nothing_beside_workers, "never made is spawned, or given to edo_block_on");
+    for (int workers = 0; workers <= 1; workers++) {
+        cr_assert(edo_runtime_new(&there, .flavor = workers ? EDO_MULTI_THREAD : EDO_CURRENT_THREAD,
+                                  .worker_threads = (uint32_t)workers) == 0);
+        SAYS(block_on_nothing, "never made is spawned, or given to edo_block_on");
+        edo_runtime_drop(there);
+    }
     SAYS(block_on_nothing_of_a_set, "never made is spawned, or given to edo_block_on");
 }
 
@@ -286,11 +281,87 @@ static void await_in_a_variable(struct bench *bench)
     edo_future_poll(&future.future_, &bench->cx);
 }
 
+/* The same by whatever else waits for a future, or a stream. */
+enum { BY_REF, BY_TRY_REF, BY_PIN, BY_JOIN, BY_TRY_JOIN, BY_RACE, BY_WHEN, BY_WHEN_REF, BY_LOOP };
+
+struct no_items {
+    STREAM(int);
+};
+
+ASYNC_STREAM(no_items)
+{
+    ASYNC_BEGIN;
+    YIELD_NOW();
+    ASYNC_END;
+}
+
+struct mislays {
+    FUTURE(int);
+    int how, winner, item;
+    struct long_one kept;
+};
+
+__attribute__((no_sanitize("address"))) static struct edo_step_ mislays_body_(
+    struct mislays *self, struct edo_context *cx, const char *edo_name_);
+
+ASYNC(mislays)
+{
+    struct long_one child = NEW(long_one), *volatile at = &child;
+    struct no_items items = NEW(no_items);
+    STREAM_REF(int) volatile stream = edo_stream_ref(&items);
+    ASYNC_BEGIN;
+    self->kept = NEW(long_one);
+    if (self->how == BY_REF)
+        AWAIT_REF(*at);
+    if (self->how == BY_TRY_REF)
+        TRY_AWAIT_REF(*at);
+    if (self->how == BY_PIN)
+        PIN(*at, NEW(long_one));
+    if (self->how == BY_JOIN)
+        JOIN(&self->kept, at);
+    if (self->how == BY_TRY_JOIN)
+        TRY_JOIN(at, &self->kept);
+    if (self->how == BY_RACE)
+        RACE(self->winner, &self->kept, at);
+    if (self->how == BY_WHEN) {
+        SELECT {
+            WHEN(*at, NEW(long_one)) {
+            }
+        }
+    }
+    if (self->how == BY_WHEN_REF) {
+        SELECT_BIASED {
+            WHEN_REF(self->kept) {
+            }
+            WHEN_REF(*at) {
+            }
+        }
+    }
+    if (self->how == BY_LOOP) {
+        FOR_AWAIT(self->item, stream)
+            self->winner++;
+    }
+    RETURN(1);
+    ASYNC_END;
+}
+
+static int how;
+
+static void wait_in_a_variable(struct bench *bench)
+{
+    struct mislays future = NEW(mislays, .how = how);
+    edo_future_poll(&future.future_, &bench->cx);
+}
+
 Test(trap, a_future_in_a_variable_of_the_function_is_not_awaited)
 {
 #ifndef __aarch64__ /* where a frame's address is below its variables: it is not seen there */
     SAYS(await_in_a_variable, "forgets awaits a future in a variable of its function");
     SAYS(await_in_a_variable, "trap_test.c:");
+    for (how = BY_REF; how <= BY_LOOP; how++) {
+        SAYS(wait_in_a_variable, "mislays awaits a future in a variable of its function");
+        SAYS(wait_in_a_variable, "trap_test.c:");
+    }
 #endif
 }
 
