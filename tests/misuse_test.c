@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: MIT */
+/* Handles that are used after they were given up, and futures of which there may be one at a time: what stops the
+ * program, in every build, and with which words. */
+#include "channels/async_channel.h"
+#include "channels/broadcast.h"
+#include "channels/mpsc.h"
+#include "channels/oneshot.h"
+#include "channels/watch.h"
+#include "last_words.h"
+
+/* Two that wait for one receiver. */
+
+static void receive_twice_at_once(struct bench *bench)
+{
+    MPSC_SENDER(int) tx;
+    MPSC_RECEIVER(int) rx;
+    int a, b;
+    if (edo_mpsc(&tx, &rx, 1) < 0)
+        return;
+    struct edo_mpsc_recv first = edo_mpsc_recv(rx, &a), second = edo_mpsc_recv(rx, &b);
+    edo_future_poll(&first.future_, &bench->cx);
+    edo_future_poll(&second.future_, &bench->cx);
+}
+
+static void receive_many_while_one_waits(struct bench *bench)
+{
+    MPSC_SENDER(int) tx;
+    MPSC_RECEIVER(int) rx;
+    int a, b[2];
+    if (edo_mpsc(&tx, &rx, EDO_UNBOUNDED) < 0)
+        return;
+    struct edo_mpsc_recv first = edo_mpsc_recv(rx, &a);
+    struct edo_mpsc_recv_many second = edo_mpsc_recv_many(rx, b, 2);
+    edo_future_poll(&first.future_, &bench->cx);
+    edo_future_poll(&second.future_, &bench->cx);
+}
+
+Test(misuse, two_that_wait_for_one_mpsc_receiver)
+{
+    SAYS(receive_twice_at_once, "two futures wait for one mpsc receiver at the same time");
+    SAYS(receive_many_while_one_waits, "two futures wait for one mpsc receiver at the same time");
+}
+
+/* One after the other they may, and one that is dropped waits no more; also with another waker each time. */
+Test(misuse, one_receive_after_another_is_none)
+{
+    struct bench bench, other;
+    bench_begin(&bench);
+    bench_begin(&other);
+    MPSC_SENDER(int) tx;
+    MPSC_RECEIVER(int) rx;
+    int message = 0;
+    cr_assert_eq(edo_mpsc(&tx, &rx, 1), 0);
+    struct edo_mpsc_recv recv = edo_mpsc_recv(rx, &message);
+    cr_assert_eq(edo_future_poll(&recv.future_, &bench.cx), EDO_PENDING);
+    cr_assert_eq(edo_future_poll(&recv.future_, &other.cx), EDO_PENDING);
+    edo_future_drop(&recv.future_, &bench.cx);
+    recv = edo_mpsc_recv(rx, &message);
+    cr_assert_eq(edo_future_poll(&recv.future_, &bench.cx), EDO_PENDING);
+    cr_assert_eq(edo_mpsc_try_send(tx, &(int){7}), 0);
+    cr_assert_eq(edo_future_poll(&recv.future_, &bench.cx), EDO_READY);
+    cr_assert_eq(message, 7);
+    recv = edo_mpsc_recv(rx, &message);
+    cr_assert_eq(edo_future_poll(&recv.future_, &other.cx), EDO_PENDING);
+    edo_future_drop(&recv.future_, &other.cx);
+    edo_mpsc_sender_drop(tx);
+    edo_mpsc_receiver_drop(rx);
+    bench_end(&other);
+    bench_end(&bench);
+}
+
+struct oneshot {
+    ONESHOT_SENDER(int) tx;
+    ONESHOT_RECEIVER(int) rx;
+    int message;
+};
+
+static struct oneshot oneshot(void)
+{
+    struct oneshot oneshot = {.message = 1};
+    if (edo_oneshot(&oneshot.tx, &oneshot.rx) < 0)
+        _exit(0);
+    return oneshot;
+}
+
+static void receive_an_answer_twice_at_once(struct bench *bench)
+{
+    struct oneshot c = oneshot();
+    struct edo_oneshot_recv first = edo_oneshot_recv(c.rx, &c.message);
+    struct edo_oneshot_recv second = edo_oneshot_recv(c.rx, &c.message);
+    edo_future_poll(&first.future_, &bench->cx);
+    edo_future_poll(&second.future_, &bench->cx);
+}
+
+static void wait_twice_for_the_close(struct bench *bench)
+{
+    struct oneshot c = oneshot();
+    struct edo_oneshot_closed first = edo_oneshot_closed(c.tx), second = edo_oneshot_closed(c.tx);
+    edo_future_poll(&first.future_, &bench->cx);
+    edo_future_poll(&second.future_, &bench->cx);
+}
+
+Test(misuse, two_that_wait_for_one_side_of_a_oneshot)
+{
+    SAYS(receive_an_answer_twice_at_once, "two futures wait for one side of a oneshot");
+    SAYS(wait_twice_for_the_close, "two futures wait for one side of a oneshot");
+}
+
+/* Handles that are given up twice. */
+
+static void send_an_answer_twice(struct bench *bench)
+{
+    (void)bench;
+    struct oneshot c = oneshot();
+    edo_oneshot_send(c.tx, &c.message);
+    edo_oneshot_send(c.tx, &c.message);
+}
+
+static void drop_a_sender_that_has_sent(struct bench *bench)
+{
+    struct oneshot c = oneshot();
+    struct edo_oneshot_recv recv = edo_oneshot_recv(c.rx, &c.message);
+    edo_future_poll(&recv.future_, &bench->cx);
+    edo_oneshot_send(c.tx, &c.message);
+    edo_oneshot_sender_drop(c.tx);
+}
+
+static void send_by_a_sender_that_was_dropped(struct bench *bench)
+{
+    (void)bench;
+    struct oneshot c = oneshot();
+    edo_oneshot_close(c.rx);
+    edo_oneshot_sender_drop(c.tx);
+    edo_oneshot_send(c.tx, &c.message);
+}
+
+static void send_while_closed_waits(struct bench *bench)
+{
+    struct oneshot c = oneshot();
+    struct edo_oneshot_closed closed = edo_oneshot_closed(c.tx);
+    edo_future_poll(&closed.future_, &bench->cx);
+    edo_oneshot_send(c.tx, &c.message);
+}
+
+Test(misuse, a_oneshot_sender_that_is_spent)
+{
+    SAYS(send_an_answer_twice, "a oneshot sender is used that was given up");
+    SAYS(drop_a_sender_that_has_sent, "a oneshot sender is used that was given up");
+    SAYS(send_by_a_sender_that_was_dropped, "a oneshot sender is used that was given up");
+    SAYS(send_while_closed_waits, "while an edo_oneshot_closed of it waits");
+}
+
+static void send_into_a_spent_permit(struct bench *bench)
+{
+    (void)bench;
+    MPSC_SENDER(int) tx;
+    MPSC_RECEIVER(int) rx;
+    MPSC_PERMIT(int) permit = {0};
+    if (edo_mpsc(&tx, &rx, 2) < 0 || edo_mpsc_try_reserve(tx, &permit) < 0)
+        return;
+    edo_mpsc_permit_send(&permit, &(int){1});
+    edo_mpsc_permit_send(&permit, &(int){2});
+}
+
+static void drop_an_mpsc_sender_twice(struct bench *bench)
+{
+    (void)bench;
+    MPSC_SENDER(int) tx;
+    MPSC_RECEIVER(int) rx;
+    if (edo_mpsc(&tx, &rx, 2) < 0)
+        return;
+    edo_mpsc_sender_drop(tx);
+    edo_mpsc_sender_drop(tx);
+}
+
+static void drop_an_mpsc_receiver_twice(struct bench *bench)
+{
+    (void)bench;
+    MPSC_SENDER(int) tx;
+    MPSC_RECEIVER(int) rx;
+    if (edo_mpsc(&tx, &rx, 2) < 0)
+        return;
+    edo_mpsc_receiver_drop(rx);
+    edo_mpsc_receiver_drop(rx);
+}
+
+static void drop_a_weak_mpsc_sender_twice(struct bench *bench)
+{
+    (void)bench;
+    MPSC_SENDER(int) tx;
+    MPSC_RECEIVER(int) rx;
+    if (edo_mpsc(&tx, &rx, 2) < 0)
+        return;
+    MPSC_WEAK_SENDER(int) weak = edo_mpsc_downgrade(tx);
+    edo_mpsc_weak_sender_drop(weak);
+    edo_mpsc_weak_sender_drop(weak);
+}
+
+static void drop_a_broadcast_sender_twice(struct bench *bench)
+{
+    (void)bench;
+    BROADCAST_SENDER(int) tx;
+    BROADCAST_RECEIVER(int) rx;
+    if (edo_broadcast(&tx, &rx, 2) < 0)
+        return;
+    edo_broadcast_sender_drop(tx);
+    edo_broadcast_sender_drop(tx);
+}
+
+static void drop_a_watch_sender_twice(struct bench *bench)
+{
+    (void)bench;
+    WATCH_SENDER(int) tx;
+    WATCH_RECEIVER(int) rx;
+    if (edo_watch(&tx, &rx, &(int){1}) < 0)
+        return;
+    edo_watch_sender_drop(tx);
+    edo_watch_sender_drop(tx);
+}
+
+static void drop_an_async_receiver_twice(struct bench *bench)
+{
+    (void)bench;
+    ASYNC_SENDER(int) tx;
+    ASYNC_RECEIVER(int) rx;
+    if (edo_async_channel(&tx, &rx, 2) < 0)
+        return;
+    edo_async_receiver_drop(rx);
+    edo_async_receiver_drop(rx);
+}
+
+Test(misuse, a_handle_of_a_channel_that_is_given_up_twice)
+{
+    SAYS(send_into_a_spent_permit, "a place of an mpsc permit is given up that was before");
+    SAYS(drop_an_mpsc_sender_twice, "an mpsc sender is given up that was before");
+    SAYS(drop_an_mpsc_receiver_twice, "an mpsc receiver is given up that was before");
+    SAYS(drop_a_weak_mpsc_sender_twice, "a weak mpsc sender is given up that was before");
+    SAYS(drop_a_broadcast_sender_twice, "a broadcast sender is given up that was before");
+    SAYS(drop_a_watch_sender_twice, "a watch sender is given up that was before");
+    SAYS(drop_an_async_receiver_twice, "a handle of an async_channel is given up that was before");
+}
