@@ -6,7 +6,11 @@
 #include "channels/mpsc.h"
 #include "channels/oneshot.h"
 #include "channels/watch.h"
+#include "combinators/ready.h"
 #include "last_words.h"
+#include "runtime/runtime.h"
+#include "runtime/task.h"
+#include "runtime/task_cache.h"
 
 /* Two that wait for one receiver. */
 
@@ -238,4 +242,96 @@ Test(misuse, a_handle_of_a_channel_that_is_given_up_twice)
     SAYS(drop_a_broadcast_sender_twice, "a broadcast sender is given up that was before");
     SAYS(drop_a_watch_sender_twice, "a watch sender is given up that was before");
     SAYS(drop_an_async_receiver_twice, "a handle of an async_channel is given up that was before");
+}
+
+/* Tasks. They never end by themselves, but for the runtime's end; an abort handle keeps their memory. */
+
+struct one {
+    struct edo_runtime *runtime;
+    JOIN_HANDLE(int) task;
+    struct edo_abort_handle *abort;
+};
+
+static struct one one(void)
+{
+    struct one one;
+    if (edo_runtime_new(&one.runtime) < 0)
+        _exit(0);
+    one.task = SPAWN_ON(edo_runtime_handle(one.runtime), edo_pending());
+    one.abort = edo_abort_handle(one.task);
+    return one;
+}
+
+static void join_a_detached_task(struct bench *bench)
+{
+    (void)bench;
+    struct one one_ = one();
+    edo_task_detach(one_.task);
+    (void)edo_join(one_.task, NULL);
+}
+
+static void abort_a_joined_task(struct bench *bench)
+{
+    (void)bench;
+    struct one one_ = one();
+    edo_abort_handle_abort(one_.abort);
+    struct edo_join join = edo_join(one_.task, NULL);
+    edo_block_on(one_.runtime, &join);
+    edo_task_abort(one_.task);
+}
+
+/* The words of EDO_DEBUG, with the place where it was used. */
+Test(misuse, a_join_handle_that_is_spent)
+{
+    SAYS(join_a_detached_task, "a join handle is used that was joined or detached before");
+    SAYS(join_a_detached_task, "misuse_test.c:");
+    SAYS(abort_a_joined_task, "a join handle is used that was joined or detached before");
+    SAYS(abort_a_joined_task, "misuse_test.c:");
+}
+
+static void join_twice(struct bench *bench)
+{
+    struct one one_ = one();
+    struct edo_join first = edo_join(one_.task, NULL), second = edo_join(one_.task, NULL);
+    edo_abort_handle_abort(one_.abort);
+    edo_block_on(one_.runtime, &first);
+    edo_future_poll(&second.future_, &bench->cx);
+}
+
+static void join_twice_at_once(struct bench *bench)
+{
+    struct one one_ = one();
+    struct edo_join first = edo_join(one_.task, NULL), second = edo_join(one_.task, NULL);
+    edo_future_poll(&first.future_, &bench->cx);
+    edo_future_poll(&second.future_, &bench->cx);
+}
+
+static void drop_a_join_of_a_detached_task(struct bench *bench)
+{
+    struct one one_ = one();
+    struct edo_join join = edo_join(one_.task, NULL);
+    edo_task_detach(one_.task);
+    edo_future_drop(&join.future_, &bench->cx);
+}
+
+static void join_a_freed_task(struct bench *bench)
+{
+    struct one one_ = one();
+    struct edo_join first = edo_join(one_.task, NULL), second = edo_join(one_.task, NULL);
+    edo_abort_handle_abort(one_.abort);
+    edo_abort_handle_drop(one_.abort);
+    edo_block_on(one_.runtime, &first);
+    edo_future_poll(&second.future_, &bench->cx);
+}
+
+/* Also without it. */
+Test(misuse, a_task_that_is_joined_twice)
+{
+    SAYS(join_twice, "a task is joined or detached that was joined or detached before");
+    SAYS(join_twice_at_once, "a task is joined by two at the same time");
+    SAYS(drop_a_join_of_a_detached_task,
+         "a task is joined or detached that was joined or detached before");
+    /* Elsewhere its memory is the C library's at once, and AddressSanitizer tells of it. */
+    if (EDO_CACHE_BYTES > 0)
+        SAYS(join_a_freed_task, "a task is joined or detached that was joined or detached before");
 }
