@@ -10,7 +10,7 @@
  *
  * A join handle is a pointer typed by the output. It is owned: it ends in edo_join, which takes it,
  * or in edo_task_detach. (One that is joined or detached again stops the program, and one that is used for anything
- * a build with EDO_DEBUG, as long as its memory is not another task's.) A handle left in a frame is
+ * a build with EDO_DEBUG, as long as the runtime has its memory, and no other task does.) A handle left in a frame is
  * detached in FINALLY. A task that nobody joins needs none (SPAWN_DETACHED). Spawning never fails silently:
  * where there is no memory or no runtime, the handle says so (edo_task_error, edo_join).
  * The functions on handles take any thread's call, also when the runtime is gone.

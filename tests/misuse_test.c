@@ -11,6 +11,11 @@
 #include "runtime/runtime.h"
 #include "runtime/task.h"
 #include "runtime/task_cache.h"
+#include "sync/barrier.h"
+#include "sync/mutex.h"
+#include "sync/notify.h"
+#include "sync/rwlock.h"
+#include "sync/set_once.h"
 
 /* Two that wait for one receiver. */
 
@@ -314,13 +319,31 @@ static void drop_a_join_of_a_detached_task(struct bench *bench)
     edo_future_drop(&join.future_, &bench->cx);
 }
 
+struct spawner {
+    FUTURE(int);
+    JOIN_HANDLE(int) task;
+};
+
+ASYNC(spawner)
+{
+    ASYNC_BEGIN;
+    self->task = SPAWN(edo_pending());
+    RETURN(0);
+    ASYNC_END;
+}
+
+/* One that the runtime's own thread has spawned: its memory is kept there. */
 static void join_a_freed_task(struct bench *bench)
 {
-    struct one one_ = one();
-    struct edo_join first = edo_join(one_.task, NULL), second = edo_join(one_.task, NULL);
-    edo_abort_handle_abort(one_.abort);
-    edo_abort_handle_drop(one_.abort);
-    edo_block_on(one_.runtime, &first);
+    struct edo_runtime *runtime;
+    struct spawner spawner = NEW(spawner);
+    if (edo_runtime_new(&runtime) < 0 || edo_block_on(runtime, &spawner) < 0)
+        return;
+    struct edo_join first = edo_join(spawner.task, NULL), second = edo_join(spawner.task, NULL);
+    struct edo_abort_handle *abort = edo_abort_handle(spawner.task);
+    edo_abort_handle_abort(abort);
+    edo_abort_handle_drop(abort);
+    edo_block_on(runtime, &first);
     edo_future_poll(&second.future_, &bench->cx);
 }
 
@@ -334,4 +357,113 @@ Test(misuse, a_task_that_is_joined_twice)
     /* Elsewhere its memory is the C library's at once, and AddressSanitizer tells of it. */
     if (EDO_CACHE_BYTES > 0)
         SAYS(join_a_freed_task, "a task is joined or detached that was joined or detached before");
+}
+
+/* What was never initialised: all zeros. */
+
+static void zero_notify_waits(struct bench *bench)
+{
+    static struct edo_notify notify;
+    struct edo_notified notified = edo_notified(&notify);
+    edo_future_poll(&notified.future_, &bench->cx);
+}
+
+static void zero_notify_is_told(struct bench *bench)
+{
+    (void)bench;
+    static struct edo_notify notify;
+    edo_notify_one(&notify);
+}
+
+static void zero_notify_tells_all(struct bench *bench)
+{
+    (void)bench;
+    static struct edo_notify notify;
+    edo_notify_waiters(&notify);
+}
+
+static void zero_mutex_is_locked(struct bench *bench)
+{
+    static struct edo_mutex mutex;
+    struct edo_mutex_guard guard = {NULL};
+    struct edo_mutex_lock lock = edo_mutex_lock(&mutex, &guard);
+    edo_future_poll(&lock.future_, &bench->cx);
+}
+
+static void zero_mutex_is_tried(struct bench *bench)
+{
+    (void)bench;
+    static struct edo_mutex mutex;
+    struct edo_mutex_guard guard = {NULL};
+    edo_mutex_try_lock(&mutex, &guard);
+}
+
+static void zero_semaphore_is_acquired(struct bench *bench)
+{
+    static struct edo_semaphore semaphore;
+    struct edo_permit permit = {0};
+    struct edo_semaphore_acquire acquire = edo_semaphore_acquire(&semaphore, &permit);
+    edo_future_poll(&acquire.future_, &bench->cx);
+}
+
+static void zero_rwlock_is_read(struct bench *bench)
+{
+    static struct edo_rwlock lock;
+    struct edo_rwlock_read_guard guard = {NULL};
+    struct edo_rwlock_read read = edo_rwlock_read(&lock, &guard);
+    edo_future_poll(&read.future_, &bench->cx);
+}
+
+/* It would be locked by any number of writers. */
+static void zero_rwlock_is_written(struct bench *bench)
+{
+    static struct edo_rwlock lock;
+    struct edo_rwlock_write_guard guard = {NULL};
+    struct edo_rwlock_write write = edo_rwlock_write(&lock, &guard);
+    edo_future_poll(&write.future_, &bench->cx);
+}
+
+static void zero_rwlock_is_tried(struct bench *bench)
+{
+    (void)bench;
+    static struct edo_rwlock lock;
+    struct edo_rwlock_write_guard guard = {NULL};
+    edo_rwlock_try_write(&lock, &guard);
+}
+
+static void zero_barrier_is_waited_for(struct bench *bench)
+{
+    static struct edo_barrier barrier;
+    struct edo_barrier_wait wait = edo_barrier_wait(&barrier);
+    edo_future_poll(&wait.future_, &bench->cx);
+}
+
+static void zero_set_once_is_waited_for(struct bench *bench)
+{
+    static EDO_SET_ONCE(int) once;
+    struct edo_set_once_wait wait = edo_set_once_wait(&once);
+    edo_future_poll(&wait.future_, &bench->cx);
+}
+
+static void zero_set_once_is_set(struct bench *bench)
+{
+    (void)bench;
+    static EDO_SET_ONCE(int) once;
+    edo_set_once_set(&once, &(int){1});
+}
+
+Test(misuse, what_is_all_zeros_is_not_waited_for)
+{
+    SAYS(zero_notify_waits, "is used that was never initialised");
+    SAYS(zero_notify_is_told, "is used that was never initialised");
+    SAYS(zero_notify_tells_all, "is used that was never initialised");
+    SAYS(zero_mutex_is_locked, "is used that was never initialised");
+    SAYS(zero_mutex_is_tried, "is used that was never initialised");
+    SAYS(zero_semaphore_is_acquired, "is used that was never initialised");
+    SAYS(zero_rwlock_is_read, "is used that was never initialised");
+    SAYS(zero_rwlock_is_written, "is used that was never initialised");
+    SAYS(zero_rwlock_is_tried, "is used that was never initialised");
+    SAYS(zero_barrier_is_waited_for, "is used that was never initialised");
+    SAYS(zero_set_once_is_waited_for, "is used that was never initialised");
+    SAYS(zero_set_once_is_set, "is used that was never initialised");
 }
