@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* Handles that are used after they were given up, and futures of which there may be one at a time: what stops the
  * program, in every build, and with which words. */
+#include <sys/socket.h>
+
 #include "channels/async_channel.h"
 #include "channels/broadcast.h"
 #include "channels/mpsc.h"
 #include "channels/oneshot.h"
 #include "channels/watch.h"
 #include "combinators/ready.h"
+#include "io/tcp.h"
 #include "last_words.h"
 #include "runtime/runtime.h"
 #include "runtime/task.h"
@@ -466,4 +469,37 @@ Test(misuse, what_is_all_zeros_is_not_waited_for)
     SAYS(zero_barrier_is_waited_for, "is used that was never initialised");
     SAYS(zero_set_once_is_waited_for, "is used that was never initialised");
     SAYS(zero_set_once_is_set, "is used that was never initialised");
+}
+
+/* A connection's halves. */
+
+struct drops_half {
+    FUTURE(int);
+};
+
+ASYNC(drops_half)
+{
+    ASYNC_BEGIN;
+    int fds[2];
+    struct edo_tcp *conn;
+    if (socketpair(AF_UNIX, SOCK_STREAM, 0, fds) < 0 || edo_tcp_from_fd(fds[0], &conn) < 0)
+        RETURN(0);
+    edo_tcp_read_half_drop(edo_tcp_reader(conn));
+    RETURN(0);
+    ASYNC_END;
+}
+
+static void drop_a_borrowed_half(struct bench *bench)
+{
+    (void)bench;
+    struct edo_runtime *runtime;
+    if (edo_runtime_new(&runtime) < 0)
+        return;
+    struct drops_half drops = NEW(drops_half);
+    edo_block_on(runtime, &drops);
+}
+
+Test(misuse, a_half_that_is_only_borrowed_is_not_dropped)
+{
+    SAYS(drop_a_borrowed_half, "a half of a connection is given up that was before");
 }
