@@ -29,6 +29,7 @@
  *  2. No local variable that is used after an await: -Werror=jump-misses-init and
  *     -Werror=maybe-uninitialized (gcc), -Werror=conditional-uninitialized (clang) find most. One that is
  *     used between two awaits only stands in a block { } of its own there, or is declared before ASYNC_BEGIN.
+ *     A future in one, which is awaited through a pointer, say, stops a build with EDO_DEBUG.
  *  3. No `return`: RETURN. No jump out past ASYNC_END.
  * docs/expansion.md shows a future beside what the preprocessor makes of it.
  *
@@ -136,6 +137,7 @@ edo_leave_:                                                                     
  * with EDO_DEBUG stops the program when it is polled elsewhere. */
 #define EDO_PIN(place, ...)                     \
     do {                                        \
+        EDO_CHECK_PLACE_(&(place))              \
         (place) = (__VA_ARGS__);                \
         edo_future_check(&(place).future_, cx); \
     } while (0)
@@ -181,6 +183,7 @@ edo_leave_:                                                                     
 #define EDO_JOIN(...)                                                                              \
     do {                                                                                           \
         self->future_.state = __LINE__;                                                            \
+        EDO_CHECK_PLACES_(__VA_ARGS__)                                                             \
         {                                                                                          \
             edo_poll_fn *const polls_[] = {EDO_MAP_(EDO_POLL_OF_, __VA_ARGS__)};                   \
             size_t at_ = 0, waiting_ = edo_join_begin_(&self->future_);                            \
@@ -226,6 +229,7 @@ edo_leave_:                                                                     
 #define EDO_RACE(place, ...)                                                                 \
     do {                                                                                     \
         self->future_.state = __LINE__;                                                      \
+        EDO_CHECK_PLACES_(__VA_ARGS__)                                                       \
         __attribute__((fallthrough));                                                        \
     case EDO_RESUME_(__LINE__): {                                                            \
         EDO_BRANCHES_(__VA_ARGS__);                                                          \

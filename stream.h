@@ -277,6 +277,7 @@ static inline enum edo_next_ edo_for_await_(struct edo_stream *stream, void *ite
 
 /* Where a loop waits: only when it does, it writes down where, and only when it goes on, it looks why. */
 #define EDO_FOR_AWAIT_SUSPEND_(stream)                                                    \
+    EDO_CHECK_PLACE_(EDO_HANDLE_(edo_stream, stream))                                     \
     self->future_.state = __LINE__;                                                       \
     return edo_pending_;                                                                  \
     case EDO_RESUME_(__LINE__):                                                           \

@@ -285,6 +285,7 @@ void edo_async_unref_(struct edo_async_ *channel, int kind)
     if (channel == NULL)
         return;
     edo_lock(&channel->lock);
+    edo_assert_held(channel->handles[kind], "a handle of an async_channel");
     size_t left = --channel->handles[kind], dropped = 0;
     if (kind != EDO_ASYNC_WEAK_ && left == 0) {
         channel->closed = true;

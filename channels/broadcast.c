@@ -138,6 +138,7 @@ void edo_broadcast_sender_drop_(struct edo_broadcast_sender *tx)
         edo_broadcast_weak_sender_drop_((struct edo_broadcast_weak_sender *)tx);
         return;
     }
+    edo_assert_held(channel->senders, "a broadcast sender");
     channel->senders--;
     edo_unlock(&channel->lock);
 }
@@ -164,6 +165,7 @@ void edo_broadcast_weak_sender_drop_(struct edo_broadcast_weak_sender *weak)
     if (weak == NULL)
         return;
     struct edo_broadcast_ *channel = locked(weak);
+    edo_assert_held(channel->weak_senders, "a weak broadcast sender");
     channel->weak_senders--;
     edo_broadcast_settle(channel);
 }

@@ -112,6 +112,7 @@ void edo_mpsc_sender_drop_(struct edo_mpsc_sender *tx)
     if (tx == NULL)
         return;
     struct edo_mpsc_ *channel = locked(tx);
+    edo_assert_held(channel->senders, "an mpsc sender");
     channel->senders--;
     edo_mpsc_settle(channel);
 }
@@ -134,6 +135,7 @@ void edo_mpsc_weak_sender_drop_(struct edo_mpsc_weak_sender *weak)
     if (weak == NULL)
         return;
     struct edo_mpsc_ *channel = locked(weak);
+    edo_assert_held(channel->weak_senders, "a weak mpsc sender");
     channel->weak_senders--;
     edo_mpsc_settle(channel);
 }
@@ -158,6 +160,7 @@ void edo_mpsc_receiver_drop_(struct edo_mpsc_receiver *rx)
 {
     if (rx == NULL)
         return;
+    edo_assert_held(!((struct edo_mpsc_ *)rx)->receiver_gone, "an mpsc receiver");
     edo_mpsc_close_(rx);
     drop_messages((struct edo_mpsc_ *)rx);
     struct edo_mpsc_ *channel = locked(rx);

@@ -20,10 +20,10 @@
  * memory as messages come and frees it as they go.
  *
  * Handles are pointers typed by the message. A sender is cloned for each that sends; each handle is
- * owned, and dropped once. Futures are made of a handle that outlives them. The channel is closed
- * when its receiver is dropped or closes it, or its last sender is dropped; weak senders do not count.
- * From then on nothing is sent, except into places that were reserved before; what was sent is
- * received.
+ * owned, and dropped once. (Twice stops the program if there is no sender any more, and the receiver
+ * keeps the channel.) Futures are made of a handle that outlives them. The channel is closed when its
+ * receiver is dropped or closes it, or its last sender is dropped; weak senders do not count. From then on
+ * nothing is sent, except into places that were reserved before; what was sent is received.
  *
  * All functions may be called from any thread, and from a poll; those on the receiver by one thread
  * at a time. None waits but those that say blocking.
@@ -126,8 +126,8 @@ struct edo_mpsc_permit {
 #define edo_mpsc_try_reserve_many(tx, n, permit) \
     edo_mpsc_try_reserve_(EDO_HANDLE_(edo_mpsc_sender, tx), (n), EDO_MPSC_PLACES_(tx, permit))
 
-/* Sends into a reserved place, of which there must be one. Works also when the channel has been closed;
- * when the receiver is gone the message is dropped with the channel. */
+/* Sends into a reserved place, of which there must be one: the program is stopped otherwise. Works also when
+ * the channel has been closed; when the receiver is gone the message is dropped with the channel. */
 #define edo_mpsc_permit_send(permit, message) \
     edo_mpsc_permit_send_(&(permit)->places, EDO_VALUE_(edo_mpsc_sender, *(permit)->type_, message))
 
@@ -164,8 +164,8 @@ struct edo_mpsc_permit {
 /* The receiver. */
 
 /* edo_mpsc_recv(rx, &message): a future of the next message. Output 0; EDO_ECLOSED: there will be none
- * any more. One at a time. Cancel safety: a message is taken by the poll that is ready; dropped, it has
- * taken none. */
+ * any more. One at a time: a second that waits stops the program. Cancel safety: a message is taken by the
+ * poll that is ready; dropped, it has taken none. */
 #define edo_mpsc_recv(rx, message) \
     edo_mpsc_recv_(EDO_HANDLE_(edo_mpsc_receiver, rx), EDO_VALUE_(edo_mpsc_receiver, rx, message))
 

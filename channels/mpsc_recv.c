@@ -86,6 +86,18 @@ static inline bool spent(struct edo_mpsc_ *channel, struct edo_future *future,
     return true;
 }
 
+/* A waker was there: the future's own, from its last poll; or, if it has none yet, that of another which waits, and which
+ * nobody would wake any more. */
+__attribute__((noinline)) static void replaced(const struct edo_future *future,
+                                               struct edo_waker *old)
+{
+    if (future->state == EDO_STATE_FRESH)
+        edo_bug(__FILE__, __LINE__,
+                "two futures wait for one mpsc receiver at the same time, or one that waited was "
+                "not dropped");
+    edo_waker_forget(old);
+}
+
 /* Nothing was there. Returns 0: look again; EDO_ECLOSED; or -EAGAIN: the waker is kept. */
 static int wait(struct edo_mpsc_ *channel, struct edo_future *future, struct edo_waker *waker)
 {
@@ -99,11 +111,11 @@ static int wait(struct edo_mpsc_ *channel, struct edo_future *future, struct edo
     struct edo_waker *old = channel->receiver;
     channel->receiver = result == -EAGAIN ? spare : NULL;
     edo_unlock(&channel->lock);
+    if (old != NULL)
+        replaced(future, old);
     future->state = result == -EAGAIN ? WAITING : EDO_STATE_FRESH;
     if (result != -EAGAIN)
         edo_waker_forget(spare);
-    if (old != NULL)
-        edo_waker_forget(old);
     return result;
 }
 

@@ -239,7 +239,7 @@ int edo_mpsc_try_reserve_(struct edo_mpsc_sender *tx, size_t n, struct edo_mpsc_
 void edo_mpsc_permit_send_(struct edo_mpsc_permit *permit, const void *message)
 {
     struct edo_mpsc_ *channel = permit->channel_;
-    edo_assert(permit->count > 0);
+    edo_assert_held(permit->count, "a place of an mpsc permit");
     permit->count--;
     edo_lock(&channel->lock);
     struct edo_waker *claimed = push(channel, message);

@@ -111,18 +111,29 @@ static bool spent(struct edo_oneshot_ *channel, enum edo_oneshot_side side,
     return edo_budget_spent_by(cx, future->state != EDO_STATE_FRESH ? *kept(channel, side) : NULL);
 }
 
-/* The sender is done: with or without the message in its place. Returns whether it was sent. */
+/* What the sender found that is no way to end. Of a channel that is still there because its receiver is. */
+__attribute__((cold, noinline)) static void check_end(uint32_t old)
+{
+    if (old & EDO_ONESHOT_TX_DONE)
+        edo_bug(__FILE__, __LINE__, "a oneshot sender is used that was given up by send or drop");
+    /* With the receiver done, it may not know yet that it is ready. */
+    if (!(old & EDO_ONESHOT_RX_DONE))
+        edo_bug(__FILE__, __LINE__,
+                "a oneshot sender is given up while an edo_oneshot_closed of it waits");
+}
+
+/* The sender is done: with or without the message in its place. Returns whether that is wanted. */
 __attribute__((noinline)) static bool finish(struct edo_oneshot_ *channel, uint32_t sent)
 {
-    uint32_t now = edo_oneshot_state_finish(&channel->state, sent);
-    /* A future of edo_oneshot_closed is not under way. */
-    edo_assert(!(now & EDO_ONESHOT_TX_WAITS) || now & EDO_ONESHOT_RX_DONE);
-    bool gone = now & EDO_ONESHOT_RX_GONE;
-    if (now & EDO_ONESHOT_RX_WAITS)
+    uint32_t old = edo_oneshot_state_finish(&channel->state, sent);
+    if (edo_unlikely(old & (EDO_ONESHOT_TX_DONE | EDO_ONESHOT_TX_WAITS)))
+        check_end(old);
+    bool gone = old & EDO_ONESHOT_RX_GONE;
+    if (old & EDO_ONESHOT_RX_WAITS)
         gone = wake(channel, EDO_ONESHOT_RX, EDO_ONESHOT_TX_GONE) & EDO_ONESHOT_RX_GONE;
     if (gone)
         channel_free(channel);
-    return now & EDO_ONESHOT_SENT;
+    return !(old & EDO_ONESHOT_RX_DONE);
 }
 
 /* The usual case first, and the rest elsewhere: the receiver does not wait yet. */

@@ -18,7 +18,8 @@
  * Handles are pointers typed by the message, owned, and given up once: the sender by edo_oneshot_send or
  * edo_oneshot_sender_drop, the receiver by edo_oneshot_receiver_drop. The channel is closed when the
  * receiver closes it or is dropped, or the sender is dropped. Futures are made of a handle that outlives
- * them.
+ * them. A sender that is given up a second time stops the program, as long as the receiver is there; when
+ * that is gone as well, the memory is another's already.
  *
  * All functions may be called from any thread, and from a poll; those on one handle, with its futures,
  * by one thread at a time. None waits but those that say blocking.
@@ -75,15 +76,15 @@ struct edo_oneshot_receiver;
 /* Whether the receiver was closed or dropped: nobody wants the answer. */
 #define edo_oneshot_is_closed(tx) edo_oneshot_is_closed_(EDO_HANDLE_(edo_oneshot_sender, tx))
 
-/* edo_oneshot_closed(tx): a future that is ready when edo_oneshot_is_closed. One at a time; it is done
- * or dropped before tx is given up. Cancel safety: nothing is lost. */
+/* edo_oneshot_closed(tx): a future that is ready when edo_oneshot_is_closed. One at a time: a second that
+ * waits stops the program; it is done or dropped before tx is given up. Cancel safety: nothing is lost. */
 #define edo_oneshot_closed(tx) edo_oneshot_closed_(EDO_HANDLE_(edo_oneshot_sender, tx))
 
 /* The receiver. */
 
 /* edo_oneshot_recv(rx, &message): a future of the message. Output 0; EDO_ECLOSED: there will be none, or
- * it was received before. One at a time. Cancel safety: the message is taken by the poll that is ready;
- * dropped, it has taken none. */
+ * it was received before. One at a time, likewise. Cancel safety: the message is taken by the poll that is
+ * ready; dropped, it has taken none. */
 #define edo_oneshot_recv(rx, message)                        \
     edo_oneshot_recv_(EDO_HANDLE_(edo_oneshot_receiver, rx), \
                       EDO_VALUE_(edo_oneshot_receiver, rx, message))

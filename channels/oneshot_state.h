@@ -67,7 +67,7 @@ static inline uint32_t edo_oneshot_state_look(edo_oneshot_state *state)
 }
 
 /* The sender is done; with SENT, unless the receiver is done. GONE too, unless the receiver waits, and is
- * to be woken before edo_oneshot_state_claimed. Returns the word as it is now. */
+ * to be woken before edo_oneshot_state_claimed. Returns the word as it was. */
 static inline uint32_t edo_oneshot_state_finish(edo_oneshot_state *state, uint32_t sent)
 {
     uint32_t old = edo_load(state, relaxed), now;
@@ -78,7 +78,7 @@ static inline uint32_t edo_oneshot_state_finish(edo_oneshot_state *state, uint32
         if (!(old & EDO_ONESHOT_RX_WAITS))
             now |= EDO_ONESHOT_TX_GONE;
     } while (!edo_cas_weak(state, &old, now, acq_rel, relaxed));
-    return now;
+    return old;
 }
 
 /* The same where the receiver has done nothing yet, and there is nothing to acquire. False: it has; nothing is set. */
@@ -125,13 +125,20 @@ static inline uint32_t edo_oneshot_state_claimed(edo_oneshot_state *state,
     return edo_fetch_add(state, gone - (EDO_ONESHOT_WAITS << side), acq_rel);
 }
 
-/* The waker of `side` is in its place. False: the other side is done already; nothing is set. */
+/* The waker of `side` is in its place. False: the other side is done already; nothing is set. One that WAITS is another
+ * future's, which nobody would wake any more. */
 static inline bool edo_oneshot_state_wait(edo_oneshot_state *state, enum edo_oneshot_side side)
 {
     uint32_t old = edo_load(state, relaxed);
     do {
-        if (old & EDO_ONESHOT_DONE << (EDO_ONESHOT_RX - side))
-            return false;
+        if (edo_unlikely(
+                old & (EDO_ONESHOT_DONE << (EDO_ONESHOT_RX - side) | EDO_ONESHOT_WAITS << side))) {
+            if (old & EDO_ONESHOT_DONE << (EDO_ONESHOT_RX - side))
+                return false;
+            edo_bug(__FILE__, __LINE__,
+                    "two futures wait for one side of a oneshot at the same time, or one that "
+                    "waited was not dropped");
+        }
     } while (!edo_cas_weak(state, &old, old | EDO_ONESHOT_WAITS << side, release, relaxed));
     return true;
 }

@@ -133,6 +133,7 @@ void edo_watch_sender_drop_(struct edo_watch_sender *tx)
     if (tx == NULL)
         return;
     struct edo_watch_ *channel = locked(tx);
+    edo_assert_held(channel->senders, "a watch sender");
     if (--channel->senders == 0) {
         /* Release: as a value. */
         edo_store(&channel->version, edo_load(&channel->version, relaxed) | EDO_WATCH_ENDED,

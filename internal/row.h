@@ -51,6 +51,14 @@ static inline bool edo_waiter_linked(const struct edo_waiter *waiter)
     return edo_list_linked(&waiter->node);
 }
 
+/* Stops the program when what the row is of was never initialised: all zeros. */
+_Noreturn void edo_row_unmade_(void);
+static inline void edo_row_check(const struct edo_list *row)
+{
+    if (__builtin_expect(row->next == NULL, 0))
+        edo_row_unmade_();
+}
+
 /* Under the lock: joins the row behind all others, or stays where it is. A *spare that is not NULL is a kept
  * waker, and the waiter's from now on; in its place comes what is to be forgotten after the lock, or NULL.
  * A waiter that is not linked needs one, but for one that is enabled before its first poll. */
@@ -58,10 +66,12 @@ static inline void edo_row_join(struct edo_list *row, struct edo_waiter *waiter,
                                 struct edo_waker **spare)
 {
     struct edo_waker *old = NULL;
-    if (edo_waiter_linked(waiter))
+    if (edo_waiter_linked(waiter)) {
         old = waiter->waker;
-    else
+    } else {
+        edo_row_check(row);
         edo_list_push_back(row, &waiter->node);
+    }
     if (*spare != NULL) {
         waiter->waker = *spare;
         *spare = old;

@@ -234,6 +234,7 @@ static inline bool edo_select_otherwise_(struct edo_select_ *s)
     if (edo_select_.phase == EDO_SELECT_ARM_) {                                \
         if (edo_select_arm_(&edo_select_, &(place).future_, (condition)))      \
             (place) = (__VA_ARGS__);                                           \
+        EDO_CHECK_PLACE_(&(place))                                             \
     } else if (edo_select_visit_(&edo_select_, &(place).future_, false, cx)) { \
         edo_select_ready_(&edo_select_, (match));                              \
     } else if (!edo_select_run_(&edo_select_)) {                               \
@@ -242,6 +243,7 @@ static inline bool edo_select_otherwise_(struct edo_select_ *s)
 #define EDO_WHEN_REF_(condition, match, place)                                \
     if (edo_select_.phase == EDO_SELECT_ARM_) {                               \
         edo_select_borrow_(&edo_select_, &(place).future_, (condition));      \
+        EDO_CHECK_PLACE_(&(place))                                            \
     } else if (edo_select_visit_(&edo_select_, &(place).future_, true, cx)) { \
         edo_select_ready_(&edo_select_, (match));                             \
     } else if (!edo_select_run_(&edo_select_)) {                              \

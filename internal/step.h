@@ -41,11 +41,15 @@ __extension__ struct edo_void {
 #define EDO_BODY_ __attribute__((noinline)) static
 #define EDO_CHECK_PLACE_(child) \
     edo_place_check_((child), __builtin_frame_address(0), edo_name_, __FILE__, __LINE__);
+#define EDO_CHECK_PLACES_(...) EDO_MAP_(EDO_CHECK_PLACE_OF_, __VA_ARGS__);
+#define EDO_CHECK_PLACE_OF_(branch) \
+    edo_place_check_((branch), __builtin_frame_address(0), edo_name_, __FILE__, __LINE__)
 void edo_place_check_(const void *place, const void *frame, const char *name, const char *file,
                       int line);
 #else
 #define EDO_BODY_ static
 #define EDO_CHECK_PLACE_(child)
+#define EDO_CHECK_PLACES_(...)
 #endif
 
 #define EDO_ASYNC_(linkage, name)                                                                  \
@@ -110,6 +114,7 @@ __attribute__((always_inline)) static inline enum edo_poll edo_await_first_(
 /* One await: the first arrival falls into the label where the later ones resume. */
 #define EDO_AWAIT_HERE_(child)      \
     self->future_.state = __LINE__; \
+    EDO_CHECK_PLACE_(child)         \
     __attribute__((fallthrough));   \
     case EDO_RESUME_(__LINE__):     \
         EDO_STEP_(edo_await_((child), cx, edo_name_, __FILE__, __LINE__))
@@ -261,6 +266,7 @@ enum edo_next_ edo_race_(struct edo_future *const *branches, size_t count, size_
 /* Leaves two braces open, for what is done with joining_.error. */
 #define EDO_TRY_JOIN_HERE_(...)                                                                  \
     self->future_.state = __LINE__;                                                              \
+    EDO_CHECK_PLACES_(__VA_ARGS__)                                                               \
     __attribute__((fallthrough));                                                                \
     case EDO_RESUME_(__LINE__): {                                                                \
         EDO_BRANCHES_(__VA_ARGS__);                                                              \

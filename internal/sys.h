@@ -239,6 +239,12 @@ _Noreturn void edo_bug(const char *file, int line, const char *format, ...)
     (edo_likely(condition) ? (void)0 \
                            : edo_bug(__FILE__, __LINE__, "assertion failed: %s", #condition))
 
+/* Of a count of those who hold something, before one gives it up: who has none any more gave his up before. */
+#define edo_assert_held(count, what) \
+    (edo_likely((count) > 0)         \
+         ? (void)0                   \
+         : edo_bug(__FILE__, __LINE__, "%s is given up that was before", what))
+
 /* The member's owner, from a pointer to the member. */
 #define edo_container_of(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
 

@@ -335,6 +335,8 @@ int edo_tcp_shutdown_(struct edo_tcp *stream)
 static uint8_t count_halves(struct edo_tcp *stream, int change)
 {
     edo_registration_lock(&stream->registration);
+    if (change < 0)
+        edo_assert_held(stream->halves, "a half of a connection");
     uint8_t halves = stream->halves = (uint8_t)(stream->halves + change);
     edo_registration_unlock(&stream->registration);
     return halves;

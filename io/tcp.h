@@ -68,7 +68,8 @@ struct edo_tcp *edo_tcp_clone(struct edo_tcp *stream);
  * that have been polled. To begin one takes an owner; so on a multi-thread runtime, where others go on at
  * the same time, whoever closes and whoever may begin have one each, or a half each. The descriptor is
  * closed now, or by whoever comes out of a system call with it last. On a multi-thread runtime the memory
- * goes when its loop has turned, which is made to at the latest when 256 wait for that. NULL is fine. */
+ * goes when its loop has turned, which is made to at the latest when 256 wait for that. NULL is fine. Each
+ * owner once: a second time is not noticed, and it may be another's memory by then. */
 void edo_tcp_close(struct edo_tcp *stream);
 
 /* What follows takes a connection or, where it fits, a half of one. */
@@ -120,8 +121,9 @@ static inline struct edo_tcp_write_half *edo_tcp_writer(struct edo_tcp *stream)
     return (struct edo_tcp_write_half *)stream;
 }
 
-/* Owned ones take the connection: each is dropped by its owner, and it is closed with the second.
- * Dropping the writing half first shuts writing down. NULL is fine. */
+/* Owned ones take the connection: each is dropped by its owner, once, and it is closed with the second.
+ * Dropping the writing half first shuts writing down. NULL is fine. A borrowed one that is dropped stops the
+ * program. */
 void edo_tcp_split(struct edo_tcp *stream, struct edo_tcp_read_half **reader,
                    struct edo_tcp_write_half **writer);
 void edo_tcp_read_half_drop(struct edo_tcp_read_half *reader);

@@ -44,7 +44,7 @@ int edo_tcp_listener_from_fd(int fd, struct edo_tcp_listener **listener);
  * accepts have one each. */
 struct edo_tcp_listener *edo_tcp_listener_clone(struct edo_tcp_listener *listener);
 
-/* Closes, and frees with the last owner. Accepts under way end with UV_ECANCELED. NULL is fine. */
+/* Closes, and frees with the last owner: each owner once. Accepts under way end with UV_ECANCELED. NULL is fine. */
 void edo_tcp_listener_close(struct edo_tcp_listener *listener);
 
 /* Where it listens. 0 or an error. */

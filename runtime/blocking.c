@@ -88,6 +88,7 @@ struct edo_task *edo_task_start_blocking_(struct edo_task *task, struct edo_futu
         edo_task_start_(task, future);
         return task;
     }
+    edo_demand_made(future);
     task->waker.ops = &edo_blocking_waker;
     /* On no inject list, whoever spawns it; nobody has it yet. */
     edo_task_state_unlink(&task->state);

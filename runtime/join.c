@@ -4,6 +4,8 @@
 
 #include "join_internal.h"
 
+enum { WAITS = 1 }; /* a future's state since it has set JOINER */
+
 /* Takes the waker back that was offered to the completing thread. False: it has taken it. */
 static bool retract(struct edo_task *task)
 {
@@ -43,6 +45,28 @@ int edo_task_take(struct edo_task *task, const struct edo_wanted *wanted)
     return error;
 }
 
+/* Leaves a waker with a task that was not complete. False: it is by now. */
+static bool wait(struct edo_future *future, struct edo_task *task, uint32_t now,
+                 struct edo_waker *waker)
+{
+    if (edo_unlikely(now & EDO_TASK_JOINER)) {
+        /* Only this future sets it: what it reads of it, it set itself. */
+        if (future->state != WAITS)
+            edo_bug(__FILE__, __LINE__, "a task is joined by two at the same time");
+        if (edo_will_wake(task->joiner, waker))
+            return true;
+        if (!retract(task))
+            return false;
+    }
+    /* A clone: the completing thread wakes it when this future may be gone already. */
+    task->joiner = edo_waker_clone(waker);
+    future->state = WAITS;
+    if (edo_task_state_joiner(&task->state, true))
+        return true;
+    edo_waker_drop(task->joiner);
+    return false;
+}
+
 static enum edo_poll edo_join_poll(struct edo_future *future, struct edo_context *cx)
 {
     struct edo_join *self = (struct edo_join *)future;
@@ -50,7 +74,7 @@ static enum edo_poll edo_join_poll(struct edo_future *future, struct edo_context
     int error = edo_task_error_(task);
     if (cx->walk != EDO_WALK_POLL) {
         if (cx->walk == EDO_WALK_DROP && error == 0) {
-            if (edo_task_state_peek(&task->state) & EDO_TASK_JOINER)
+            if (future->state == WAITS && edo_task_state_peek(&task->state) & EDO_TASK_JOINER)
                 retract(task);
             edo_task_detach_(task);
         }
@@ -62,21 +86,9 @@ static enum edo_poll edo_join_poll(struct edo_future *future, struct edo_context
     }
     if (edo_budget_spent(cx))
         return EDO_PENDING;
-    if (!edo_task_state_complete(&task->state)) {
-        /* Only this future sets JOINER: what it reads of it, it set itself. */
-        if (edo_task_state_peek(&task->state) & EDO_TASK_JOINER) {
-            if (edo_will_wake(task->joiner, cx->waker))
-                return EDO_PENDING;
-            retract(task);
-        }
-        if (!edo_task_state_complete(&task->state)) {
-            /* A clone: the completing thread wakes it when this future may be gone already. */
-            task->joiner = edo_waker_clone(cx->waker);
-            if (edo_task_state_joiner(&task->state, true))
-                return EDO_PENDING;
-            edo_waker_drop(task->joiner);
-        }
-    }
+    uint32_t now = edo_task_state_of_handle(&task->state);
+    if (!(now & EDO_TASK_COMPLETE) && wait(future, task, now, cx->waker))
+        return EDO_PENDING;
     edo_budget_spend(cx);
     self->task = NULL;
     self->output = edo_task_take(task, &(struct edo_wanted){self->value, self->offset, self->size,

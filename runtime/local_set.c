@@ -206,6 +206,7 @@ struct edo_local_set_wait edo_local_set_wait(struct edo_local_set *set)
 int edo_local_set_block_on_(struct edo_local_set *set, struct edo_runtime *runtime,
                             struct edo_future *future)
 {
+    edo_demand_made(future);
     struct edo_local_set_run_until run = edo_local_set_run_until_(set, future);
     /* By a foreign executor: the runner would leave the tasks to that one, which waits for us. */
     if (edo_handle_mine(set->scheduler.handle)) {

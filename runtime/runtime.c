@@ -222,8 +222,12 @@ static void give_way(void *turns)
 
 int edo_handle_block_on_(struct edo_handle *handle, struct edo_future *future)
 {
+    edo_demand_made(future);
     if (edo_thread.running != NULL)
         return refuse(future, EDO_ENESTED);
+    /* It is attached to a loop of this thread's: nobody would turn that. Or looked at. */
+    if (handle->pool == NULL && edo_handle_mine(handle))
+        return refuse(future, UV_EBUSY);
     struct edo_thread outer = edo_thread;
     /* The future may end the runtime in the background. */
     edo_thread.current = edo_handle_clone(handle);
@@ -240,6 +244,7 @@ int edo_block_on_(struct edo_runtime *runtime, struct edo_future *future)
     struct edo_handle *handle = runtime->handle;
     if (handle->pool != NULL)
         return edo_handle_block_on_(handle, future);
+    edo_demand_made(future);
     if (edo_thread.running != NULL)
         return refuse(future, EDO_ENESTED);
     if (!edo_handle_claim(handle, false))

@@ -45,11 +45,13 @@ struct uv_loop_s;
  *   UV_EBUSY       current-thread: another thread is in edo_block_on, or the runtime is attached to a loop, or
  *                  this thread dumps it. (That another does so is waited for: runtime/dump.h)
  *   UV_ENOMEM
- * Any thread, not from a poll. */
+ * Any thread, not from a poll. A future that was never made, all zeros, is a bug that stops the program, here and where
+ * it is spawned. */
 #define edo_block_on(runtime, future) edo_block_on_((runtime), &(future)->future_)
 
 /* edo_handle_block_on(handle, &future): the same by a handle, for threads that do not own the runtime. A
- * current-thread runtime's tasks, timers and I/O do not go on by it: somebody else is to be in edo_block_on. */
+ * current-thread runtime's tasks, timers and I/O do not go on by it: somebody else is to be in edo_block_on. UV_EBUSY
+ * on the thread of the loop that such a one is attached to, which would wait for itself. */
 #define edo_handle_block_on(handle, future) edo_handle_block_on_((handle), &(future)->future_)
 
 /* Drops every task where it is suspended (and what these spawn in their FINALLY: one that always spawns has no end),

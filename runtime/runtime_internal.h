@@ -216,6 +216,14 @@ char *edo_task_panic_report(struct edo_task *task, struct edo_context *cx);
 /* Prints the panic of edo_block_on's future, so that it is not taken for one that nobody waited for. */
 void edo_task_tell_of_root(struct edo_task *task);
 
+/* Before a future is run that somebody has given to be run: later nobody would know who. */
+static inline void edo_demand_made(const struct edo_future *future)
+{
+    if (edo_unlikely(future->poll == NULL))
+        edo_bug(__FILE__, __LINE__,
+                "a future that was never made is spawned, or given to edo_block_on");
+}
+
 /* blocking.c */
 extern const struct edo_waker_ops edo_blocking_waker;
 

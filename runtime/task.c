@@ -195,6 +195,7 @@ static void free_task(struct edo_task *task)
         edo_free(outcome->report);
     EDO_COUNT(TASKS, -1);
     bool named = edo_task_state_peek(&task->state) & EDO_TASK_NAMED;
+    edo_task_state_free(&task->state);
     struct edo_own *own = edo_handle_own(home);
     edo_cache_give(own != NULL ? &own->cache : NULL, &home->slabs, task->serial % EDO_SLAB_SIZES,
                    (char *)task - (named ? EDO_TASK_NAME : 0));
@@ -454,6 +455,7 @@ void edo_task_start_(struct edo_task *task, struct edo_future *future)
         edo_future_drop(future, &cx);
         return;
     }
+    edo_demand_made(future);
     struct edo_handle *home = task->home;
     if (edo_unlikely(home->hooks.on_task_spawn != NULL))
         home->hooks.on_task_spawn(home->hooks.hook_arg, edo_task_id_(task));
@@ -483,6 +485,13 @@ struct edo_task *edo_task_start_detached_(struct edo_task *task, struct edo_futu
 }
 
 /* Handles. */
+
+struct edo_task *edo_task_check_(struct edo_task *task, const char *file, int line)
+{
+    if (task_error(task) == 0 && !(edo_task_state_peek(&task->state) & EDO_TASK_HANDLE))
+        edo_bug(file, line, "a join handle is used that was joined or detached before");
+    return task;
+}
 
 int edo_task_error_(struct edo_task *task)
 {
@@ -519,7 +528,7 @@ void edo_task_detach_(struct edo_task *task)
 {
     if (task_error(task) < 0)
         return;
-    if (edo_likely(!edo_task_state_complete(&task->state))) {
+    if (edo_likely(!(edo_task_state_of_handle(&task->state) & EDO_TASK_COMPLETE))) {
         /* Most probably not the last: there is the runtime's. */
         if (edo_task_state_sub(&task->state, EDO_TASK_REF | EDO_TASK_HANDLE))
             free_task(task);

@@ -9,9 +9,10 @@
  * which it was spawned, beside its other tasks, until its future completes, panics or is aborted.
  *
  * A join handle is a pointer typed by the output. It is owned: it ends in edo_join, which takes it,
- * or in edo_task_detach. A handle left in a frame is detached in FINALLY. A task that nobody joins needs
- * none (SPAWN_DETACHED). Spawning never fails silently: where there is no memory or no runtime, the
- * handle says so (edo_task_error, edo_join).
+ * or in edo_task_detach. (One that is joined or detached again stops the program, and one that is used for anything
+ * a build with EDO_DEBUG, as long as the runtime has its memory, and no other task does.) A handle left in a frame is
+ * detached in FINALLY. A task that nobody joins needs none (SPAWN_DETACHED). Spawning never fails silently:
+ * where there is no memory or no runtime, the handle says so (edo_task_error, edo_join).
  * The functions on handles take any thread's call, also when the runtime is gone.
  */
 #ifndef EDO_RUNTIME_TASK_H
@@ -58,34 +59,33 @@ struct edo_task;
     })
 
 /* Its name, as long as the handle is; NULL when it has none. */
-#define edo_task_name(handle) edo_task_name_((struct edo_task *)(void *)(handle))
+#define edo_task_name(handle) edo_task_name_(EDO_TASK_OF_(handle))
 
 /* Why a handle is none: 0 for a task, UV_ENOMEM, EDO_ENORUNTIME, or UV_EINVAL for NULL. */
-#define edo_task_error(handle) edo_task_error_((struct edo_task *)(void *)(handle))
+#define edo_task_error(handle) edo_task_error_(EDO_TASK_OF_(handle))
 
 /* Asks the task to end: it is dropped where it is suspended, its FINALLY run, on its runtime's
  * thread; a task that runs at this moment, when it suspends next. One that completes in spite of it
  * reports its output; one that has ended does nothing. */
-#define edo_task_abort(handle) edo_task_abort_((struct edo_task *)(void *)(handle))
+#define edo_task_abort(handle) edo_task_abort_(EDO_TASK_OF_(handle))
 
 /* Whether the task has ended: edo_join would not wait. */
-#define edo_task_is_finished(handle) edo_task_is_finished_((struct edo_task *)(void *)(handle))
+#define edo_task_is_finished(handle) edo_task_is_finished_(EDO_TASK_OF_(handle))
 
 /* A number for the task, of no other task that is alive. 0 for a handle that is an error. */
-#define edo_task_id(handle) edo_task_id_((struct edo_task *)(void *)(handle))
+#define edo_task_id(handle) edo_task_id_(EDO_TASK_OF_(handle))
 
 /* Gives the handle up: the task goes on by itself, and its output goes with it. */
-#define edo_task_detach(handle) edo_task_detach_((struct edo_task *)(void *)(handle))
+#define edo_task_detach(handle) edo_task_detach_(EDO_TASK_OF_(handle))
 
 /* Calls trace for each future of the chain that the task is suspended in, from its root on. On the thread that runs
  * the current-thread runtime, or has the local set; on any thread for a task of a multi-thread runtime; outside the
  * task itself. Returns 0; UV_EBUSY on another thread, and for one that does not wait at this moment;
  * UV_ESRCH when the task has ended. All tasks at once: runtime/dump.h. */
-#define edo_task_trace(handle, trace, arg) \
-    edo_task_trace_((struct edo_task *)(void *)(handle), (trace), (arg))
+#define edo_task_trace(handle, trace, arg) edo_task_trace_(EDO_TASK_OF_(handle), (trace), (arg))
 
 /* Prints that chain, a line each, `name (file:line)`, indented. Returns as edo_task_trace. */
-#define edo_task_dump(handle, file) edo_task_dump_((struct edo_task *)(void *)(handle), (file))
+#define edo_task_dump(handle, file) edo_task_dump_(EDO_TASK_OF_(handle), (file))
 
 /* edo_join(handle, &value): a future that waits for the task's end and takes the handle, also one
  * that is an error. Its output is 0, and value has the task's output; or value is unchanged:
@@ -101,15 +101,14 @@ struct edo_task;
 
 /* The same; when the task panicked, its message and chain of awaits are put into `report`, cut to
  * size and ended by NUL; otherwise report is left alone. */
-#define edo_join_report(handle, value, report, size)               \
-    edo_task_join_((struct edo_task *)(void *)(handle), (value),   \
-                   EDO_JOIN_CHECK_(EDO_OUTPUT_OF_(handle), value), \
-                   __builtin_offsetof(                             \
-                       struct {                                    \
-                           struct edo_future head;                 \
-                           EDO_OUTPUT_OF_(handle) output;          \
-                       },                                          \
-                       output),                                    \
+#define edo_join_report(handle, value, report, size)                                              \
+    edo_task_join_(EDO_TASK_OF_(handle), (value), EDO_JOIN_CHECK_(EDO_OUTPUT_OF_(handle), value), \
+                   __builtin_offsetof(                                                            \
+                       struct {                                                                   \
+                           struct edo_future head;                                                \
+                           EDO_OUTPUT_OF_(handle) output;                                         \
+                       },                                                                         \
+                       output),                                                                   \
                    (report), (size))
 
 struct edo_join {
@@ -125,7 +124,7 @@ struct edo_join {
 struct edo_abort_handle;
 
 /* edo_abort_handle(handle): a new abort handle; NULL for a handle that is an error. */
-#define edo_abort_handle(handle) edo_abort_handle_((struct edo_task *)(void *)(handle))
+#define edo_abort_handle(handle) edo_abort_handle_(EDO_TASK_OF_(handle))
 struct edo_abort_handle *edo_abort_handle_clone(struct edo_abort_handle *handle);
 /* Gives it back; NULL is fine. */
 void edo_abort_handle_drop(struct edo_abort_handle *handle);
@@ -193,6 +192,14 @@ uint64_t edo_current_task_id(void);
                         "the value's type is not the task's output type");           \
          char one;                                                                   \
      }))
+/* The handle as a task. With EDO_DEBUG: stops the program when it is no handle any more. */
+#ifdef EDO_DEBUG
+#define EDO_TASK_OF_(handle) \
+    edo_task_check_((struct edo_task *)(void *)(handle), __FILE__, __LINE__)
+#else
+#define EDO_TASK_OF_(handle) ((struct edo_task *)(void *)(handle))
+#endif
+struct edo_task *edo_task_check_(struct edo_task *task, const char *file, int line);
 struct edo_task *edo_task_alloc_(struct edo_handle *handle, size_t frame_size);
 void edo_task_next_name_(const char *name);
 const char *edo_task_name_(struct edo_task *task);

@@ -80,6 +80,22 @@ static inline bool edo_task_state_complete(edo_task_state *state)
     return edo_load(state, acquire) & EDO_TASK_COMPLETE;
 }
 
+/* The word, for who is to have the handle; one who has it no more is a bug. Acquires the outcome with COMPLETE. */
+static inline uint32_t edo_task_state_of_handle(edo_task_state *state)
+{
+    uint32_t now = edo_load(state, acquire);
+    if (edo_unlikely(!(now & EDO_TASK_HANDLE)))
+        edo_bug(__FILE__, __LINE__,
+                "a task is joined or detached that was joined or detached before");
+    return now;
+}
+
+/* The task is freed: who still has a handle is to find that it is none. */
+static inline void edo_task_state_free(edo_task_state *state)
+{
+    edo_store(state, 0, relaxed);
+}
+
 /* A foreign wake. True when the caller must put the task on the inject list; with `claim` it has got
  * a reference to it then. */
 static inline bool edo_task_state_wake(edo_task_state *state, bool claim)

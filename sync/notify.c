@@ -51,6 +51,9 @@ static struct edo_waker *choose_one(struct edo_notify *notify, uint32_t by)
         notify->permit_ = true;
         return NULL;
     }
+#ifdef EDO_DEBUG
+    edo_row_check(row); /* only here: elsewhere it ends in this function as well, at address 0 */
+#endif
     struct edo_notified *notified =
         edo_container_of(by == BY_ONE ? row->next : row->prev, struct edo_notified, waiter.node);
     struct edo_waker *waker = edo_row_leave(&notified->waiter);
@@ -158,6 +161,7 @@ static inline bool enter(struct edo_notified *self, struct edo_waker *waker)
     if (edo_unlikely(!edo_lock_now(&notify->lock_)))
         return false;
     bool waits = edo_load(rounds(notify), relaxed) == self->round && !notify->permit_;
+    edo_row_check(&notify->waiters_);
     if (edo_likely(waits)) {
         self->future_.state = ENTERED;
         self->waiter.waker = waker;

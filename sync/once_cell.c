@@ -36,7 +36,7 @@ void edo_once_cell_init_(struct edo_once_cell *cell)
 
 void edo_once_cell_destroy_(struct edo_once_cell *cell)
 {
-    edo_assert(edo_list_empty(&cell->waiters_));
+    edo_assert(cell->waiters_.next == NULL || edo_list_empty(&cell->waiters_));
     edo_lock_destroy(&cell->lock_);
 }
 
@@ -113,6 +113,9 @@ static enum turn take_turn(struct edo_once_cell_waiter *self, struct edo_waker *
     enum turn turn = NOT_YET;
     struct edo_waker *spare = edo_waker_spare(self->link.waker, waker), *old = NULL;
     edo_lock(&cell->lock_);
+    /* All zeros are an empty one: the row is made by the first who comes. */
+    if (cell->waiters_.next == NULL)
+        edo_list_init(&cell->waiters_);
     uint32_t found = edo_load(state(cell), relaxed);
     if (found == SET) {
         turn = NOT_NEEDED;

@@ -42,7 +42,7 @@ struct edo_once_cell {
         __typeof__(__VA_ARGS__) value_; \
     }
 
-/* In place of edo_once_cell_init, for one of static storage; see above. */
+/* In place of edo_once_cell_init, for one of static storage; see above. All zeros will do as well. */
 #define EDO_ONCE_CELL_INIT(cell)                                          \
     {                                                                     \
         .core_ = {                                                        \

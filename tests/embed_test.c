@@ -178,6 +178,78 @@ Test(embed, block_on_is_refused_and_paused_time_too)
     host_end(&host);
 }
 
+static int refused_there;
+
+static void on_nothing(uv_timer_t *timer)
+{
+    (void)timer;
+}
+
+static void on_timer_blocks(uv_timer_t *timer)
+{
+    struct edo_handle *handle = timer->data;
+    JOIN_HANDLE(int) task = SPAWN_ON(handle, NEW(nap, .times = 1, .ms = 1));
+    struct edo_join join = edo_join(task, NULL);
+    refused_there = edo_handle_block_on(handle, &join);
+    uv_close((uv_handle_t *)timer, NULL);
+}
+
+struct elsewhere {
+    struct edo_handle *handle;
+    int error, output;
+};
+
+static void *blocks_elsewhere(void *arg)
+{
+    struct elsewhere *elsewhere = arg;
+    JOIN_HANDLE(int) task = SPAWN_ON(elsewhere->handle, NEW(nap, .times = 1, .ms = 1));
+    struct edo_join join = edo_join(task, NULL);
+    elsewhere->error = edo_handle_block_on(elsewhere->handle, &join);
+    elsewhere->output = join.output;
+    return NULL;
+}
+
+/* Nobody would turn the loop meanwhile; from another thread it is for that. */
+Test(embed, block_on_by_handle_is_refused_on_the_loops_own_thread)
+{
+    struct host host;
+    host_begin(&host);
+    struct nap nap = NEW(nap);
+    cr_assert_eq(edo_handle_block_on(handle_of(&host), &nap), UV_EBUSY);
+    cr_assert_eq(finals, 1, "the future was dropped");
+
+    uv_timer_t timer;
+    uv_timer_init(&host.loop, &timer);
+    timer.data = handle_of(&host);
+    uv_timer_start(&timer, on_timer_blocks, 0, 0);
+    uv_run(&host.loop, UV_RUN_DEFAULT);
+    cr_assert_eq(refused_there, UV_EBUSY);
+    cr_assert_eq(finals, 2, "the task has gone on by itself");
+
+    struct elsewhere elsewhere = {.handle = handle_of(&host), .error = 1, .output = 1};
+    pthread_t thread;
+    pthread_create(&thread, NULL, blocks_elsewhere, &elsewhere);
+    /* A loop with nothing alive on it does not turn. */
+    uv_timer_t alive;
+    uv_timer_init(&host.loop, &alive);
+    uv_timer_start(&alive, on_nothing, 30000, 0);
+    while (finals < 3)
+        uv_run(&host.loop, UV_RUN_ONCE);
+    uv_close((uv_handle_t *)&alive, NULL);
+    pthread_join(thread, NULL);
+    cr_assert_eq(elsewhere.error, 0);
+    cr_assert_eq(elsewhere.output, 0);
+
+    /* When it is gone there is nothing to wait for any more. */
+    struct edo_handle *handle = edo_handle_clone(handle_of(&host));
+    edo_runtime_drop(host.runtime);
+    host.runtime = NULL;
+    struct nap after = NEW(nap);
+    cr_assert_eq(edo_handle_block_on(handle, &after), 0);
+    edo_handle_drop(handle);
+    host_end(&host);
+}
+
 /* A callback that libuv calls just before it sleeps: what it has made ready is not slept over. These tasks sleep for
  * long themselves, so that the loop has something to wait for. */
 enum { LONG_MS = 30000, SOON_MS = 15000 };

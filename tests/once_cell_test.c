@@ -49,6 +49,27 @@ Test(once_cell, one_initialises_and_the_others_wait)
     end(&bench);
 }
 
+/* As one in a struct that was zeroed, or a static one without an initialiser. */
+Test(once_cell, all_zeros_are_an_empty_one)
+{
+    struct bench bench;
+    bench_begin(&bench);
+    memset(&cell, 0, sizeof cell);
+    edo_once_cell_destroy(&cell);
+    struct wants first, second;
+    want(&first, 1, 1);
+    want(&second, 0, 2);
+    cr_assert_eq(POLL(first.init), EDO_PENDING);
+    cr_assert_eq(POLL(second.init), EDO_PENDING);
+    DROP_IT(first.init);
+    cr_assert_eq(POLL(second.init), EDO_READY);
+    cr_assert_eq(*edo_once_cell_get(&cell), 2);
+    edo_once_cell_destroy(&cell);
+    memset(&cell, 0, sizeof cell);
+    cr_assert_eq(set(7), 0);
+    end(&bench);
+}
+
 Test(once_cell, once_it_is_set_no_child_is_polled)
 {
     struct bench bench;

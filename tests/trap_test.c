@@ -1,53 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* What stops the program, and says which future and where. Each happens in a child process, whose
- * last words are read; so a sanitizer's abort is not taken for ours. */
-#include <signal.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include "poll_harness.h"
+/* What stops the program, and says which future and where. */
+#include "last_words.h"
+#include "runtime/blocking.h"
 #include "runtime/embed.h"
 #include "runtime/local_set.h"
 #include "runtime/runtime.h"
 #include "runtime/task.h"
+#include "stream.h"
 #include "sync/cancellation_token.h"
 #include "sync/notify.h"
 #include "sync/task_tracker.h"
-
-/* The child's standard error, after it was ended by SIGABRT. */
-static char *last_words(void (*act)(struct bench *))
-{
-    static char text[4096];
-    int ends[2];
-    cr_assert_eq(pipe(ends), 0);
-    fflush(NULL);
-    pid_t pid = fork();
-    if (pid == 0) {
-        struct bench bench;
-        signal(SIGABRT, SIG_DFL);
-        dup2(ends[1], STDERR_FILENO);
-        bench_begin(&bench);
-        act(&bench);
-        _exit(0);
-    }
-    close(ends[1]);
-    size_t length = 0;
-    for (ssize_t n; (n = read(ends[0], text + length, sizeof text - 1 - length)) > 0;)
-        length += (size_t)n;
-    text[length] = '\0';
-    close(ends[0]);
-    int status;
-    cr_assert_eq(waitpid(pid, &status, 0), pid);
-    cr_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT, "it was not stopped: %s", text);
-    cr_assert_null(strstr(text, "Sanitizer"), "%s", text);
-    return text;
-}
-
-#define SAYS(act, what)                                                \
-    do {                                                               \
-        char *text_ = last_words(act);                                 \
-        cr_assert_not_null(strstr(text_, what), "it said: %s", text_); \
-    } while (0)
 
 struct short_one {
     FUTURE(int);
@@ -188,6 +150,60 @@ Test(trap, a_future_that_was_never_made_is_stopped)
     SAYS(poll_nothing, "never made");
 }
 
+static void spawn_nothing(struct bench *bench)
+{
+    (void)bench;
+    struct edo_runtime *runtime;
+    if (edo_runtime_new(&runtime) < 0)
+        return;
+    edo_task_detach(SPAWN_ON(edo_runtime_handle(runtime), (struct long_one){.output = 0}));
+}
+
+static void spawn_nothing_blocking(struct bench *bench)
+{
+    (void)bench;
+    struct edo_runtime *runtime;
+    if (edo_runtime_new(&runtime) < 0)
+        return;
+    struct edo_guard guard = edo_enter(edo_runtime_handle(runtime));
+    edo_task_detach(SPAWN_BLOCKING((struct short_one){.output = 0}));
+    edo_leave(guard);
+}
+
+/* Made before the fork: ThreadSanitizer starts no thread after it. */
+static struct edo_runtime *there;
+
+static void block_on_nothing(struct bench *bench)
+{
+    (void)bench;
+    struct long_one zero = {.output = 0};
+    edo_block_on(there, &zero);
+}
+
+static void block_on_nothing_of_a_set(struct bench *bench)
+{
+    (void)bench;
+    struct edo_runtime *runtime;
+    struct edo_local_set *set;
+    struct long_one zero = {.output = 0};
+    if (edo_runtime_new(&runtime) == 0 && edo_local_set_new(&set) == 0)
+        edo_local_set_block_on(set, runtime, &zero);
+}
+
+/* Where it is given, not where it would be polled; also without EDO_DEBUG. */
+Test(trap, a_future_that_was_never_made_is_not_run)
+{
+    SAYS(spawn_nothing, "never made is spawned");
+    SAYS(spawn_nothing_blocking, "never made is spawned");
+    for (int workers = 0; workers <= 1; workers++) {
+        cr_assert(edo_runtime_new(&there, .flavor = workers ? EDO_MULTI_THREAD : EDO_CURRENT_THREAD,
+                                  .worker_threads = (uint32_t)workers) == 0);
+        SAYS(block_on_nothing, "never made is spawned, or given to edo_block_on");
+        edo_runtime_drop(there);
+    }
+    SAYS(block_on_nothing_of_a_set, "never made is spawned, or given to edo_block_on");
+}
+
 static void drop_a_token_that_is_waited_for(struct bench *bench)
 {
     struct edo_cancellation_token *token = edo_cancellation_token_new();
@@ -225,11 +241,87 @@ static void await_in_a_variable(struct bench *bench)
     edo_future_poll(&future.future_, &bench->cx);
 }
 
+/* The same by whatever else waits for a future, or a stream. */
+enum { BY_REF, BY_TRY_REF, BY_PIN, BY_JOIN, BY_TRY_JOIN, BY_RACE, BY_WHEN, BY_WHEN_REF, BY_LOOP };
+
+struct no_items {
+    STREAM(int);
+};
+
+ASYNC_STREAM(no_items)
+{
+    ASYNC_BEGIN;
+    YIELD_NOW();
+    ASYNC_END;
+}
+
+struct mislays {
+    FUTURE(int);
+    int how, winner, item;
+    struct long_one kept;
+};
+
+__attribute__((no_sanitize("address"))) static struct edo_step_ mislays_body_(
+    struct mislays *self, struct edo_context *cx, const char *edo_name_);
+
+ASYNC(mislays)
+{
+    struct long_one child = NEW(long_one), *volatile at = &child;
+    struct no_items items = NEW(no_items);
+    STREAM_REF(int) volatile stream = edo_stream_ref(&items);
+    ASYNC_BEGIN;
+    self->kept = NEW(long_one);
+    if (self->how == BY_REF)
+        AWAIT_REF(*at);
+    if (self->how == BY_TRY_REF)
+        TRY_AWAIT_REF(*at);
+    if (self->how == BY_PIN)
+        PIN(*at, NEW(long_one));
+    if (self->how == BY_JOIN)
+        JOIN(&self->kept, at);
+    if (self->how == BY_TRY_JOIN)
+        TRY_JOIN(at, &self->kept);
+    if (self->how == BY_RACE)
+        RACE(self->winner, &self->kept, at);
+    if (self->how == BY_WHEN) {
+        SELECT {
+            WHEN(*at, NEW(long_one)) {
+            }
+        }
+    }
+    if (self->how == BY_WHEN_REF) {
+        SELECT_BIASED {
+            WHEN_REF(self->kept) {
+            }
+            WHEN_REF(*at) {
+            }
+        }
+    }
+    if (self->how == BY_LOOP) {
+        FOR_AWAIT(self->item, stream)
+            self->winner++;
+    }
+    RETURN(1);
+    ASYNC_END;
+}
+
+static int how;
+
+static void wait_in_a_variable(struct bench *bench)
+{
+    struct mislays future = NEW(mislays, .how = how);
+    edo_future_poll(&future.future_, &bench->cx);
+}
+
 Test(trap, a_future_in_a_variable_of_the_function_is_not_awaited)
 {
 #ifndef __aarch64__ /* where a frame's address is below its variables: it is not seen there */
     SAYS(await_in_a_variable, "forgets awaits a future in a variable of its function");
     SAYS(await_in_a_variable, "trap_test.c:");
+    for (how = BY_REF; how <= BY_LOOP; how++) {
+        SAYS(wait_in_a_variable, "mislays awaits a future in a variable of its function");
+        SAYS(wait_in_a_variable, "trap_test.c:");
+    }
 #endif
 }
 
