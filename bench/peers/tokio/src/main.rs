@@ -16,9 +16,10 @@ use std::future::Future;
 use std::time::Instant;
 use tokio::runtime::{Builder, Runtime};
 
-/// std::hint::black_box, which Debian 12's compiler does not have yet.
-pub fn black_box<T>(x: T) -> T {
-    unsafe { std::arch::asm!("/* {0} */", in(reg) &x, options(nostack, preserves_flags)) };
+/// The compiler must have `x`, and does not know what it is from here on; it stays in its register, where
+/// std::hint::black_box would have it in memory.
+pub fn black_box(mut x: usize) -> usize {
+    unsafe { std::arch::asm!("/* {0} */", inout(reg) x, options(nomem, nostack, preserves_flags)) };
     x
 }
 
