@@ -145,16 +145,16 @@ func main() {
 	}
 	w, k := find(os.Args[1]), processors(os.Args[2])
 	if w == nil {
-		usage(lacking, "there is no such workload: " + os.Args[1])
+		usage(lacking, "there is no such workload: "+os.Args[1])
 	}
 	if k == 0 {
-		usage(lacking, "there is no such runtime: " + os.Args[2])
+		usage(lacking, "there is no such runtime: "+os.Args[2])
 	}
 	b := bench{n: w.n}
 	if len(os.Args) == 4 {
 		n, err := strconv.ParseUint(os.Args[3], 10, 62)
 		if err != nil {
-			usage(badUsage, "not a number: " + os.Args[3])
+			usage(badUsage, "not a number: "+os.Args[3])
 		}
 		if n > 0 || w.name == "echo_server" { // whose N is a port
 			b.n = int(n)
