@@ -64,8 +64,9 @@
     X(echo_server, 7777, "an echo server alone, on port N; ends by SIGINT, SIGTERM")
 
 struct bench {
-    uint64_t n;  /* the command line's, or the default */
-    uint64_t ms; /* after which echo_server ends; UINT64_MAX: never */
+    uint64_t n;     /* the command line's, or the default; 1 at least */
+    uint64_t least; /* that N must be, if it is more */
+    uint64_t ms;    /* after which echo_server ends; UINT64_MAX: never */
     struct edo_runtime *runtime;
     uint64_t started, cpu_started; /* ns */
     uint64_t ns, cpu_ns;           /* the results: wall time, and the processor's */
@@ -76,6 +77,9 @@ struct bench {
 /* Begins and ends what is timed: `ops` operations. On any of the runtime's threads. */
 void bench_start(struct bench *bench);
 void bench_stop(struct bench *bench, uint64_t ops);
+
+/* For a workload that shares N out. 0, or UV_EINVAL where N is less, which edo-bench says then. */
+int bench_at_least(struct bench *bench, uint64_t least);
 
 /* The process' resident memory, in bytes. */
 uint64_t bench_rss(void);

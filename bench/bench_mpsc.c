@@ -73,6 +73,9 @@ struct many_to_one {
 ASYNC(many_to_one)
 {
     ASYNC_BEGIN;
+    self->output = bench_at_least(self->bench, self->producers);
+    if (self->output < 0)
+        RETURN(self->output);
     self->output = edo_mpsc(&self->tx, &self->rx, self->capacity);
     if (self->output < 0)
         RETURN(self->output);

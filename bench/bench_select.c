@@ -32,6 +32,9 @@ struct select2 {
 ASYNC(select2)
 {
     ASYNC_BEGIN;
+    self->output = bench_at_least(self->bench, 2);
+    if (self->output < 0)
+        RETURN(self->output);
     for (int i = 0; i < 2; i++)
         if ((self->output = edo_mpsc(&self->tx[i], &self->rx[i], 64)) < 0)
             RETURN(self->output);

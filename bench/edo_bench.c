@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* edo-bench WORKLOAD FLAVOR [N]: runs one workload and prints a line of what it cost. */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,6 +42,12 @@ void bench_stop(struct bench *bench, uint64_t ops)
     bench->ops = ops;
 }
 
+int bench_at_least(struct bench *bench, uint64_t least)
+{
+    bench->least = least;
+    return bench->n < least ? UV_EINVAL : 0;
+}
+
 int bench_join(struct bench *bench, JOIN_HANDLE(int) task)
 {
     int output = 0;
@@ -63,7 +70,9 @@ uint64_t bench_rss(void)
     return pages * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
-static int usage(const char *why, const char *what)
+enum { WRONG = 1, USAGE = 2, LACKING = 3 }; /* the statuses; 2 is also how the peers in Go panic */
+
+static int usage(int status, const char *why, const char *what)
 {
     fprintf(
         stderr,
@@ -75,14 +84,15 @@ static int usage(const char *why, const char *what)
         why, what);
     for (int i = 0; i < WORKLOADS; i++)
         fprintf(stderr, "  %-16s %s\n", workloads[i].name, workloads[i].what);
-    return 2;
+    return status;
 }
 
 static bool number(const char *text, uint64_t *value)
 {
     char *end;
+    errno = 0;
     *value = strtoull(text, &end, 10);
-    return *text >= '0' && *text <= '9' && *end == '\0';
+    return *text >= '0' && *text <= '9' && *end == '\0' && errno == 0;
 }
 
 static bool flavor(const char *text, struct edo_builder *builder)
@@ -130,10 +140,15 @@ static int run(const struct workload *workload, const char *flavor,
     int error = edo_builder_build(builder, &bench->runtime);
     if (error == 0)
         error = workload->run(bench);
+    if (error < 0 && bench->n < bench->least) {
+        fprintf(stderr, "edo-bench: %s %s: N is %" PRIu64 " at least\n", workload->name, flavor,
+                bench->least);
+        return USAGE;
+    }
     if (error < 0) {
         /* The runtime stays: what failed may have left tasks, which may use what is gone with it. */
         fprintf(stderr, "edo-bench: %s %s: %s\n", workload->name, flavor, edo_strerror(error));
-        return 1;
+        return WRONG;
     }
     if (bench->ops > 0)
         report(workload->name, flavor, bench);
@@ -148,26 +163,26 @@ int main(int argc, char **argv)
     if (argc == 2 && strcmp(argv[1], "--version") == 0)
         return version();
     if (argc < 3)
-        return usage("which workload, on which runtime?", "");
+        return usage(USAGE, "which workload, on which runtime?", "");
     const struct workload *workload = NULL;
     for (int i = 0; i < WORKLOADS; i++)
         if (strcmp(argv[1], workloads[i].name) == 0)
             workload = &workloads[i];
     if (workload == NULL)
-        return usage("no such workload: ", argv[1]);
+        return usage(LACKING, "no such workload: ", argv[1]);
     struct edo_builder builder = {.name = workload->name, .rng_seed = 1};
     if (!flavor(argv[2], &builder))
-        return usage("there is no such runtime: ", argv[2]);
+        return usage(LACKING, "there is no such runtime: ", argv[2]);
     struct bench bench = {.n = workload->n, .ms = UINT64_MAX};
     bool server = strcmp(workload->name, "echo_server") == 0;
     if (argc > 3 && !number(argv[3], &bench.n))
-        return usage("not a number: ", argv[3]);
+        return usage(USAGE, "not a number: ", argv[3]);
     if (argc > 4 && !(server && number(argv[4], &bench.ms)))
-        return usage("too much, or not a number: ", argv[4]);
+        return usage(USAGE, "too much, or not a number: ", argv[4]);
     if (argc > 4 && __builtin_mul_overflow(bench.ms, 1000, &bench.ms))
         bench.ms = UINT64_MAX;
     if (argc > 5)
-        return usage("too much: ", argv[5]);
+        return usage(USAGE, "too much: ", argv[5]);
     if (bench.n == 0 && !server)
         bench.n = workload->n;
     return run(workload, argv[2], &builder, &bench);

@@ -15,6 +15,7 @@ out=${2:?a folder to build in}
 header=${3:-stdio.h} package=${4:-gcc} library=${5:-}
 cc=(${CC:-cc}) # it may be two words
 
+rm -f "$out/peer" "$out/version" # nobody measures what is not of these sources
 if ! command -v "${cc[0]}" >/dev/null; then
     echo "bench: no peer from $peer: there is no ${cc[0]}. In Debian: apt-get install gcc" >&2
     exit 1

@@ -2,6 +2,7 @@
 /* peer WORKLOAD FLAVOR [N]: runs one workload and prints a line of what it cost. */
 #include "peer.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -64,7 +65,9 @@ static uint64_t rss(void)
     return pages * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
-static int usage(const char *why, const char *what)
+enum { USAGE = 2, LACKING = 3 }; /* the statuses of what is not run */
+
+static int usage(int status, const char *why, const char *what)
 {
     fprintf(stderr,
             "peer: %s%s\n"
@@ -73,7 +76,7 @@ static int usage(const char *why, const char *what)
             why, what);
     for (const struct peer_workload *w = peer_workloads; w->name != NULL; w++)
         fprintf(stderr, "  %s%s\n", w->name, w->two_threads ? " (also mt2)" : "");
-    return 2;
+    return status;
 }
 
 static int list(void)
@@ -86,8 +89,9 @@ static int list(void)
 static bool number(const char *text, uint64_t *value)
 {
     char *end;
+    errno = 0;
     *value = strtoull(text, &end, 10);
-    return *text >= '0' && *text <= '9' && *end == '\0';
+    return *text >= '0' && *text <= '9' && *end == '\0' && errno == 0;
 }
 
 int main(int argc, char **argv)
@@ -95,18 +99,18 @@ int main(int argc, char **argv)
     if (argc == 2 && strcmp(argv[1], "--list") == 0)
         return list();
     if (argc < 3 || argc > 4)
-        return usage("which workload, on which runtime?", "");
+        return usage(USAGE, "which workload, on which runtime?", "");
     const struct peer_workload *w = peer_workloads;
     while (w->name != NULL && strcmp(argv[1], w->name) != 0)
         w++;
     if (w->name == NULL)
-        return usage("there is no such workload: ", argv[1]);
+        return usage(LACKING, "there is no such workload: ", argv[1]);
     const char *flavor = argv[2];
     struct peer peer = {.n = w->n, .one_core = strcmp(flavor, "ct") == 0};
     if (!peer.one_core && !(w->two_threads && strcmp(flavor, "mt2") == 0))
-        return usage("not on this runtime: ", flavor);
+        return usage(LACKING, "not on this runtime: ", flavor);
     if (argc > 3 && !number(argv[3], &peer.n))
-        return usage("not a number: ", argv[3]);
+        return usage(USAGE, "not a number: ", argv[3]);
     if (peer.n == 0 && strncmp(w->name, "echo_server", strlen("echo_server")) != 0)
         peer.n = w->n;
     w->run(&peer);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* TCP echo on epoll, as little as does it: level-triggered, one thread. */
+/* TCP echo on epoll, plainly: level-triggered, one thread. */
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>

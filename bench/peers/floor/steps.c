@@ -55,23 +55,24 @@ void atomic_rmw(struct peer *peer)
     peer_check(sum == peer->n);
 }
 
-/* A message of 64 B to oneself, by a connection on loopback: one write and one read. */
+/* A message of 64 B from one end of a connection on loopback to the other, and the next one back: one write and one
+ * read. So what says that one has come goes with the next, as with an echo; one way only, it is a packet of its own. */
 void read_write(struct peer *peer)
 {
     uint16_t port = 0;
     int listener = echo_listen(&port);
     peer_must(listener);
-    int from = echo_connect(port);
-    peer_must(from);
-    int to = echo_accept(listener);
-    peer_must(to);
+    int ends[2];
+    peer_must(ends[0] = echo_connect(port));
+    peer_must(ends[1] = echo_accept(listener));
     uint64_t message[ECHO_MESSAGE / sizeof(uint64_t)] = {0};
     peer_start(peer);
     for (uint64_t i = 0; i < peer->n; i++) {
         message[0] = i;
-        peer_check(write(from, message, sizeof message) == sizeof message);
+        peer_check(write(ends[i % 2], message, sizeof message) == sizeof message);
         message[0] = UINT64_MAX;
-        peer_check(read(to, message, sizeof message) == sizeof message && message[0] == i);
+        peer_check(read(ends[(i + 1) % 2], message, sizeof message) == sizeof message &&
+                   message[0] == i);
     }
     peer_stop(peer, peer->n);
 }

@@ -13,16 +13,19 @@
 
 #include "workloads.h"
 
-/* What one of the two sleeps on. */
+/* What one of the two sleeps on. Who sleeps counts what it heard in another line than who rings writes. */
 struct bed {
     _Alignas(64) atomic_uint rung; /* how often, for the futex */
-    unsigned heard;
+    _Alignas(64) unsigned heard;
     int eventfd;
 };
 
 struct pair {
     struct bed ping, pong;
     uint64_t n;
+    bool
+        apart; /* on mt2 each stays on a core of its own, where it would else begin on that of the other */
+    int core; /* the second's; -1: where the kernel places it */
     void (*sleep)(struct bed *bed);
     void (*wake)(struct bed *bed);
 };
@@ -40,12 +43,24 @@ static void futex_ring(struct bed *bed)
     syscall(SYS_futex, &bed->rung, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
 }
 
+/* Between two looks. */
+static void relax(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("isb");
+#endif
+}
+
 /* Neither sleeps: with one core each gives it to the other, and with two when it has looked for long. */
 static void look_until_rung(struct bed *bed, int looks)
 {
-    for (int i = 1; atomic_load_explicit(&bed->rung, memory_order_acquire) == bed->heard; i++)
+    for (int i = 1; atomic_load_explicit(&bed->rung, memory_order_acquire) == bed->heard; i++) {
+        relax();
         if (i % looks == 0)
             sched_yield();
+    }
     bed->heard++;
 }
 
@@ -56,7 +71,7 @@ static void yield_until_rung(struct bed *bed)
 
 static void spin_until_rung(struct bed *bed)
 {
-    look_until_rung(bed, 10000);
+    look_until_rung(bed, 1000);
 }
 
 static void ring(struct bed *bed)
@@ -76,9 +91,31 @@ static void eventfd_ring(struct bed *bed)
     peer_check(write(bed->eventfd, &one, sizeof one) == sizeof one);
 }
 
+/* This thread, and those that it starts. */
+static void stay_on(int core)
+{
+    cpu_set_t cores;
+    CPU_ZERO(&cores);
+    CPU_SET((unsigned)core, &cores);
+    peer_must(sched_setaffinity(0, sizeof cores, &cores) != 0 ? -errno : 0);
+}
+
+/* The first core but `but` that this process may use; -1: there is none. */
+static int core_but(int but)
+{
+    cpu_set_t cores;
+    peer_must(sched_getaffinity(0, sizeof cores, &cores) != 0 ? -errno : 0);
+    for (int core = 0; core < CPU_SETSIZE; core++)
+        if (core != but && CPU_ISSET((unsigned)core, &cores))
+            return core;
+    return -1;
+}
+
 static void *answer(void *arg)
 {
     struct pair *pair = arg;
+    if (pair->core >= 0)
+        stay_on(pair->core);
     for (uint64_t i = 0; i < pair->n; i++) {
         pair->sleep(&pair->ping);
         pair->wake(&pair->pong);
@@ -86,20 +123,13 @@ static void *answer(void *arg)
     return NULL;
 }
 
-/* This thread and those that it starts. */
-static void stay_on_one_core(void)
-{
-    cpu_set_t cores;
-    CPU_ZERO(&cores);
-    CPU_SET((unsigned)sched_getcpu(), &cores);
-    peer_must(sched_setaffinity(0, sizeof cores, &cores) != 0 ? -errno : 0);
-}
-
 static void play(struct peer *peer, struct pair *pair)
 {
     pthread_t thread;
-    if (peer->one_core)
-        stay_on_one_core();
+    int here = sched_getcpu();
+    pair->core = !peer->one_core && pair->apart ? core_but(here) : -1;
+    if (peer->one_core || pair->core >= 0)
+        stay_on(here);
     pair->n = peer->n;
     peer_must(-pthread_create(&thread, NULL, answer, pair));
     peer_start(peer);
@@ -120,7 +150,8 @@ void futex_wake(struct peer *peer)
 
 void hand_over(struct peer *peer)
 {
-    struct pair pair = {.sleep = peer->one_core ? yield_until_rung : spin_until_rung, .wake = ring};
+    struct pair pair = {
+        .apart = true, .sleep = peer->one_core ? yield_until_rung : spin_until_rung, .wake = ring};
     play(peer, &pair);
     peer_check(pair.ping.rung == (unsigned)peer->n && pair.pong.rung == (unsigned)peer->n);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the machine takes for the steps that every runtime is made of. */
+/* What the machine takes for the steps that runtimes are made of. */
 #ifndef EDO_BENCH_PEER_FLOOR_H
 #define EDO_BENCH_PEER_FLOOR_H
 

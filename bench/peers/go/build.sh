@@ -12,6 +12,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 out=${1:?a folder to build in}
 go=${GO:-go}
 
+rm -f "$out/peer" "$out/version" # nobody measures what is not of these sources
 if ! command -v "$go" >/dev/null; then
     echo "bench: no peer in Go: there is no $go. In Debian: apt-get install golang-go" >&2
     exit 1

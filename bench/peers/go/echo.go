@@ -18,12 +18,14 @@ const (
 	message = 64
 )
 
-// Of all connections.
+// Of all connections that have ended: a count of each echo would be a line that all processors share.
 var echoes atomic.Uint64
 
 // TCP_NODELAY is what net sets by itself.
 func serve(conn net.Conn) {
 	defer conn.Close()
+	var count uint64
+	defer func() { echoes.Add(count) }()
 	buffer := make([]byte, 16384)
 	for {
 		n, err := conn.Read(buffer)
@@ -33,7 +35,7 @@ func serve(conn net.Conn) {
 		if _, err := conn.Write(buffer[:n]); err != nil {
 			return
 		}
-		echoes.Add(1)
+		count++
 	}
 }
 

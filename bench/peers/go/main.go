@@ -101,9 +101,15 @@ func rss() int {
 	return resident * os.Getpagesize()
 }
 
-func usage(why string) {
+// The statuses of what is not run. A panic ends with 2 as well.
+const (
+	badUsage = 2
+	lacking  = 3
+)
+
+func usage(status int, why string) {
 	fmt.Fprintf(os.Stderr, "peer: %s\nusage: peer WORKLOAD ct|mtK [N]\n       peer --list\n", why)
-	os.Exit(2)
+	os.Exit(status)
 }
 
 // How many threads run Go at once: "ct", or "mtK". 0: there is no such flavor.
@@ -135,20 +141,20 @@ func main() {
 		return
 	}
 	if len(os.Args) < 3 || len(os.Args) > 4 {
-		usage("which workload, on which runtime?")
+		usage(badUsage, "which workload, on which runtime?")
 	}
 	w, k := find(os.Args[1]), processors(os.Args[2])
 	if w == nil {
-		usage("there is no such workload: " + os.Args[1])
+		usage(lacking, "there is no such workload: "+os.Args[1])
 	}
 	if k == 0 {
-		usage("there is no such runtime: " + os.Args[2])
+		usage(lacking, "there is no such runtime: "+os.Args[2])
 	}
 	b := bench{n: w.n}
 	if len(os.Args) == 4 {
 		n, err := strconv.ParseUint(os.Args[3], 10, 62)
 		if err != nil {
-			usage("not a number: " + os.Args[3])
+			usage(badUsage, "not a number: "+os.Args[3])
 		}
 		if n > 0 || w.name == "echo_server" { // whose N is a port
 			b.n = int(n)
@@ -157,6 +163,10 @@ func main() {
 	runtime.GOMAXPROCS(k)
 	if err := w.run(&b); err != nil {
 		fmt.Fprintf(os.Stderr, "peer: %s %s: %v\n", w.name, os.Args[2], err)
+		os.Exit(1)
+	}
+	if b.ops == 0 && w.name != "echo_server" { // to which nobody may have come
+		fmt.Fprintf(os.Stderr, "peer: %s %s: N is too small\n", w.name, os.Args[2])
 		os.Exit(1)
 	}
 	if b.ops > 0 {

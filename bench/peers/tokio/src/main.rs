@@ -16,9 +16,10 @@ use std::future::Future;
 use std::time::Instant;
 use tokio::runtime::{Builder, Runtime};
 
-/// std::hint::black_box, which Debian 12's compiler does not have yet.
-pub fn black_box<T>(x: T) -> T {
-    unsafe { std::arch::asm!("/* {0} */", in(reg) &x, options(nostack, preserves_flags)) };
+/// The compiler must have `x`, and does not know what it is from here on; it stays in its register, where
+/// std::hint::black_box would have it in memory.
+pub fn black_box(mut x: usize) -> usize {
+    unsafe { std::arch::asm!("/* {0} */", inout(reg) x, options(nomem, nostack, preserves_flags)) };
     x
 }
 
@@ -148,9 +149,12 @@ const WORKLOADS: &[(&str, Workload)] = &[
     ("echo_server", |on, n| on.root(echo::server(n.port(7777)))),
 ];
 
-fn usage(why: &str) -> ! {
+const USAGE: i32 = 2;
+const LACKING: i32 = 3;
+
+fn usage(status: i32, why: &str) -> ! {
     eprintln!("peer: {why}\nusage: peer WORKLOAD ct|mtK [N]\n       peer --list");
-    std::process::exit(2)
+    std::process::exit(status)
 }
 
 fn main() {
@@ -162,23 +166,27 @@ fn main() {
         return;
     }
     if arguments.len() < 3 || arguments.len() > 4 {
-        usage("which workload, on which runtime?");
+        usage(USAGE, "which workload, on which runtime?");
     }
     let (workload, flavor) = (arguments[1].as_str(), arguments[2].as_str());
     let given = match arguments.get(3).map(|n| n.parse()) {
         None => Given(None),
         Some(Ok(n)) => Given(Some(n)),
-        Some(Err(_)) => usage("N is no number"),
+        Some(Err(_)) => usage(USAGE, "N is no number"),
     };
     let run = match WORKLOADS.iter().find(|(name, _)| *name == workload) {
         Some((_, run)) => run,
-        None => usage("there is no such workload"),
+        None => usage(LACKING, "there is no such workload"),
     };
     let on = match runtime(flavor) {
         Some(runtime) => Runner(runtime),
-        None => usage("there is no such runtime"),
+        None => usage(LACKING, "there is no such runtime"),
     };
     let cost = run(&on, given);
+    if cost.ops == 0 {
+        eprintln!("peer: {workload} {flavor}: N is too small");
+        std::process::exit(1);
+    }
     let (ops, ns) = (cost.ops as f64, cost.ns as f64);
     println!(
         "{workload} {flavor} ns_per_op={:.2} cpu_ns_per_op={:.2} ops_per_s={:.0} rss={} {}",
