@@ -58,13 +58,19 @@ enum edo_poll edo_rwlock_read_poll(struct edo_future *future, struct edo_context
     return EDO_READY;
 }
 
-/* A writer of one that is all zeros would take all of none. */
+/* A writer of one that was never initialised would take all of none. */
+static void demand_made(const struct edo_rwlock *lock)
+{
+    if (edo_unlikely(lock->readers_ == 0))
+        edo_row_unmade_();
+}
+
 enum edo_poll edo_rwlock_write_poll(struct edo_future *future, struct edo_context *cx)
 {
     struct edo_rwlock_write *self = (struct edo_rwlock_write *)future;
     if (cx->walk != EDO_WALK_POLL)
         return walk(self->lock, &self->waiter, cx, "edo_rwlock_write");
-    edo_row_check(&self->lock->core_.waiters_);
+    demand_made(self->lock);
     if (!poll_lock(self->lock, &self->waiter, cx))
         return EDO_PENDING;
     edo_assert(self->guard->lock == NULL);
@@ -84,7 +90,7 @@ int edo_rwlock_try_read(struct edo_rwlock *lock, struct edo_rwlock_read_guard *g
 int edo_rwlock_try_write(struct edo_rwlock *lock, struct edo_rwlock_write_guard *guard)
 {
     edo_assert(guard->lock == NULL);
-    edo_row_check(&lock->core_.waiters_);
+    demand_made(lock);
     int error = edo_semaphore_try(&lock->core_, lock->readers_);
     if (error == 0)
         guard->lock = lock;

@@ -143,8 +143,8 @@ int edo_semaphore_try(struct edo_semaphore *semaphore, size_t n)
 {
     if (edo_semaphore_take(semaphore, n))
         return 0;
-    edo_row_check(&semaphore->waiters_);
     edo_lock(&semaphore->lock_);
+    edo_row_check(&semaphore->waiters_);
     int error = take_or_queue(semaphore, n, false);
     edo_unlock(&semaphore->lock_);
     return error;
