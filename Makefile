@@ -239,7 +239,7 @@ bench: $(BENCH_BUILDS)  ## beside Tokio and others, in turn, under three minutes
 	$(Q)$(bench-compare) --budget 140 $(COMPARE)
 	$(Q)$(if $(COMPARE),,$(bench-servers) --budget 20 echo)
 
-bench-full: $(BENCH_BUILDS) build/examples/mini_redis  ## the same at length, with servers and scaling: half an hour
+bench-full: $(BENCH_BUILDS) build/examples/mini_redis  ## the same at length, with servers and scaling: twenty minutes
 	$(Q)status=0; $(bench-compare) $(COMPARE) || status=1; \
 	$(if $(COMPARE),,$(bench-servers) || status=1; $(bench-scaling) || status=1; bench/plot.py || status=1;) \
 	exit $$status
