@@ -151,7 +151,7 @@ struct edo_context {
     enum edo_walk walk;
     uint32_t budget; /* operations left before a leaf gives way; EDO_UNCONSTRAINED is no limit */
     const struct edo_local *locals;
-    uint32_t random; /* state of a small generator, for fair choices; never 0 */
+    uint32_t random; /* state of a small generator, for fair choices: edo_context_below */
     int depth;       /* of the trace walk */
     edo_trace_fn *trace;
     void *trace_arg;
@@ -211,19 +211,9 @@ static inline enum edo_poll edo_walk_leaf(struct edo_context *cx, const char *na
     return EDO_PENDING;
 }
 
-/* The next number of a context's generator (xorshift32, Marsaglia 2003). */
-static inline uint32_t edo_context_random(struct edo_context *cx)
-{
-    uint32_t x = cx->random;
-    x ^= x << 13;
-    x ^= x >> 17;
-    x ^= x << 5;
-    return cx->random = x;
-}
-
-/* A number below n, of the same state, for choosing among n: some instructions less. The state is multiplied (Lehmer's
- * generator; the factor is of Steele and Vigna's, 2021), and of that the upper bits are good. It is made odd: of an even
- * one as many bits would never change as are 0 at its end. */
+/* A number below n, for a fair choice among n. The state is multiplied (Lehmer's generator; the factor is of Steele and
+ * Vigna's, 2021), and of that the upper bits are good. It is made odd: of an even one as many bits would never change as
+ * are 0 at its end. */
 static inline uint32_t edo_context_below(struct edo_context *cx, uint32_t n)
 {
     cx->random = (cx->random | 1) * 0x93d765ddu;

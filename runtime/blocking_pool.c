@@ -231,7 +231,6 @@ static void work(struct edo_blocking_pool *pool, struct worker *worker, struct e
 {
     edo_lock(&pool->lock);
     cx->random = pool->seed + ++pool->serial * 0x9e3779b9u;
-    cx->random |= cx->random == 0;
     for (;;) {
         struct edo_task *task = pop(pool);
         if (task == NULL && !pool->closed)

@@ -28,8 +28,8 @@ extern "C" {
 /* edo_runtime_attach(loop, &runtime, .name = …): a current-thread runtime whose tasks run inside
  * uv_run on the caller's loop, beside the caller's handles. It keeps the loop alive while it has
  * tasks, and no longer: uv_run returns then, and what another thread spawns waits until it is called again, so a loop
- * that is to serve other threads has something of the caller's alive on it. Returns 0, UV_ENOMEM, UV_EINVAL (start_paused: the loop's time is not
- * ours), or libuv's error: then it is NULL. On the loop's thread, as edo_runtime_drop later, which closes Edo's
+ * that is to serve other threads has something of the caller's alive on it. Returns 0, UV_ENOMEM, UV_EINVAL
+ * (start_paused: the loop's time is not ours), or libuv's error: then it is NULL. On the loop's thread, as edo_runtime_drop later, which closes Edo's
  * handles the way uv_close does: they are gone when the loop has turned once more. A callback may do so, a task may
  * not; nor may a task call uv_run on the loop. */
 #define edo_runtime_attach(loop, runtime, ...) \

@@ -261,9 +261,9 @@ Test(streammap, it_has_what_was_inserted_and_not_removed)
     bool there[KEYS] = {false};
     size_t count = 0;
     for (int turn = 0; turn < 20000; turn++) {
-        uint16_t key = (uint16_t)(edo_context_random(&bench.cx) % KEYS);
+        uint16_t key = (uint16_t)edo_context_below(&bench.cx, KEYS);
         STREAM_REF(int) stream = NULL;
-        if (edo_context_random(&bench.cx) % 2 == 0) {
+        if (edo_context_below(&bench.cx, 2) == 0) {
             if (!there[key])
                 edo_stream_repeat(&places[key], &turn);
             cr_assert_eq(edo_streammap_insert(
